@@ -1,0 +1,231 @@
+//! `sprag.toml`, checked: every key has a default that works, and every mistake is named with its line and its mend.
+
+use crate::edit::Position;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A checked configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// `[harness]`
+    pub harness: HarnessConfig,
+    /// `[runner]`
+    pub runner: RunnerConfig,
+    /// `[signals]`
+    pub signals: SignalsConfig,
+    /// `[traffic]`
+    pub traffic: TrafficConfig,
+    /// `[proposer]`
+    pub proposer: ProposerConfig,
+    /// `[gate]`
+    pub gate: GateConfig,
+    /// `[budget]`
+    pub budget: BudgetConfig,
+    /// `[[recipe]]`, in the order they are tried.
+    pub recipes: Vec<Recipe>,
+}
+
+/// What a candidate may change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HarnessConfig {
+    /// Globs of files a candidate may change. Default `["agent/**"]`.
+    pub paths: Vec<String>,
+    /// Globs of files it may not, on top of what is always protected.
+    pub protect: Vec<String>,
+}
+
+/// How the agent is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunnerConfig {
+    /// `worker` or `command`.
+    pub kind: RunnerKind,
+    /// The program and its arguments; `{project}` stands for the absolute path of the project.
+    pub command: Vec<String>,
+    /// For kind `command`: the tasks of each split, since there is no worker to ask.
+    pub tasks: CommandTasks,
+    /// For kind `command`: how the command reports.
+    pub report: ReportKind,
+    /// Runs at a time. Default 2.
+    pub concurrency: usize,
+    /// Time limit of one run, in milliseconds. Default 120 s.
+    pub timeout_ms: u64,
+    /// Trials a task in the traffic. Default 1.
+    pub trials: u32,
+    /// How often a run that ends in an error is tried again. Default 2.
+    pub retries: u32,
+}
+
+/// The two ways to run an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunnerKind {
+    /// A long-lived process that speaks the worker protocol.
+    Worker,
+    /// One process a run.
+    Command,
+}
+
+/// The tasks of a `command` runner.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommandTasks {
+    /// Traffic.
+    pub train: Vec<String>,
+    /// Held out.
+    pub validation: Vec<String>,
+}
+
+/// What a `command` run leaves behind in `{out}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportKind {
+    /// A result object of the worker protocol.
+    Result,
+    /// JUnit XML.
+    Junit,
+    /// promptfoo results.
+    Promptfoo,
+    /// An Inspect log.
+    Inspect,
+}
+
+/// Where failures come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignalsConfig {
+    /// Labels of issues. Default `["agent-failure"]`.
+    pub issue_labels: Vec<String>,
+    /// Artifact name patterns.
+    pub artifacts: Vec<String>,
+    /// Workflow files whose artifacts are read.
+    pub workflows: Vec<String>,
+}
+
+/// How traffic is cut into batches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrafficConfig {
+    /// Tasks a batch. Default 10.
+    pub batch_size: usize,
+}
+
+/// Who proposes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProposerConfig {
+    /// Only `recipes` so far.
+    pub kind: ProposerKind,
+}
+
+/// The proposers there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProposerKind {
+    /// Templates of `[[recipe]]`, no model.
+    Recipes,
+}
+
+/// How a candidate is judged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GateConfig {
+    /// The rule.
+    pub mode: GateMode,
+    /// What part of the regression suite must pass, from 0 to 1. Default 0.80.
+    pub regression_threshold: f64,
+}
+
+/// The rules there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GateMode {
+    /// One trial a task; regression at or above the threshold, then validation at or above the best seen.
+    Strict,
+}
+
+/// What may be spent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BudgetConfig {
+    /// Experiments a batch. Default 6.
+    pub experiments: u32,
+    /// Task runs in all. Default 2000.
+    pub task_runs: u64,
+    /// US dollars in all. Default 20.
+    pub usd: f64,
+    /// Wall time in milliseconds. Default 3 h.
+    pub wall_ms: u64,
+}
+
+/// One template: how failures of some mechanisms become an edit of a structured harness file.
+///
+/// Placeholders in string values, filled from the cluster's records by the proposer:
+/// `{title}` (a name for the new entry), `{tool}`, `{arguments}` (a table), `{conditions}` (a list), `{calls}` (a list), `{finding}`, `{should}`.
+/// A string that is nothing but one placeholder takes the value with its type.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recipe {
+    /// Its name, unique.
+    pub name: String,
+    /// Idents of miner rules it answers to, such as `missing_action`.
+    pub mechanisms: Vec<String>,
+    /// The harness file it edits; its ending says how (`toml`, `yaml`/`yml`, `json`, `jsonl`, `md`).
+    pub file: String,
+    /// What it does.
+    pub op: RecipeOp,
+    /// Where in the file: a dotted path of an array (of tables), a key, or a Markdown heading. Empty for JSONL.
+    pub at: String,
+    /// For `append`: the entry with placeholders. For `set`: unused.
+    pub entry: Value,
+    /// For `append`: the positions to search, in order. Default `["end"]`.
+    pub positions: Vec<Position>,
+    /// For `set`: the values to search, in order.
+    pub values: Vec<Value>,
+    /// How one call is written in this harness. Placeholders `{tool}`, `{arguments}`.
+    pub call: Option<Value>,
+    /// How an argument refers to a field of an earlier tool result: a string with `{tool}` and `{field}`, such as `"{{tool}.{field}}"`.
+    pub reference: Option<String>,
+    /// How a condition is written in this harness, by kind; a kind that is absent is not used.
+    pub condition: ConditionTemplates,
+    /// How the harness can be made to look at something it does not look at yet.
+    pub observe: Option<Observe>,
+}
+
+/// The operations of a recipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecipeOp {
+    /// Adds an entry to a list.
+    Append,
+    /// Gives a key one of some values.
+    Set,
+}
+
+/// How conditions on observations are written. Placeholders: `{tool}`, `{line}`, `{field}`, `{value}`, `{phrase}`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ConditionTemplates {
+    /// The latest result of a tool has a line.
+    pub line: Option<Value>,
+    /// The latest result of a tool lacks a line.
+    pub no_line: Option<Value>,
+    /// A field of the latest JSON result equals a value.
+    pub field: Option<Value>,
+    /// A numeric field is at least a value.
+    pub at_least: Option<Value>,
+    /// A numeric field is at most a value.
+    pub at_most: Option<Value>,
+    /// The input that started the run contains a phrase.
+    pub phrase: Option<Value>,
+}
+
+/// An edit that adds one read call to what the harness looks at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observe {
+    /// The list to append to; the file is the recipe's.
+    pub at: String,
+    /// The entry. Placeholders `{tool}`, `{arguments}`.
+    pub entry: Value,
+    /// Constant values for required arguments of read tools, by argument name, where the harness's author knows one.
+    pub arguments: BTreeMap<String, Value>,
+}
+
+/// One mistake in `sprag.toml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The line, from 1; 0 when the file as a whole is meant.
+    pub line: usize,
+    /// The dotted key.
+    pub key: String,
+    /// What is wrong.
+    pub what: String,
+    /// What would be right.
+    pub fix: String,
+}

@@ -1,0 +1,24 @@
+//! The pure domain of sprag: what a trace, a failure, a cluster, a case, a candidate and a verdict are, and every decision over them.
+//!
+//! Nothing here reads a file, a clock, the environment or a random source: time, ids and seeds come in as arguments.
+
+pub mod budget;
+pub mod candidate;
+pub mod case;
+pub mod cluster;
+pub mod config;
+pub mod edit;
+pub mod failure;
+pub mod gate;
+pub mod harness;
+pub mod hash;
+pub mod id;
+pub mod ledger;
+pub mod machine;
+pub mod mine;
+pub mod propose;
+pub mod protocol;
+pub mod render;
+pub mod score;
+pub mod trace;
+pub mod trial;

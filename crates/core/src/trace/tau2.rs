@@ -1,0 +1,1 @@
+//! Reader for tau2 and τ³-bench result files.

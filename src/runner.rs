@@ -1,0 +1,64 @@
+//! Making the user's agent work: the port `Runner` and what is shared by its kinds. The only place that spawns foreign code.
+
+use sprag_core::harness::Harness;
+use sprag_core::id::TaskId;
+use sprag_core::trial::{Split, Trial};
+use std::future::Future;
+use std::pin::Pin;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// A future in a box, so that the port can be used as `dyn Runner`.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One run to make.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// The task.
+    pub task: TaskId,
+    /// Which repetition.
+    pub trial: u32,
+    /// The seed of this repetition.
+    pub seed: u64,
+    /// Whether a trace is wanted. Never for held-out tasks.
+    pub trace: bool,
+}
+
+/// Makes the agent work on one harness at a time.
+pub trait Runner: Send + Sync {
+    /// What determines results besides harness, task, trial and seed: kind, command, runner name. Part of the key of a recorded run.
+    fn identity(&self) -> String;
+
+    /// The tasks of a split.
+    fn list(&self, split: Split) -> BoxFuture<'_, Result<Vec<TaskId>, RunnerError>>;
+
+    /// Makes every job with this harness and sends `(index of the job, its trial)` as each one ends, in any order.
+    /// A run without verdict, after the retries, is an errored trial and not an `Err`; `Err` means that no more runs can be made.
+    fn run<'a>(&'a self, harness: &'a Harness, jobs: &'a [Job], done: UnboundedSender<(usize, Trial)>) -> BoxFuture<'a, Result<(), RunnerError>>;
+}
+
+/// Why no runs can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RunnerError {
+    /// The program could not be started.
+    #[error("the runner `{command}` could not be started: {source}")]
+    Start {
+        /// The program.
+        command: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The worker broke the protocol before any run.
+    #[error("the worker `{command}` {problem}")]
+    Protocol {
+        /// The program.
+        command: String,
+        /// What it did, such as "answered `hello` with something that is not JSON: `Loading…`".
+        problem: String,
+        /// The end of what it logged.
+        stderr: String,
+    },
+    /// A file of the worker's checkout could not be written.
+    #[error(transparent)]
+    Files(#[from] std::io::Error),
+}
