@@ -1,1 +1,3 @@
-//! x
+//! sprag.
+
+pub mod helpdesk;
