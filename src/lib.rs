@@ -1,1 +1,3 @@
 //! x
+pub mod cli;
+pub mod runner;
