@@ -2,13 +2,16 @@
 
 mod answer;
 mod checkout;
+mod command;
 mod environment;
+mod junit;
 mod lanes;
 mod pool;
 mod process;
 mod worker;
 
 pub use checkout::{ProjectFile, ProjectFiles};
+pub use command::{CommandConfig, CommandRunner};
 pub use pool::{WorkerConfig, WorkerRunner};
 
 use sprag_core::harness::Harness;

@@ -37,6 +37,9 @@ pub(crate) struct Ready {
 
 /// Reads one line.
 pub(crate) fn read(line: &[u8]) -> Answer {
+    if line.trim_ascii_start().first() != Some(&b'{') {
+        return Answer::Noise;
+    }
     match serde_json::from_slice(line) {
         Ok(FromWorker::Ready { protocol, parallel, harness, .. }) => {
             Answer::Ready(Ready { protocol, parallel: parallel.max(1), harness })

@@ -11,7 +11,7 @@ const SECRET_PREFIXES: [&str; 3] = ["ACTIONS_", "GITHUB_", "RUNNER_"];
 /// The environment of a child: what the allow-list and `pass` let through of `all`, and `SPRAG_PROJECT`.
 ///
 /// A name that looks like a secret is let through only when `pass` names it exactly.
-pub fn of_child(
+pub(super) fn of_child(
     all: impl IntoIterator<Item = (OsString, OsString)>,
     pass: &[String],
     project_dir: &Path,

@@ -77,7 +77,7 @@ impl Group {
     fn kill(&self) {
         if let Some(id) = self.id.filter(|_| !self.ended) {
             // It fails when all of them are dead already, which is what is wanted.
-            drop(kill_process_group(id, Signal::KILL));
+            kill_process_group(id, Signal::KILL).ok();
         }
     }
 }
@@ -261,7 +261,7 @@ mod tests {
     #[tokio::test]
     async fn only_the_end_of_a_log_is_kept() {
         let log = [vec![b'a'; 100_000], b"the end".to_vec()].concat();
-        let text = Tail::of(std::io::Cursor::new(log)).text().await;
+        let text = Tail::of(io::Cursor::new(log)).text().await;
         assert_eq!(text.len(), TAIL);
         assert!(text.ends_with("the end"));
     }

@@ -145,7 +145,11 @@ impl Worker {
         let (problem, stderr) = match refusal {
             Refusal::Lost(loss) => {
                 let (text, log) = self.describe(&loss, spec.limit).await;
-                (format!("{text}, asked `{asked}`"), log)
+                let problem = match loss {
+                    Loss::Silent => format!("did not answer `{asked}` within {}", in_words(spec.limit)),
+                    Loss::Ended | Loss::Breach(_) => format!("{text} before it answered `{asked}`"),
+                };
+                (problem, log)
             }
             Refusal::Answered(what) => {
                 let (_, log) = self.describe(&Loss::Silent, spec.limit).await;
