@@ -209,7 +209,8 @@ impl<'a> Work<'a> {
     }
 }
 
-fn sum(a: Usage, b: Usage) -> Usage {
+/// What two tries cost together.
+pub(crate) fn sum(a: Usage, b: Usage) -> Usage {
     Usage {
         input_tokens: a.input_tokens + b.input_tokens,
         output_tokens: a.output_tokens + b.output_tokens,

@@ -150,6 +150,13 @@ pub(crate) struct Finished {
     pub stderr: String,
 }
 
+impl Finished {
+    /// The end of its log: stderr, or stdout when it wrote nothing there.
+    pub(crate) fn log(&self) -> &str {
+        if self.stderr.is_empty() { &self.stdout } else { &self.stderr }
+    }
+}
+
 /// Runs a child without input to its end, or kills its group at the limit.
 pub(crate) async fn run_to_end(launch: Launch<'_>, limit: Duration) -> io::Result<Finished> {
     let mut group = launch.spawn(Stdio::null())?;
