@@ -1,6 +1,7 @@
 //! Making the user's agent work: the port `Runner` and what is shared by its kinds. The only place that spawns foreign code.
 
 mod answer;
+pub mod check;
 mod checkout;
 mod command;
 mod environment;

@@ -121,6 +121,11 @@ impl Conversation {
         self.stdout.next().await
     }
 
+    /// Whether it ends by itself in this time, its stdin still open.
+    pub(crate) async fn ends_within(&mut self, limit: Duration) -> bool {
+        timeout(limit, self.group.child.wait()).await.is_ok()
+    }
+
     /// Closes its stdin, gives it some time to end, then kills the group. `None` when it had to be killed.
     pub(crate) async fn end(&mut self, grace: Duration) -> Option<ExitStatus> {
         self.stdin = None;
