@@ -85,3 +85,10 @@ impl ClusterBook {
         Vec::new()
     }
 }
+
+impl ClusterBook {
+    pub fn set_state(&mut self, _: &ClusterId, _: ClusterState) {}
+    pub fn resolve_task(&mut self, _: &TaskId) {}
+    pub fn resolve_record(&mut self, _: &ClusterId, _: &RecordId) {}
+    pub fn ranked(&self) -> Vec<(f64, &Cluster)> { Vec::new() }
+}
