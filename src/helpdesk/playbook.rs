@@ -48,7 +48,12 @@ pub(super) enum Condition {
     /// A line of the output contains a text, or none does.
     Line { tool: String, text: String, inside: bool },
     /// A field of the JSON output compares to a value.
-    Field { tool: String, field: String, test: FieldTest, value: Value },
+    Field {
+        tool: String,
+        field: String,
+        test: FieldTest,
+        value: Value,
+    },
 }
 
 /// How a field is compared.
@@ -76,7 +81,11 @@ pub(super) enum PlaybookError {
     #[error("[ticket] {name} needs a group: what it captures is the value")]
     NoGroup { name: String },
     #[error("step '{step}', condition {number}: {problem}")]
-    Condition { step: String, number: usize, problem: &'static str },
+    Condition {
+        step: String,
+        number: usize,
+        problem: &'static str,
+    },
 }
 
 #[derive(Deserialize)]
@@ -129,7 +138,12 @@ impl Playbook {
         }
         let ticket = raw.ticket.into_iter().map(pattern).collect::<Result<_, _>>()?;
         let steps = raw.step.into_iter().map(step).collect::<Result<_, _>>()?;
-        Ok(Self { rounds: raw.rounds, ticket, diagnose: raw.diagnose, steps })
+        Ok(Self {
+            rounds: raw.rounds,
+            ticket,
+            diagnose: raw.diagnose,
+            steps,
+        })
     }
 }
 
@@ -137,23 +151,40 @@ fn pattern((name, value): (String, Value)) -> Result<(String, Regex), PlaybookEr
     match Regex::new(value.as_str().unwrap_or_default()) {
         Ok(regex) if regex.captures_len() > 1 => Ok((name, regex)),
         Ok(_) => Err(PlaybookError::NoGroup { name }),
-        Err(source) => Err(PlaybookError::Pattern { name, source: Box::new(source) }),
+        Err(source) => Err(PlaybookError::Pattern {
+            name,
+            source: Box::new(source),
+        }),
     }
 }
 
 fn step(raw: RawStep) -> Result<Step, PlaybookError> {
     let numbered = raw.when.into_iter().enumerate();
     let checked = numbered.map(|(index, raw_condition)| {
-        condition(raw_condition).map_err(|problem| PlaybookError::Condition { step: raw.name.clone(), number: index + 1, problem })
+        condition(raw_condition).map_err(|problem| PlaybookError::Condition {
+            step: raw.name.clone(),
+            number: index + 1,
+            problem,
+        })
     });
     let when = checked.collect::<Result<_, _>>()?;
-    Ok(Step { when, calls: raw.calls, say: raw.say, stop: raw.stop })
+    Ok(Step {
+        when,
+        calls: raw.calls,
+        say: raw.say,
+        stop: raw.stop,
+    })
 }
 
 fn condition(raw: RawCondition) -> Result<Condition, &'static str> {
     let ticket = [(raw.ticket, true), (raw.not_ticket, false)];
     let line = [(raw.has, true), (raw.lacks, false)];
-    let field = [(raw.is, FieldTest::Is), (raw.is_not, FieldTest::IsNot), (raw.at_least, FieldTest::AtLeast), (raw.at_most, FieldTest::AtMost)];
+    let field = [
+        (raw.is, FieldTest::Is),
+        (raw.is_not, FieldTest::IsNot),
+        (raw.at_least, FieldTest::AtLeast),
+        (raw.at_most, FieldTest::AtMost),
+    ];
     match (only(ticket)?, only(line)?, only(field)?) {
         (Some((text, inside)), None, None) => match (raw.tool, raw.field) {
             (None, None) => Ok(Condition::Ticket { text, inside }),
@@ -164,7 +195,12 @@ fn condition(raw: RawCondition) -> Result<Condition, &'static str> {
             _ => Err("'has' and 'lacks' need 'tool' and no 'field'"),
         },
         (None, None, Some((value, test))) => match (raw.tool, raw.field) {
-            (Some(tool), Some(field)) => Ok(Condition::Field { tool, field, test, value }),
+            (Some(tool), Some(field)) => Ok(Condition::Field {
+                tool,
+                field,
+                test,
+                value,
+            }),
             _ => Err("'is', 'is_not', 'at_least' and 'at_most' need 'tool' and 'field'"),
         },
         _ => Err("it needs exactly one of: is, is_not, at_least, at_most, has, lacks, ticket, not_ticket"),
@@ -173,7 +209,9 @@ fn condition(raw: RawCondition) -> Result<Condition, &'static str> {
 
 /// The one test that is given, if any.
 fn only<T, K, const N: usize>(tests: [(Option<T>, K); N]) -> Result<Option<(T, K)>, &'static str> {
-    let mut given = tests.into_iter().filter_map(|(value, kind)| value.map(|value| (value, kind)));
+    let mut given = tests
+        .into_iter()
+        .filter_map(|(value, kind)| value.map(|value| (value, kind)));
     match (given.next(), given.next()) {
         (found, None) => Ok(found),
         _ => Err("it needs one test, not two"),
@@ -182,4 +220,84 @@ fn only<T, K, const N: usize>(tests: [(Option<T>, K); N]) -> Result<Option<(T, K
 
 fn one() -> u32 {
     1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(text: &str) -> String {
+        Playbook::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_empty_playbook_does_nothing() {
+        let playbook = Playbook::parse("").unwrap();
+        assert_eq!(
+            (playbook.rounds, playbook.diagnose.len(), playbook.steps.len()),
+            (1, 0, 0)
+        );
+    }
+
+    #[test]
+    fn each_condition_is_one_test_of_one_kind() {
+        let step = |when: &str| format!("[[step]]\nname = \"s\"\nwhen = [{{ ticket = \"x\" }}, {{ {when} }}]\n");
+        for right in [
+            r#"ticket = "x""#,
+            r#"not_ticket = "x""#,
+            r#"tool = "t", has = "x""#,
+            r#"tool = "t", lacks = "x""#,
+            r#"tool = "t", field = "f", is = true"#,
+            r#"tool = "t", field = "f", is_not = "x""#,
+            r#"tool = "t", field = "f", at_least = 7"#,
+            r#"tool = "t", field = "f", at_most = 7.5"#,
+        ] {
+            assert!(Playbook::parse(&step(right)).is_ok(), "{right}");
+        }
+        for (wrong, why) in [
+            (
+                r#"tool = "t""#,
+                "it needs exactly one of: is, is_not, at_least, at_most, has, lacks, ticket, not_ticket",
+            ),
+            (
+                r#"tool = "t", has = "x", ticket = "x""#,
+                "it needs exactly one of: is, is_not, at_least, at_most, has, lacks, ticket, not_ticket",
+            ),
+            (r#"tool = "t", has = "x", lacks = "y""#, "it needs one test, not two"),
+            (r#"tool = "t", ticket = "x""#, "'ticket' and 'not_ticket' stand alone"),
+            (r#"has = "x""#, "'has' and 'lacks' need 'tool' and no 'field'"),
+            (
+                r#"tool = "t", is = "x""#,
+                "'is', 'is_not', 'at_least' and 'at_most' need 'tool' and 'field'",
+            ),
+        ] {
+            assert_eq!(
+                problem(&step(wrong)),
+                format!("step 's', condition 2: {why}"),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (text, why) in [
+            ("rounds = 0", "rounds must be a whole number from 1 to 20"),
+            ("[ticket]\norder = '('", "[ticket] order is not a regular expression"),
+            (
+                "[ticket]\norder = 'O-\\d+'",
+                "[ticket] order needs a group: what it captures is the value",
+            ),
+            (
+                "[ticket]\norder = 3",
+                "[ticket] order needs a group: what it captures is the value",
+            ),
+            ("[[step]]\nsay = \"x\"", "missing field `name`"),
+            ("[[step]]\nname = \"s\"\nwehn = []", "unknown field `wehn`"),
+            ("[[diagnose]]\ntool = 3", "invalid type: integer `3`, expected a string"),
+            ("rounds = ", "TOML parse error at line 1"),
+        ] {
+            assert!(problem(text).contains(why), "{text:?}: {}", problem(text));
+        }
+    }
 }

@@ -79,7 +79,12 @@ pub(super) struct Payment {
 impl Payment {
     /// What could still be given back.
     pub(super) fn refundable(&self) -> Money {
-        Money(self.amount.0.saturating_mul(self.captures).saturating_sub(self.refunded.0))
+        Money(
+            self.amount
+                .0
+                .saturating_mul(self.captures)
+                .saturating_sub(self.refunded.0),
+        )
     }
 }
 
@@ -175,7 +180,9 @@ impl Money {
     /// From a number of euros; `None` when it is negative, too large or no number.
     pub(super) fn of_euros(euros: f64) -> Option<Self> {
         let cents = (euros * 100.0).round();
-        (0.0..=f64::from(u32::MAX)).contains(&cents).then_some(Self(cents as u32))
+        (0.0..=f64::from(u32::MAX))
+            .contains(&cents)
+            .then_some(Self(cents as u32))
     }
 }
 

@@ -126,7 +126,13 @@ fn build(split: Split, table: &[&[Problem]], first: usize, wording: usize) -> Ve
         }
         let id = format!("hd-{}", &hash::of_text(&format!("helpdesk task {number}"))[..8]);
         let (ticket, rows, expected) = draft.finish();
-        Task { id, split, ticket, rows, expected }
+        Task {
+            id,
+            split,
+            ticket,
+            rows,
+            expected,
+        }
     });
     tasks.collect()
 }

@@ -47,7 +47,11 @@ fn ready() -> Value {
 /// An unknown split has no tasks, so the split is sent back as it came.
 fn list(split: &Value) -> Value {
     let wanted: Option<Split> = serde_json::from_value(split.clone()).ok();
-    let ids: Vec<&str> = tasks::all().iter().filter(|task| Some(task.split) == wanted).map(|task| task.id.as_str()).collect();
+    let ids: Vec<&str> = tasks::all()
+        .iter()
+        .filter(|task| Some(task.split) == wanted)
+        .map(|task| task.id.as_str())
+        .collect();
     json!({"type": "tasks", "split": split, "ids": ids})
 }
 
@@ -57,11 +61,29 @@ fn run(root: &Path, message: Value) -> RunResult {
     let outcome = serde_json::from_value(message)
         .map_err(|error| evaluator(format!("the message `run` cannot be read: {error}")))
         .and_then(|request: RunRequest| outcome(root, &request));
-    let result = RunResult { id, passed: None, score: None, trace: None, usage: Usage::default(), duration_ms: 0, error: None };
+    let result = RunResult {
+        id,
+        passed: None,
+        score: None,
+        trace: None,
+        usage: Usage::default(),
+        duration_ms: 0,
+        error: None,
+    };
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match outcome {
-        Ok((passed, trace)) => RunResult { passed, score: passed.map(|passed| f64::from(u8::from(passed))), trace, duration_ms, ..result },
-        Err(error) => RunResult { error: Some(error), duration_ms, ..result },
+        Ok((passed, trace)) => RunResult {
+            passed,
+            score: passed.map(|passed| f64::from(u8::from(passed))),
+            trace,
+            duration_ms,
+            ..result
+        },
+        Err(error) => RunResult {
+            error: Some(error),
+            duration_ms,
+            ..result
+        },
     }
 }
 
@@ -86,7 +108,12 @@ fn outcome(root: &Path, request: &RunRequest) -> Result<(Option<bool>, Option<Tr
 fn run_ticket(root: &Path, ticket: &str) -> Result<Trace, RunError> {
     let mut shop = open_shop(root)?;
     let transcript = play(root, ticket, &mut shop).unwrap_or_else(|why| Transcript::broken(ticket, why));
-    Ok(Trace { steps: transcript.steps, termination: transcript.termination, tools: tools::specs(), ..Trace::default() })
+    Ok(Trace {
+        steps: transcript.steps,
+        termination: transcript.termination,
+        tools: tools::specs(),
+        ..Trace::default()
+    })
 }
 
 /// Plays a task; whether it passed, and its whole trace.
@@ -98,27 +125,47 @@ pub(super) fn run_task(root: &Path, task: &Task) -> Result<(bool, Trace), RunErr
         Ok(transcript) => (transcript, None),
         Err(why) => (Transcript::broken(&task.ticket, why.clone()), Some(why)),
     };
-    let mut checks = verdict::checks(&task.expected, before, &shop, &transcript.steps);
-    checks.extend(broken.map(|detail| Check { name: "playbook_can_be_read".to_owned(), kind: "harness".to_owned(), passed: false, detail }));
+    let mut checks = verdict::checks(&task.expected, &before, &shop, &transcript.steps);
+    checks.extend(broken.map(|detail| Check {
+        name: "playbook_can_be_read".to_owned(),
+        kind: "harness".to_owned(),
+        passed: false,
+        detail,
+    }));
     let passed = checks.iter().all(|check| check.passed);
     let expected: Option<Expected> = Some(task.expected.clone());
-    let trace = Trace { steps: transcript.steps, termination: transcript.termination, tools: tools::specs(), expected, checks };
+    let trace = Trace {
+        steps: transcript.steps,
+        termination: transcript.termination,
+        tools: tools::specs(),
+        expected,
+        checks,
+    };
     Ok((passed, trace))
 }
 
 /// Plays the playbook of the checkout. A playbook that cannot be read is the agent's own fault, so it is no [`RunError`].
 fn play(root: &Path, ticket: &str, shop: &mut Shop) -> Result<Transcript, String> {
-    let text = fs::read_to_string(root.join(PLAYBOOK)).map_err(|error| format!("{PLAYBOOK} cannot be read: {}", error.kind()))?;
+    let text = fs::read_to_string(root.join(PLAYBOOK))
+        .map_err(|error| format!("{PLAYBOOK} cannot be read: {}", error.kind()))?;
     let playbook = Playbook::parse(&text).map_err(|error| format!("{PLAYBOOK}: {error}"))?;
-    Ok(agent::play(&playbook, ticket, &mut |tool, arguments| tools::call(shop, tool, arguments)))
+    Ok(agent::play(&playbook, ticket, &mut |tool, arguments| {
+        tools::call(shop, tool, arguments)
+    }))
 }
 
 fn open_shop(root: &Path) -> Result<Shop, RunError> {
-    let broken = |why: String| RunError { kind: FailureKind::Infrastructure, message: format!("the database {SHOP} cannot be read: {why}") };
+    let broken = |why: String| RunError {
+        kind: FailureKind::Infrastructure,
+        message: format!("the database {SHOP} cannot be read: {why}"),
+    };
     let text = fs::read_to_string(root.join(SHOP)).map_err(|error| broken(error.kind().to_string()))?;
     serde_json::from_str(&text).map_err(|error| broken(error.to_string()))
 }
 
 fn evaluator(message: String) -> RunError {
-    RunError { kind: FailureKind::Evaluator, message }
+    RunError {
+        kind: FailureKind::Evaluator,
+        message,
+    }
 }

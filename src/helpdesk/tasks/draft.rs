@@ -1,16 +1,30 @@
 //! A ticket in the making: a customer with one order, and everything around them, harmless until a problem is added.
 
 use super::super::shop::{
-    Card, Customer, Login, Money, Order, OrderStatus, PausedBy, Payment, Product, Report, Request, Return, ReturnState, Review, Shipment,
-    ShipmentStatus, Shop, Subscription, Voucher, VoucherState,
+    Card, Customer, Login, Money, Order, OrderStatus, PausedBy, Payment, Product, Report, Request, Return, ReturnState,
+    Review, Shipment, ShipmentStatus, Shop, Subscription, Voucher, VoucherState,
 };
 use super::problems::Problem;
 use serde_json::{Map, Value, json};
 use sprag_core::trace::{Expected, ExpectedAction};
 
 const NAMES: [&str; 16] = [
-    "Ada Brandt", "Bela Szabo", "Chidi Okafor", "Dana Whitlock", "Emre Aydin", "Freya Holm", "Goran Petrov", "Hana Mori", "Ines Duarte",
-    "Jonas Keller", "Kavya Rao", "Liam Byrne", "Mina Park", "Noor Haddad", "Olga Lind", "Pablo Reyes",
+    "Ada Brandt",
+    "Bela Szabo",
+    "Chidi Okafor",
+    "Dana Whitlock",
+    "Emre Aydin",
+    "Freya Holm",
+    "Goran Petrov",
+    "Hana Mori",
+    "Ines Duarte",
+    "Jonas Keller",
+    "Kavya Rao",
+    "Liam Byrne",
+    "Mina Park",
+    "Noor Haddad",
+    "Olga Lind",
+    "Pablo Reyes",
 ];
 const PRODUCTS: [(&str, &str, u32); 7] = [
     ("TT-KETTLE", "copper kettle", 64_90),
@@ -22,7 +36,13 @@ const PRODUCTS: [(&str, &str, u32); 7] = [
     ("TT-QUILT", "quilting set", 88_00),
 ];
 const GREETINGS: [&str; 5] = ["Hello,", "Good morning,", "Hi there,", "Dear team,", "Hello again,"];
-const CLOSINGS: [&str; 5] = ["Thanks!", "Please hurry, it is urgent.", "Kind regards", "Could somebody look into this today?", "Many thanks in advance"];
+const CLOSINGS: [&str; 5] = [
+    "Thanks!",
+    "Please hurry, it is urgent.",
+    "Kind regards",
+    "Could somebody look into this today?",
+    "Many thanks in advance",
+];
 const CARRIERS: [&str; 3] = ["Heron Post", "Blue Van", "Tortoise Express"];
 
 /// The parts of a task, open to change.
@@ -51,7 +71,9 @@ impl Draft {
     /// that the customer paused), so that one hint alone proves nothing.
     pub(super) fn new(number: usize) -> Self {
         // Steps without a common factor with the modulus: no two tasks share an id.
-        let id = |letter: char, step: usize, modulus: usize, first: usize| format!("{letter}-{}", first + number * step % modulus);
+        let id = |letter: char, step: usize, modulus: usize, first: usize| {
+            format!("{letter}-{}", first + number * step % modulus)
+        };
         let (customer_id, order_id) = (id('C', 173, 997, 2000), id('O', 619, 9973, 20_000));
         let (sku, name, price) = PRODUCTS[number % PRODUCTS.len()];
         let quantity = if number.is_multiple_of(4) { 2 } else { 1 };
@@ -78,7 +100,12 @@ impl Draft {
                 request: Request::None,
                 report: Report::None,
             },
-            payment: Payment { order_id: order_id.clone(), amount: total, captures: 1, refunded: Money(0) },
+            payment: Payment {
+                order_id: order_id.clone(),
+                amount: total,
+                captures: 1,
+                refunded: Money(0),
+            },
             shipment: Shipment {
                 carrier: CARRIERS[pick(CARRIERS.len())].to_owned(),
                 status: ShipmentStatus::Delivered,
@@ -87,15 +114,27 @@ impl Draft {
                 on_hold: false,
                 reshipments: 0,
             },
-            product: Product { name: name.to_owned(), price: Money(price), available: if pick(3) == 0 { 0 } else { 4 + number as u32 % 9 } },
+            product: Product {
+                name: name.to_owned(),
+                price: Money(price),
+                available: if pick(3) == 0 { 0 } else { 4 + number as u32 % 9 },
+            },
             return_id: id('R', 89, 997, 700),
-            returned: (pick(2) == 0).then(|| Return { order_id: order_id.clone(), state: ReturnState::Announced, settled: false }),
+            returned: (pick(2) == 0).then(|| Return {
+                order_id: order_id.clone(),
+                state: ReturnState::Announced,
+                settled: false,
+            }),
             subscription: (
                 id('S', 53, 997, 3000),
                 Subscription {
                     customer_id: customer_id.clone(),
                     plan: if pick(2) == 0 { "tea box" } else { "yarn box" }.to_owned(),
-                    paused_by: if pick(3) == 2 { PausedBy::Customer } else { PausedBy::Nobody },
+                    paused_by: if pick(3) == 2 {
+                        PausedBy::Customer
+                    } else {
+                        PausedBy::Nobody
+                    },
                     card: Card::Valid,
                     boxes_charged: 2 + number as u32 % 6,
                     failed_charges: 0,
@@ -106,7 +145,11 @@ impl Draft {
                 Voucher {
                     customer_id: customer_id.clone(),
                     value: Money(if pick(2) == 0 { 10_00 } else { 15_00 }),
-                    state: if pick(3) == 1 { VoucherState::Used } else { VoucherState::Active },
+                    state: if pick(3) == 1 {
+                        VoucherState::Used
+                    } else {
+                        VoucherState::Active
+                    },
                 },
             ),
             customer_id,
@@ -133,8 +176,15 @@ impl Draft {
 
     /// Something that should be done.
     pub(super) fn expect<const N: usize>(&mut self, tool: &str, arguments: [(&str, Value); N]) {
-        let arguments = arguments.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>();
-        self.expected.actions.push(ExpectedAction { name: tool.to_owned(), arguments, ..ExpectedAction::default() });
+        let arguments = arguments
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect::<Map<_, _>>();
+        self.expected.actions.push(ExpectedAction {
+            name: tool.to_owned(),
+            arguments,
+            ..ExpectedAction::default()
+        });
     }
 
     /// Something the customer should be told.
@@ -156,7 +206,11 @@ impl Draft {
             shipments: [(self.order_id.clone(), self.shipment)].into(),
             orders: [(self.order_id, self.order)].into(),
             customers: [(self.customer_id, self.customer)].into(),
-            returns: self.returned.into_iter().map(|row| (self.return_id.clone(), row)).collect(),
+            returns: self
+                .returned
+                .into_iter()
+                .map(|row| (self.return_id.clone(), row))
+                .collect(),
             subscriptions: [self.subscription].into(),
             vouchers: [self.voucher].into(),
             handover: None,

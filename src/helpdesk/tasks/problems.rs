@@ -1,6 +1,8 @@
 //! What goes wrong in a shop: for each problem the sentences customers write, how it looks in the database, and what should be done.
 
-use super::super::shop::{Card, Login, OrderStatus, PausedBy, Report, Request, Return, ReturnState, Review, ShipmentStatus, VoucherState};
+use super::super::shop::{
+    Card, Login, OrderStatus, PausedBy, Report, Request, Return, ReturnState, Review, ShipmentStatus, VoucherState,
+};
 use super::draft::Draft;
 use serde_json::json;
 
@@ -90,7 +92,11 @@ impl Problem {
                 "The login page keeps throwing me out.",
                 "I typed my password wrong a few times and now I am shut out.",
             ],
-            Self::UnderReview => &["I have written before.", "I hope this is quick.", "You have all my data."],
+            Self::UnderReview => &[
+                "I have written before.",
+                "I hope this is quick.",
+                "You have all my data.",
+            ],
         }
     }
 
@@ -98,7 +104,9 @@ impl Problem {
     pub(super) fn set_up(self, draft: &mut Draft, nth: usize) {
         match self {
             Self::Cancel | Self::BadAddress => before_shipping(self, draft, nth),
-            Self::Lost | Self::LostSoldOut | Self::VeryLate | Self::InTransit | Self::Customs => on_the_way(self, draft, nth),
+            Self::Lost | Self::LostSoldOut | Self::VeryLate | Self::InTransit | Self::Customs => {
+                on_the_way(self, draft, nth)
+            }
             Self::Damaged | Self::ReturnArrived | Self::ChargedTwice => after_delivery(self, draft),
             Self::VoucherExpired | Self::VoucherLost | Self::PausedByUs | Self::CardExpired => extras(self, draft),
             Self::Locked | Self::UnderReview => account(self, draft),
@@ -113,7 +121,11 @@ fn before_shipping(problem: Problem, draft: &mut Draft, nth: usize) {
         draft.order.request = Request::Cancel;
         draft.expect("cancel_order", [("order_id", order)]);
     } else {
-        let reasons = ["postcode and town do not match", "no such street", "house number missing"];
+        let reasons = [
+            "postcode and town do not match",
+            "no such street",
+            "house number missing",
+        ];
         draft.shipment.address_problem = Some(reasons[nth % reasons.len()].to_owned());
         draft.expect("hold_order", [("order_id", order)]);
     }
@@ -160,7 +172,11 @@ fn after_delivery(problem: Problem, draft: &mut Draft) {
             draft.expect("reship_order", [("order_id", order)]);
         }
         Problem::ReturnArrived => {
-            draft.returned = Some(Return { order_id: draft.order_id.clone(), state: ReturnState::Received, settled: false });
+            draft.returned = Some(Return {
+                order_id: draft.order_id.clone(),
+                state: ReturnState::Received,
+                settled: false,
+            });
             let id = json!(draft.return_id);
             draft.expect("settle_return", [("return_id", id)]);
         }
@@ -185,12 +201,14 @@ fn extras(problem: Problem, draft: &mut Draft) {
             draft.expect("reissue_voucher", [("code", code)]);
         }
         Problem::PausedByUs => {
-            (subscription.paused_by, subscription.card, subscription.failed_charges) = (PausedBy::System, Card::Valid, 1);
+            (subscription.paused_by, subscription.card, subscription.failed_charges) =
+                (PausedBy::System, Card::Valid, 1);
             let subscription_id = json!(subscription_id);
             draft.expect("resume_subscription", [("subscription_id", subscription_id)]);
         }
         _ => {
-            (subscription.paused_by, subscription.card, subscription.failed_charges) = (PausedBy::System, Card::Expired, 1);
+            (subscription.paused_by, subscription.card, subscription.failed_charges) =
+                (PausedBy::System, Card::Expired, 1);
             draft.tell("update your card");
         }
     }
