@@ -20,7 +20,7 @@ static SKIP_CI: LazyLock<Regex> =
 /// notification: addresses, mentions of people and teams, references to issues and commits.
 static LIVE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)(?:`[^`|]+`|(?:https?|ftp)://[^\s|<>`]+|www\.[^\s|<>`]+|(?:mailto|xmpp):[^\s|<>`]+|[\w./+-]*@\w[\w./-]*|[\w./-]*#\d+|\bGH-\d+|[[:alnum:]][\w.]*_[\w.]*[[:alnum:]])+",
+        r"(?i)(?:`[^`|]+`|(?:https?|ftp)://[^\s|<>`]+|www\.[^\s|<>`]+|(?:mailto|xmpp):[^\s|<>`]+|[\w./+-]*@\w[\w./-]*|[\w./-]*#\d+|\w*GH-\d+|[[:alnum:]][\w.]*_[\w.]*[[:alnum:]])+",
     )
 });
 static SLASH_COMMAND: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?m)^/([A-Za-z])"));

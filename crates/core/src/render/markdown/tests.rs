@@ -16,6 +16,7 @@ fn what_github_would_turn_into_a_link_or_a_ping_stands_in_code() {
         @"ask `@octocat` and `@org/team`, mail `a@b.org`, see `#12`, `o/r#3`, `GH-4`, `https://evil.test/x?a=1` and `www.evil.test`"
     );
     assert_eq!(escape("@a#1"), "`@a#1`", "two in a row are one code span");
+    assert_eq!(escape("_GH-1"), "`_GH-1`");
 }
 
 #[test]
