@@ -1,1 +1,13 @@
-//! x
+//! sprag turns the failures of an AI agent into measured, reviewed changes of its harness.
+//!
+//! The decisions are in `sprag-core`, which is pure. This crate is what touches the world: processes, files, git, the terminal.
+//! `ARCHITECTURE.md` has the map.
+
+pub mod cli;
+pub mod error;
+pub mod flow;
+pub mod helpdesk;
+pub mod progress;
+pub mod runner;
+pub mod store;
+pub mod workspace;

@@ -1,1 +1,7 @@
-fn main(){}
+//! The `sprag` program; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sprag::cli::main()
+}

@@ -1,9 +1,26 @@
 //! Making the user's agent work: the port `Runner` and what is shared by its kinds. The only place that spawns foreign code.
 
+mod answer;
+pub mod check;
+mod checkout;
+mod command;
+mod environment;
+mod junit;
+mod lanes;
+mod pool;
+mod process;
+mod worker;
+
+pub use checkout::{ProjectFile, ProjectFiles};
+pub use command::{CommandConfig, CommandRunner};
+pub use pool::{WorkerConfig, WorkerRunner};
+
 use sprag_core::harness::Harness;
+use sprag_core::hash;
 use sprag_core::id::TaskId;
 use sprag_core::trial::{Split, Trial};
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -61,4 +78,22 @@ pub enum RunnerError {
     /// A file of the worker's checkout could not be written.
     #[error(transparent)]
     Files(#[from] std::io::Error),
+}
+
+/// The command with `{project}` filled in.
+fn fill_project(command: &[String], project_dir: &Path) -> Vec<String> {
+    let project = project_dir.to_string_lossy();
+    command.iter().map(|part| part.replace("{project}", &project)).collect()
+}
+
+/// The kind, the command as it is written, and the content of the project's files that the command names: an edited worker
+/// makes new runs, a moved project does not.
+fn identity(kind: &str, command: &[String], project: &ProjectFiles) -> String {
+    let named = |file: &&ProjectFile| {
+        let names = |part: &String| part.trim_start_matches("{project}/").trim_start_matches("./") == file.path;
+        command.iter().any(names)
+    };
+    let texts: Vec<(&str, String)> =
+        project.files.iter().filter(named).map(|file| (file.path.as_str(), String::from_utf8_lossy(&file.bytes).into())).collect();
+    format!("{kind} `{}` {}", command.join(" "), hash::of(&texts))
 }

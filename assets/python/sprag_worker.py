@@ -91,9 +91,7 @@ class Trace:
         """A tool the agent could call; `effect` is read or write."""
         self.tools.append({"name": name, "effect": effect, "required": list(required)})
 
-    def expect(
-        self, name: str, args: Dict[str, Any], compare: Optional[Sequence[str]] = None
-    ) -> None:
+    def expect(self, name: str, args: Dict[str, Any], compare: Optional[Sequence[str]] = None) -> None:
         """A call that should have been made; `compare` names the arguments that count."""
         action: Dict[str, Any] = {"name": name, "arguments": args}
         if compare is not None:
@@ -106,21 +104,16 @@ class Trace:
 
     def check(self, name: str, passed: bool, kind: str = "state", detail: str = "") -> None:
         """Something the evaluator looked at."""
-        check = {"name": name, "kind": kind, "passed": passed, "detail": detail}
-        self.checks.append(check)
+        self.checks.append({"name": name, "kind": kind, "passed": passed, "detail": detail})
 
     def as_dict(self) -> Dict[str, Any]:
         """The trace object of the protocol."""
         trace: Dict[str, Any] = {"steps": self.steps, "termination": self.termination}
         if self.tools:
             trace["tools"] = self.tools
-        expected: Dict[str, Any] = {}
-        if self.actions:
-            expected["actions"] = self.actions
-        if self.communicate:
-            expected["communicate"] = self.communicate
-        if expected:
-            trace["expected"] = expected
+        expected = {"actions": self.actions, "communicate": self.communicate}
+        if self.actions or self.communicate:
+            trace["expected"] = {name: items for name, items in expected.items() if items}
         if self.checks:
             trace["checks"] = self.checks
         return trace
@@ -159,9 +152,7 @@ class Worker:
 
     def __init__(self, name: str, parallel: int = 1, harness: str = "start") -> None:
         """`harness` is "run" when every run reads the harness files anew, else "start"."""
-        self.name = name
-        self.parallel = max(1, parallel)
-        self.harness = harness
+        self._about = {"name": name, "parallel": max(1, parallel), "harness": harness}
         self._list: Callable[[str], Sequence[str]] = lambda split: []
         self._run: Optional[Callable[[Job], Result]] = None
         self._known: set = set()
@@ -181,18 +172,13 @@ class Worker:
     def serve(self) -> None:
         """Answers messages until sprag says shutdown or goes away."""
         lines, self._out = _take_over_stdio()
-        pool = ThreadPoolExecutor(self.parallel) if self.parallel > 1 else None
+        threads = self._about["parallel"]
+        pool = ThreadPoolExecutor(threads) if threads > 1 else None
         for line in lines:
             message = _parse(line)
             kind = message.get("type")
             if kind == "hello":
-                self._send(
-                    type="ready",
-                    protocol=PROTOCOL,
-                    name=self.name,
-                    parallel=self.parallel,
-                    harness=self.harness,
-                )
+                self._send(type="ready", protocol=PROTOCOL, **self._about)
             elif kind == "list":
                 split = message.get("split")
                 self._send(type="tasks", split=split, ids=self._ids(split))

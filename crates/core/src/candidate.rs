@@ -9,7 +9,7 @@ use std::fmt;
 /// One proposed harness change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
-    /// The hash of its parent and its changes: the same change of the same harness is the same candidate.
+    /// The hash of the edit: the same edit is the same candidate whatever harness it is made on, so that what fell is not tried again.
     pub id: CandidateId,
     /// The cluster it targets.
     pub cluster: ClusterId,
@@ -97,4 +97,28 @@ pub struct Experiment {
     pub verdict: Option<(Verdict, String)>,
     /// Task runs spent on it, cached ones not counted.
     pub task_runs: u64,
+}
+
+impl Experiment {
+    /// Whether it passed both gates.
+    pub fn accepted(&self) -> bool {
+        matches!(self.verdict, Some((Verdict::Accepted, _)))
+    }
+
+    /// What a stage measured, if it was run.
+    pub fn stage(&self, stage: Stage) -> Option<&Scorecard> {
+        match stage {
+            Stage::Cluster => self.cluster_cases.as_ref(),
+            Stage::Regression => self.regression.as_ref(),
+            Stage::Validation => self.validation.as_ref(),
+        }
+    }
+
+    pub(crate) fn stage_mut(&mut self, stage: Stage) -> &mut Option<Scorecard> {
+        match stage {
+            Stage::Cluster => &mut self.cluster_cases,
+            Stage::Regression => &mut self.regression,
+            Stage::Validation => &mut self.validation,
+        }
+    }
 }

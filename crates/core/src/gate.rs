@@ -1,1 +1,34 @@
-//! gate
+//! Gates: what must be measured next about a candidate, and what the measurements say.
+//!
+//! A gate is asked again after every stage, so that a mode that buys its runs one by one fits behind the same question.
+
+mod strict;
+
+use crate::config::GateMode;
+use crate::candidate::{Experiment, Stage, Verdict};
+use serde::{Deserialize, Serialize};
+
+/// The rule a candidate is judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct GatePolicy {
+    /// The mode.
+    pub mode: GateMode,
+    /// What part of the regression suite must pass, from 0 to 1.
+    pub regression_threshold: f64,
+}
+
+/// What a gate wants.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GateStep {
+    /// A stage must be measured.
+    Measure(Stage),
+    /// Everything needed is known.
+    Decide(Verdict, String),
+}
+
+/// Asks the gate about an experiment. `suite_size` is the number of promoted cases.
+pub fn next(policy: &GatePolicy, experiment: &Experiment, suite_size: usize) -> GateStep {
+    match policy.mode {
+        GateMode::Strict => strict::next(policy.regression_threshold, experiment, suite_size),
+    }
+}

@@ -39,7 +39,7 @@ ids! {
     ClusterId,
     /// An eval case.
     CaseId,
-    /// A candidate: the hash of its parent and its changes.
+    /// A candidate: the hash of its edit.
     CandidateId,
     /// An experiment: `E001`, `E002`, … in the order of the run.
     ExperimentId,

@@ -1,1 +1,201 @@
-//! ledger
+//! The ledger: everything that happened, in order, as events. Folding the events gives the state; what is not in the ledger did not happen.
+
+use crate::budget::{Limits, Spent};
+use crate::candidate::{Candidate, Stage, Verdict};
+use crate::failure::FailureRecord;
+use crate::gate::GatePolicy;
+use crate::harness::Harness;
+use crate::hash;
+use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
+use crate::score::Scorecard;
+use crate::signal::Issue;
+use crate::trial::TaskVerdict;
+use serde::{Deserialize, Serialize};
+
+/// The format of an entry. A higher major version is refused.
+pub const FORMAT_MAJOR: u32 = 1;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// A run began.
+    Started(Box<Plan>),
+    /// The validation set was measured on the harness the run began with.
+    BaselineMeasured {
+        /// Counts only.
+        validation: Scorecard,
+        /// What it cost.
+        spent: Spent,
+    },
+    /// The labelled issues were read, and what they point at was run and mined.
+    SignalsRead {
+        /// One an issue.
+        findings: Vec<Finding>,
+        /// What it cost.
+        spent: Spent,
+    },
+    /// A batch of traffic ran on the incumbent and its failures were mined.
+    TrafficRan {
+        /// From 1.
+        batch: u32,
+        /// One a task, in the order of the batch.
+        verdicts: Vec<TaskVerdict>,
+        /// One a failure.
+        records: Vec<FailureRecord>,
+        /// What it cost.
+        spent: Spent,
+    },
+    /// A candidate was proposed.
+    Proposed {
+        /// The experiment that will evaluate it.
+        experiment: ExperimentId,
+        /// The change.
+        candidate: Box<Candidate>,
+        /// What the proposer spent on looking.
+        spent: Spent,
+    },
+    /// The proposer has nothing (more) for this cluster, for now.
+    NothingProposed {
+        /// The cluster.
+        cluster: ClusterId,
+        /// Why.
+        reason: String,
+        /// What the proposer spent on looking.
+        spent: Spent,
+    },
+    /// One stage of an experiment was measured.
+    StageMeasured {
+        /// The experiment.
+        experiment: ExperimentId,
+        /// The stage.
+        stage: Stage,
+        /// What it said; counts only for the validation set.
+        card: Scorecard,
+        /// What it cost.
+        spent: Spent,
+    },
+    /// An experiment was decided.
+    Decided {
+        /// The experiment.
+        experiment: ExperimentId,
+        /// The verdict.
+        verdict: Verdict,
+        /// Why, for a person.
+        reason: String,
+    },
+    /// After an acceptance: the open cases of the cluster ran again, repeatedly, on the new incumbent.
+    Promoted {
+        /// The experiment.
+        experiment: ExperimentId,
+        /// What each case did.
+        cases: Vec<CaseRerun>,
+        /// The memberships that the new incumbent no longer shows.
+        resolved: Vec<(ClusterId, RecordId)>,
+        /// What it cost.
+        spent: Spent,
+    },
+    /// The change stands as a branch with its pull request and check runs.
+    Published {
+        /// The experiment.
+        experiment: ExperimentId,
+        /// The branch.
+        branch: String,
+        /// The id of its tree: its content, whenever it was committed.
+        tree: String,
+    },
+    /// The run ended.
+    Finished {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What a run was begun with. Two runs with equal plans and deterministic agents write equal ledgers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The hash of the configuration.
+    pub config: String,
+    /// What determines results besides harness, task, trial and seed.
+    pub runner: String,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// Batches of traffic.
+    pub batches: u32,
+    /// Tasks a batch.
+    pub batch_size: usize,
+    /// Trials a task in the traffic.
+    pub trials: u32,
+    /// What may be spent.
+    pub limits: Limits,
+    /// The rule.
+    pub gate: GatePolicy,
+    /// The train tasks, as the runner lists them.
+    pub train: Vec<TaskId>,
+    /// How many validation tasks there are.
+    pub n_validation: usize,
+    /// The labelled issues to answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub issues: Vec<Issue>,
+    /// The harness the run began with.
+    pub harness: Harness,
+}
+
+/// What came of one labelled issue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The issue's number.
+    pub issue: u64,
+    /// The failure it shows, if it shows one.
+    pub record: Option<FailureRecord>,
+    /// Where there is no record: what was found instead, as half a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead: Option<String>,
+}
+
+/// What one open case did on a new incumbent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseRerun {
+    /// The case.
+    pub case: CaseId,
+    /// Its task.
+    pub task: TaskId,
+    /// Runs with a verdict.
+    pub runs: u32,
+    /// How many of them passed.
+    pub passes: u32,
+}
+
+/// An event in its place. The id covers everything but the time, and the id before it: two ledgers with the same last id are the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// From 1.
+    pub seq: u64,
+    /// The hash of `prev` and the event.
+    pub id: String,
+    /// The id of the entry before; empty for the first.
+    pub prev: String,
+    /// When it was written, RFC 3339.
+    pub at: String,
+    /// What happened.
+    pub event: Event,
+}
+
+impl Entry {
+    /// The entry that follows `last`.
+    pub fn after(last: Option<&Self>, at: String, event: Event) -> Self {
+        let (seq, prev) = last.map_or((1, String::new()), |entry| (entry.seq + 1, entry.id.clone()));
+        let id = Self::identity(&prev, &event);
+        Self { seq, id, prev, at, event }
+    }
+
+    /// Whether this entry is whole and follows `last`.
+    pub fn follows(&self, last: Option<&Self>) -> bool {
+        let (seq, prev) = last.map_or((1, ""), |entry| (entry.seq + 1, entry.id.as_str()));
+        self.seq == seq && self.prev == prev && self.id == Self::identity(prev, &self.event)
+    }
+
+    fn identity(prev: &str, event: &Event) -> String {
+        hash::of(&(prev, event))
+    }
+}

@@ -20,5 +20,6 @@ pub mod propose;
 pub mod protocol;
 pub mod render;
 pub mod score;
+pub mod signal;
 pub mod trace;
 pub mod trial;

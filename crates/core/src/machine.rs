@@ -1,1 +1,306 @@
-//! machine
+//! The loop as a state machine: `step(state, event)` gives the next state and what must be done next.
+//!
+//! Every command leads to exactly one event (see [`Command`]), so a run that was killed is resumed by folding the ledger and doing
+//! the commands of the last step again.
+
+mod schedule;
+mod state;
+
+pub use schedule::batches;
+pub use state::State;
+
+use crate::candidate::{Experiment, Stage, Verdict};
+use crate::case::{CaseState, EvalCase};
+use crate::cluster::ClusterState;
+use crate::failure::{FailureKind, FailureRecord};
+use crate::gate::{self, GateStep};
+use crate::id::{CaseId, ClusterId, ExperimentId, TaskId};
+use crate::ledger::{CaseRerun, Event};
+use crate::score::Scorecard;
+
+/// What must be done next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Measure the validation set on the incumbent; leads to `BaselineMeasured`.
+    MeasureBaseline,
+    /// Read the labelled issues of the plan; leads to `SignalsRead`.
+    ReadSignals,
+    /// Run these tasks on the incumbent and mine the failures; leads to `TrafficRan`.
+    RunTraffic {
+        /// From 1.
+        batch: u32,
+        /// With the number of times each was in the traffic before, which is its trial.
+        tasks: Vec<(TaskId, u32)>,
+    },
+    /// Ask the proposer; leads to `Proposed` or `NothingProposed`.
+    Propose {
+        /// The id the experiment gets.
+        experiment: ExperimentId,
+        /// The cluster to work on.
+        cluster: ClusterId,
+    },
+    /// Measure a stage of an experiment; leads to `StageMeasured`.
+    Measure {
+        /// The experiment.
+        experiment: ExperimentId,
+        /// The stage.
+        stage: Stage,
+        /// The tasks, but for the validation set, whose tasks the core does not know.
+        tasks: Vec<TaskId>,
+    },
+    /// Write the verdict down; leads to `Decided`.
+    Decide {
+        /// The experiment.
+        experiment: ExperimentId,
+        /// The verdict.
+        verdict: Verdict,
+        /// Why.
+        reason: String,
+    },
+    /// Run the open cases again on the new incumbent, repeatedly; leads to `Promoted`.
+    Promote {
+        /// The experiment.
+        experiment: ExperimentId,
+        /// The open cases of its cluster.
+        cases: Vec<(CaseId, TaskId)>,
+    },
+    /// Write branch, pull request and check runs; leads to `Published`.
+    Publish {
+        /// The experiment.
+        experiment: ExperimentId,
+    },
+    /// Write down that the run is over; leads to `Finished`.
+    Finish {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What follows from an event. `None` is the state before the first event; only `Started` makes something of it.
+pub fn step(state: Option<State>, event: &Event) -> (Option<State>, Vec<Command>) {
+    let Some(mut state) = state else {
+        return match event {
+            Event::Started(plan) => (Some(State::new(plan)), vec![Command::MeasureBaseline]),
+            _ => (None, Vec::new()),
+        };
+    };
+    let commands = apply(&mut state, event);
+    (Some(state), commands)
+}
+
+/// The state after a whole ledger, and what must be done next.
+pub fn replay<'a>(events: impl IntoIterator<Item = &'a Event>) -> (Option<State>, Vec<Command>) {
+    events.into_iter().fold((None, Vec::new()), |(state, _), event| step(state, event))
+}
+
+fn apply(state: &mut State, event: &Event) -> Vec<Command> {
+    match event {
+        Event::Started(_) => Vec::new(),
+        Event::BaselineMeasured { validation, spent } => {
+            state.spent.add(*spent);
+            state.best = validation.score().unwrap_or(0.0);
+            state.baseline = Some(validation.clone());
+            vec![if state.plan.issues.is_empty() { run_traffic(state) } else { Command::ReadSignals }]
+        }
+        Event::SignalsRead { findings, spent } => {
+            state.spent.add(*spent);
+            let records: Vec<FailureRecord> = findings.iter().filter_map(|finding| finding.record.clone()).collect();
+            take_traffic(state, std::iter::empty(), &records);
+            state.findings.clone_from(findings);
+            vec![run_traffic(state)]
+        }
+        Event::TrafficRan { records, verdicts, spent, .. } => {
+            state.spent.add(*spent);
+            take_traffic(state, verdicts.iter().filter(|v| v.status == crate::trial::TrialStatus::Passed).map(|v| &v.task), records);
+            state.batch_verdicts.push(verdicts.clone());
+            vec![next_work(state)]
+        }
+        Event::Proposed { experiment, candidate, spent } => {
+            state.spent.add(*spent);
+            state.tried.insert(candidate.id.clone());
+            state.clusters.mark(&candidate.cluster, ClusterState::InProgress);
+            state.batch_experiments += 1;
+            state.experiments.push(Experiment {
+                id: experiment.clone(),
+                batch: state.batch,
+                candidate: (**candidate).clone(),
+                cluster_cases: None,
+                regression: None,
+                validation: None,
+                best_before: state.best,
+                verdict: None,
+                task_runs: spent.task_runs,
+            });
+            vec![ask_gate(state)]
+        }
+        Event::NothingProposed { cluster, spent, .. } => {
+            state.spent.add(*spent);
+            state.exhausted.insert(cluster.clone());
+            vec![next_work(state)]
+        }
+        Event::StageMeasured { stage, card, spent, .. } => {
+            state.spent.add(*spent);
+            if let Some(experiment) = state.experiments.last_mut() {
+                experiment.task_runs += spent.task_runs;
+                *experiment.stage_mut(*stage) = Some(card.clone());
+            }
+            vec![ask_gate(state)]
+        }
+        Event::Decided { verdict, reason, .. } => decided(state, *verdict, reason),
+        Event::Promoted { experiment, cases, resolved, spent } => {
+            state.spent.add(*spent);
+            promote(state, experiment, cases);
+            for (cluster, record) in resolved {
+                state.clusters.resolve_record(cluster, record);
+            }
+            vec![Command::Publish { experiment: experiment.clone() }]
+        }
+        Event::Published { experiment, branch, .. } => {
+            state.published.insert(experiment.clone(), branch.clone());
+            vec![next_work(state)]
+        }
+        Event::Finished { reason } => {
+            state.finished = Some(reason.clone());
+            Vec::new()
+        }
+    }
+}
+
+/// A batch begins: its budget of experiments is whole again, and clusters that were given up are looked at anew.
+fn run_traffic(state: &mut State) -> Command {
+    state.batch += 1;
+    state.batch_experiments = 0;
+    state.exhausted.clear();
+    let tasks = state.schedule[state.batch as usize - 1].clone();
+    let tasks = tasks
+        .into_iter()
+        .flat_map(|task| {
+            let seen = state.times_seen.entry(task.clone()).or_default();
+            let first = *seen;
+            *seen += state.plan.trials;
+            (first..*seen).map(move |trial| (task.clone(), trial))
+        })
+        .collect();
+    Command::RunTraffic { batch: state.batch, tasks }
+}
+
+fn take_traffic<'a>(state: &mut State, passed: impl Iterator<Item = &'a TaskId>, records: &[FailureRecord]) {
+    for task in passed {
+        state.clusters.resolve_task(task);
+    }
+    for record in records {
+        *state.failure_kinds.entry(record.kind).or_default() += 1;
+        if record.kind != FailureKind::Agent {
+            continue;
+        }
+        let clusters = state.clusters.join(record, state.batch);
+        if state.plan.train.contains(&record.task) {
+            add_case(state, record, clusters);
+        }
+        state.records.insert(record.id.clone(), record.clone());
+    }
+}
+
+/// Each failed task becomes a case candidate; a task that has a case already adds its record to it.
+fn add_case(state: &mut State, record: &FailureRecord, clusters: Vec<ClusterId>) {
+    let id = EvalCase::id_of(&record.task);
+    let case = state.cases.cases.entry(id.clone()).or_insert_with(|| EvalCase {
+        id,
+        task: record.task.clone(),
+        title: record.causes.first().map_or_else(|| record.behaviour.clone(), |cause| cause.should.clone()),
+        clusters: Vec::new(),
+        records: Vec::new(),
+        fixed_by: None,
+        flake: crate::case::FlakeStatistics::default(),
+        state: CaseState::Open,
+    });
+    if case.state == CaseState::Open {
+        case.flake.runs_before += 1;
+        case.flake.fails_before += 1;
+    } else {
+        case.flake.runs_after += 1;
+    }
+    case.clusters.extend(clusters);
+    case.clusters.sort();
+    case.clusters.dedup();
+    if !case.records.contains(&record.id) {
+        case.records.push(record.id.clone());
+    }
+}
+
+/// The highest-ranked unresolved cluster, or the next batch, or the end.
+fn next_work(state: &mut State) -> Command {
+    let limits = state.plan.limits;
+    if let Some(reason) = state.spent.over(&limits) {
+        return Command::Finish { reason };
+    }
+    let may_propose = state.batch_experiments < limits.experiments_per_batch && state.n_experiments() < limits.experiments;
+    let cluster = may_propose.then(|| state.next_cluster()).flatten();
+    if let Some(cluster) = cluster {
+        let experiment = ExperimentId::new(format!("E{:03}", state.experiments.len() + 1));
+        return Command::Propose { experiment, cluster };
+    }
+    if state.batch < state.plan.batches && (state.batch as usize) < state.schedule.len() {
+        return run_traffic(state);
+    }
+    Command::Finish { reason: format!("all {} batches are done", state.batch) }
+}
+
+fn ask_gate(state: &State) -> Command {
+    let Some(experiment) = state.experiments.last() else {
+        return Command::Finish { reason: "the ledger measures an experiment that was never proposed".to_owned() };
+    };
+    let id = experiment.id.clone();
+    match gate::next(&state.plan.gate, experiment, state.cases.suite().count()) {
+        GateStep::Measure(stage) => {
+            let tasks = match stage {
+                Stage::Cluster => state.cluster_tasks(&experiment.candidate.cluster),
+                Stage::Regression => state.cases.suite().map(|case| case.task.clone()).collect(),
+                Stage::Validation => Vec::new(),
+            };
+            Command::Measure { experiment: id, stage, tasks }
+        }
+        GateStep::Decide(verdict, reason) => Command::Decide { experiment: id, verdict, reason },
+    }
+}
+
+fn decided(state: &mut State, verdict: Verdict, reason: &str) -> Vec<Command> {
+    let Some(experiment) = state.experiments.last_mut() else { return Vec::new() };
+    experiment.verdict = Some((verdict, reason.to_owned()));
+    let experiment = experiment.clone();
+    let cluster = experiment.candidate.cluster.clone();
+    state.clusters.mark(&cluster, ClusterState::Open);
+    if verdict != Verdict::Accepted {
+        return vec![next_work(state)];
+    }
+    state.incumbent = state.incumbent.with(&experiment.candidate.changes);
+    let score = experiment.validation.as_ref().and_then(Scorecard::score).unwrap_or(0.0);
+    state.best = state.best.max(score);
+    let cases = state.open_cases(&cluster);
+    vec![Command::Promote { experiment: experiment.id, cases }]
+}
+
+/// A case that failed before and passed every repeated run joins the suite; one that wavered is quarantined; the rest stay open.
+fn promote(state: &mut State, experiment: &ExperimentId, reruns: &[CaseRerun]) {
+    for rerun in reruns {
+        let Some(case) = state.cases.cases.get_mut(&rerun.case) else { continue };
+        if rerun.passes == 0 {
+            case.flake.runs_before += rerun.runs;
+            case.flake.fails_before += rerun.runs;
+            continue;
+        }
+        case.flake.runs_after += rerun.runs;
+        case.flake.passes_after += rerun.passes;
+        if rerun.passes == rerun.runs && rerun.runs >= PROMOTION_RUNS {
+            case.state = CaseState::Promoted;
+            case.fixed_by = Some(experiment.clone());
+            let task = case.task.clone();
+            state.clusters.resolve_task(&task);
+        } else {
+            case.state = CaseState::Quarantined;
+        }
+    }
+}
+
+/// How often a case must pass on the new incumbent before it joins the suite.
+pub const PROMOTION_RUNS: u32 = 2;

@@ -1,18 +1,127 @@
 //! The rules miner: failed traces in, failure records out. Deterministic, no model.
 
-use crate::failure::FailureRecord;
-use crate::id::TaskId;
-use crate::trace::Trace;
+mod calls;
+mod compare;
+mod extra_write;
+mod failed_check;
+mod gave_up;
+mod kind;
+mod looping;
+mod missing_action;
+mod premature_handover;
+mod termination;
+pub mod text;
+mod tool_error;
+mod unmet_communication;
+mod wrong_argument;
+mod wrong_order;
+mod wrong_tool;
+
+use crate::failure::{FailureKind, FailureRecord, RootCause};
+use crate::id::{RecordId, TaskId};
+use crate::trace::{Role, Trace};
+
+/// One way to find root causes in a failed trace.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// Its name in mechanisms, such as `missing_action`.
+    pub ident: &'static str,
+    /// What it finds, in a line.
+    pub description: &'static str,
+    /// Whether it is only asked when no other rule found anything.
+    pub last_resort: bool,
+    /// Finds the causes, in the order in which they should be told.
+    pub find: fn(&Trace) -> Vec<RootCause>,
+}
+
+/// All rules; of two causes with one confidence, that of the earlier rule is told first. `docs/miner-rules.md` has a section for each.
+pub const RULES: &[Rule] = &[
+    missing_action::RULE,
+    wrong_argument::RULE,
+    wrong_tool::RULE,
+    extra_write::RULE,
+    wrong_order::RULE,
+    looping::RULE,
+    termination::RULE,
+    tool_error::RULE,
+    premature_handover::RULE,
+    unmet_communication::RULE,
+    failed_check::RULE,
+    gave_up::RULE,
+];
 
 /// Triages one failed trace. `source` names where it came from (a run key, a file and index) and makes the record's id.
+///
+/// Only failures of the agent have causes, the surest first; several may share one mechanism when, say, two calls of one tool are missing.
 pub fn mine(source: &str, task: &TaskId, trace: &Trace) -> FailureRecord {
+    let (kind, causes) = match kind::not_the_agent(trace) {
+        Some(kind) => (kind, Vec::new()),
+        None => {
+            let causes = causes(trace);
+            (
+                if causes.is_empty() {
+                    FailureKind::Unknown
+                } else {
+                    FailureKind::Agent
+                },
+                causes,
+            )
+        }
+    };
     FailureRecord {
-        id: crate::id::RecordId::new(crate::hash::of_text(source)),
+        id: RecordId::new(crate::hash::of_text(source)),
         task: task.clone(),
-        kind: crate::failure::FailureKind::Unknown,
-        context: String::new(),
-        behaviour: String::new(),
+        kind,
+        context: context(trace),
+        behaviour: behaviour(trace),
         termination: trace.termination,
-        causes: Vec::new(),
+        causes,
     }
 }
+
+fn causes(trace: &Trace) -> Vec<RootCause> {
+    let (last, first): (Vec<&Rule>, Vec<&Rule>) = RULES.iter().partition(|rule| rule.last_resort);
+    let mut causes: Vec<RootCause> = first.iter().flat_map(|rule| (rule.find)(trace)).collect();
+    if causes.is_empty() {
+        causes = last
+            .iter()
+            .map(|rule| (rule.find)(trace))
+            .find(|found| !found.is_empty())
+            .unwrap_or_default();
+    }
+    causes.sort_by(|left, right| right.confidence.total_cmp(&left.confidence));
+    causes
+}
+
+/// What the agent was asked: the first thing the person said, or else the instructions.
+fn context(trace: &Trace) -> String {
+    let said = |role| {
+        trace
+            .steps
+            .iter()
+            .find(|step| step.role == role && !step.content.trim().is_empty())
+    };
+    let step = said(Role::User).or_else(|| said(Role::System));
+    step.map(|step| text::shortened(&step.content, 300)).unwrap_or_default()
+}
+
+fn behaviour(trace: &Trace) -> String {
+    let mine: Vec<_> = trace
+        .exchanges()
+        .into_iter()
+        .filter(|exchange| !calls::by_person(trace, exchange))
+        .collect();
+    let writes = mine
+        .iter()
+        .filter(|exchange| calls::writes(trace, &exchange.call.name))
+        .count();
+    let calls = text::counted(mine.len(), "call");
+    format!(
+        "made {calls} ({}), ended by {}",
+        text::counted(writes, "write"),
+        trace.termination.word()
+    )
+}
+
+#[cfg(test)]
+mod tests;

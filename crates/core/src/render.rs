@@ -1,1 +1,27 @@
-//! render
+//! Everything a person reads of sprag's results: pure functions from plain view data to text.
+//!
+//! | module | writes |
+//! |---|---|
+//! | [`pull`] | the pull request of an accepted change |
+//! | [`check`] | its two check runs |
+//! | [`comment`] | the one comment sprag keeps on an issue |
+//! | [`report`] | the self-contained HTML report of a run, with the charts of [`svg`] |
+//! | [`text`] | what the terminal shows |
+//! | [`tsv`] | `results.tsv` |
+//!
+//! The views are in [`view`]. Text that comes from issues, traces, tools or models is data: it passes through [`markdown`]
+//! (or the autoescape of the HTML template) before it stands in anything published. No function here names a held-out task:
+//! of the validation set only counts are read.
+
+pub mod check;
+pub mod comment;
+#[cfg(test)]
+mod fixtures;
+pub mod markdown;
+pub mod pull;
+pub mod report;
+pub mod svg;
+pub mod text;
+pub mod tsv;
+pub mod view;
+mod words;

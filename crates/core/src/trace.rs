@@ -1,6 +1,11 @@
 //! A trace: one recorded run of the agent. The serialized form is the trace object of `docs/worker-protocol.md`.
 
+mod json;
+mod message;
+pub mod read;
 pub mod tau2;
+mod tau_bench;
+mod worker;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -171,6 +176,25 @@ pub enum Termination {
     #[default]
     #[serde(other)]
     Unknown,
+}
+
+impl Termination {
+    /// The word for it on the wire, such as `max_steps`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::AgentStop => "agent_stop",
+            Self::UserStop => "user_stop",
+            Self::MaxSteps => "max_steps",
+            Self::Timeout => "timeout",
+            Self::TooManyErrors => "too_many_errors",
+            Self::AgentError => "agent_error",
+            Self::ContextWindowExceeded => "context_window_exceeded",
+            Self::UserError => "user_error",
+            Self::InfrastructureError => "infrastructure_error",
+            Self::UnexpectedError => "unexpected_error",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// A call with the step that made it and the answer it got.

@@ -1,0 +1,35 @@
+"""How sprag makes the agent work: replace the toy agent and its tasks with your own."""
+
+from sprag_worker import Result, Trace, Worker
+
+# Your tasks: what the agent is asked, and what a right answer says. `train` is what sprag learns
+# from, `validation` is what it measures with and never looks into: keep them different.
+TASKS = {
+    "train": {"greet": ("Say hello to Ada.", "hello"), "refund": ("Refund order 7.", "refund")},
+    "validation": {"goodbye": ("Say goodbye to Ada.", "goodbye")},
+}
+
+worker = Worker("my-agent")
+
+
+@worker.tasks
+def tasks(split):
+    """The ids of the tasks of a split."""
+    return list(TASKS.get(split, {}))
+
+
+@worker.run
+def run(job):
+    """One run: ask the agent, note what happened, judge the answer."""
+    # A case is a test sprag made of a failed task; without a verdict sprag scores its trace.
+    everything = {**TASKS["train"], **TASKS["validation"]}
+    request, wanted = (job.case["input"].get("request", ""), None) if job.case else everything[job.task]
+    trace = Trace()
+    trace.user(request)
+    answer = "You said: " + request.lower()  # <- your agent here; it reads its harness files
+    # trace.call("tool", {"argument": 1}) and trace.result("what it answered") note a tool call
+    trace.say(answer)
+    return Result(passed=None if wanted is None else wanted in answer, trace=trace)
+
+
+worker.serve()

@@ -1,0 +1,128 @@
+//! The state of a run: what folding the ledger gives.
+
+use super::schedule::batches;
+use crate::budget::Spent;
+use crate::candidate::Experiment;
+use crate::case::CaseBook;
+use crate::cluster::ClusterBook;
+use crate::failure::{FailureKind, FailureRecord};
+use crate::harness::Harness;
+use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, RecordId, TaskId};
+use crate::ledger::{Finding, Plan};
+use crate::score::Scorecard;
+use crate::trial::TaskVerdict;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything that is known in a run.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// What the run was begun with.
+    pub plan: Plan,
+    /// The harness that is best so far.
+    pub incumbent: Harness,
+    /// The validation card of the harness the run began with.
+    pub baseline: Option<Scorecard>,
+    /// The best validation score seen.
+    pub best: f64,
+    /// The current batch, from 1; 0 before the first.
+    pub batch: u32,
+    /// Experiments begun in the current batch.
+    pub batch_experiments: u32,
+    /// The traffic's verdicts, one list a batch.
+    pub batch_verdicts: Vec<Vec<TaskVerdict>>,
+    /// Agent failures by record.
+    pub records: BTreeMap<RecordId, FailureRecord>,
+    /// How many failures of each kind were seen.
+    pub failure_kinds: BTreeMap<FailureKind, u32>,
+    /// Clusters.
+    pub clusters: ClusterBook,
+    /// Cases.
+    pub cases: CaseBook,
+    /// What came of the labelled issues.
+    pub findings: Vec<Finding>,
+    /// Experiments in their order.
+    pub experiments: Vec<Experiment>,
+    /// Edits that were tried.
+    pub tried: BTreeSet<CandidateId>,
+    /// The branch of what was published.
+    pub published: BTreeMap<ExperimentId, String>,
+    /// What was spent.
+    pub spent: Spent,
+    /// Why the run ended; `None` while it goes on.
+    pub finished: Option<String>,
+    /// Clusters the proposer has nothing for in this batch.
+    pub(super) exhausted: BTreeSet<ClusterId>,
+    /// The tasks of each batch.
+    pub(super) schedule: Vec<Vec<TaskId>>,
+    /// How often a task was in the traffic.
+    pub(super) times_seen: BTreeMap<TaskId, u32>,
+}
+
+impl State {
+    pub(super) fn new(plan: &Plan) -> Self {
+        Self {
+            incumbent: plan.harness.clone(),
+            schedule: batches(&plan.train, plan.seed, plan.batches, plan.batch_size),
+            plan: plan.clone(),
+            baseline: None,
+            best: 0.0,
+            batch: 0,
+            batch_experiments: 0,
+            batch_verdicts: Vec::new(),
+            records: BTreeMap::new(),
+            failure_kinds: BTreeMap::new(),
+            clusters: ClusterBook::default(),
+            cases: CaseBook::default(),
+            findings: Vec::new(),
+            experiments: Vec::new(),
+            tried: BTreeSet::new(),
+            published: BTreeMap::new(),
+            spent: Spent::default(),
+            finished: None,
+            exhausted: BTreeSet::new(),
+            times_seen: BTreeMap::new(),
+        }
+    }
+
+    /// Experiments begun so far.
+    pub fn n_experiments(&self) -> u32 {
+        u32::try_from(self.experiments.len()).unwrap_or(u32::MAX)
+    }
+
+    /// An experiment by its id.
+    pub fn experiment(&self, id: &ExperimentId) -> Option<&Experiment> {
+        self.experiments.iter().find(|experiment| experiment.id == *id)
+    }
+
+    /// The validation score of the incumbent: of the last accepted experiment, else the baseline.
+    pub fn incumbent_validation(&self) -> Option<&Scorecard> {
+        let accepted = self.experiments.iter().rev().find(|experiment| experiment.accepted());
+        accepted.map_or(self.baseline.as_ref(), |experiment| experiment.validation.as_ref())
+    }
+
+    /// The tasks on which a cluster's failures were seen and are not resolved, in order.
+    pub fn cluster_tasks(&self, cluster: &ClusterId) -> Vec<TaskId> {
+        let Some(cluster) = self.clusters.clusters.get(cluster) else { return Vec::new() };
+        let open = cluster.members.values().filter(|member| !member.resolved).map(|member| &member.task);
+        // A failure from an issue may have happened on something the runner has no task for.
+        let tasks: BTreeSet<&TaskId> = open.filter(|task| self.plan.train.contains(task)).collect();
+        tasks.into_iter().cloned().collect()
+    }
+
+    /// The issues whose failures are in a cluster.
+    pub fn issues_of(&self, cluster: &ClusterId) -> Vec<u64> {
+        let Some(cluster) = self.clusters.clusters.get(cluster) else { return Vec::new() };
+        let member = |finding: &&Finding| finding.record.as_ref().is_some_and(|record| cluster.members.contains_key(&record.id));
+        self.findings.iter().filter(member).map(|finding| finding.issue).collect()
+    }
+
+    pub(super) fn open_cases(&self, cluster: &ClusterId) -> Vec<(CaseId, TaskId)> {
+        let of_cluster = self.cases.open().filter(|case| case.clusters.contains(cluster));
+        of_cluster.map(|case| (case.id.clone(), case.task.clone())).collect()
+    }
+
+    pub(super) fn next_cluster(&self) -> Option<ClusterId> {
+        let ranked = self.clusters.ranked();
+        ranked.into_iter().map(|(_, cluster)| &cluster.id).find(|id| !self.exhausted.contains(*id)).cloned()
+    }
+}

@@ -1,0 +1,133 @@
+//! What a call is: who made it, whether it changes anything, whether it hands over to a person.
+
+use crate::trace::{Effect, Exchange, Role, Trace};
+use serde_json::Value;
+
+/// Names of tools that only look begin with one of these words.
+const LOOKING: &str = "get check list search find read view show look lookup fetch query describe count calculate think can is has \
+                       verify validate test";
+
+/// Whether a tool changes something: as the trace says, and where it says nothing, by its name.
+pub(super) fn writes(trace: &Trace, tool: &str) -> bool {
+    match trace.effect_of(tool) {
+        Effect::Read => false,
+        Effect::Write => true,
+        Effect::Unknown => {
+            let words = words(tool);
+            let looks = words
+                .first()
+                .is_some_and(|first| LOOKING.split_whitespace().any(|looking| looking == first));
+            !looks && words.last().is_none_or(|last| last != "test")
+        }
+    }
+}
+
+/// Whether the person (or their simulator) made the call. A solo agent acts for the person itself.
+pub(super) fn by_person(trace: &Trace, exchange: &Exchange<'_>) -> bool {
+    trace.steps[exchange.step].role == Role::User
+}
+
+/// Whether somebody plays the person and acts.
+pub(super) fn person_acts(trace: &Trace) -> bool {
+    trace
+        .steps
+        .iter()
+        .any(|step| step.role == Role::User && !step.tool_calls.is_empty())
+}
+
+/// Whether a tool hands the conversation over to a person, by the words of its name.
+pub(super) fn hands_over(tool: &str) -> bool {
+    let words = words(tool);
+    let has = |any: &[&str]| words.iter().any(|word| any.contains(&word.as_str()));
+    let receiver = [
+        "agent",
+        "agents",
+        "operator",
+        "representative",
+        "person",
+        "support",
+        "specialist",
+        "staff",
+        "call",
+    ];
+    has(&["escalate", "escalation", "handoff", "handover", "human", "humans"])
+        || (has(&["transfer"]) && (words.len() == 1 || has(&receiver)))
+        || (has(&["hand"]) && has(&["over", "off"]))
+}
+
+/// The index of the last step in which the agent could have done more: where it handed over, or else its last step.
+pub(super) fn last_chance(trace: &Trace) -> Option<usize> {
+    let exchanges = trace.exchanges();
+    let handover = exchanges
+        .iter()
+        .find(|exchange| hands_over(&exchange.call.name) && !by_person(trace, exchange));
+    let last = || trace.steps.iter().rposition(|step| step.role == Role::Assistant);
+    handover
+        .map(|exchange| exchange.step)
+        .or_else(last)
+        .or_else(|| trace.steps.len().checked_sub(1))
+}
+
+/// What makes two calls the same: tool, arguments, answer.
+pub(super) fn key(exchange: &Exchange<'_>) -> (String, String, String) {
+    let arguments = Value::Object(exchange.call.arguments.clone());
+    let answer = exchange
+        .answer
+        .map(|(_, step)| step.content.clone())
+        .unwrap_or_default();
+    (exchange.call.name.clone(), crate::hash::of(&arguments), answer)
+}
+
+/// The words of a name in `snake_case`, `kebab-case`, `camelCase` or dotted.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_lower = false;
+    for letter in name.chars() {
+        if !letter.is_alphanumeric() || (letter.is_uppercase() && was_lower) {
+            words.push(String::new());
+        }
+        was_lower = letter.is_lowercase();
+        if letter.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
+            word.extend(letter.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::ToolSpec;
+
+    #[test]
+    fn the_trace_knows_better_than_the_name() {
+        let mut trace = Trace::default();
+        assert!(!writes(&trace, "get_order") && !writes(&trace, "searchFlights") && !writes(&trace, "run_speed_test"));
+        assert!(writes(&trace, "refund") && writes(&trace, "toggle_data") && writes(&trace, "canary_release"));
+        trace.tools = vec![ToolSpec {
+            name: "get_order".to_owned(),
+            effect: Effect::Write,
+            required: Vec::new(),
+        }];
+        assert!(writes(&trace, "get_order"));
+    }
+
+    #[test]
+    fn handing_over_is_told_from_moving_money() {
+        for tool in [
+            "transfer_to_human_agents",
+            "escalate",
+            "handoffToSupport",
+            "hand_over_to_person",
+            "transfer",
+        ] {
+            assert!(hands_over(tool), "{tool}");
+        }
+        for tool in ["transfer_money", "bank_transfer_funds", "get_humanity", "handle_return"] {
+            assert!(!hands_over(tool), "{tool}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Who is to blame, when it is not the agent.
+
+use crate::failure::FailureKind;
+use crate::trace::{Role, Termination, Trace};
+
+/// Words of a machine that does not answer.
+const OUTAGE: [&str; 9] = [
+    "connection refused",
+    "connection reset",
+    "connection error",
+    "timed out",
+    "timeout",
+    "service unavailable",
+    "bad gateway",
+    "rate limit",
+    "too many requests",
+];
+
+/// Words of an evaluator that broke.
+const BROKEN_EVALUATOR: [&str; 4] = [
+    "traceback (most recent call last)",
+    "could not be evaluated",
+    "evaluator error",
+    "grader error",
+];
+
+/// Whose fault the failure is if it is not the agent's; `Unknown` where something broke that nobody foresaw.
+pub(super) fn not_the_agent(trace: &Trace) -> Option<FailureKind> {
+    let broken = match trace.termination {
+        Termination::UserError => Some(FailureKind::UserSimulator),
+        Termination::InfrastructureError => Some(FailureKind::Infrastructure),
+        Termination::UnexpectedError => Some(FailureKind::Unknown),
+        Termination::AgentStop
+        | Termination::UserStop
+        | Termination::MaxSteps
+        | Termination::Timeout
+        | Termination::TooManyErrors
+        | Termination::AgentError
+        | Termination::ContextWindowExceeded
+        | Termination::Unknown => None,
+    };
+    broken
+        .or_else(|| never_began(trace).then_some(FailureKind::Infrastructure))
+        .or_else(|| outage(trace).then_some(FailureKind::Infrastructure))
+        .or_else(|| evaluator_broke(trace).then_some(FailureKind::Evaluator))
+}
+
+/// Nothing happened at all, or the agent never got a word in and did not end the run either.
+fn never_began(trace: &Trace) -> bool {
+    let spoke = trace.steps.iter().any(|step| step.role == Role::Assistant);
+    trace.steps.is_empty() || (!spoke && trace.termination != Termination::AgentStop)
+}
+
+/// Every call failed because a machine did not answer.
+fn outage(trace: &Trace) -> bool {
+    let exchanges = trace.exchanges();
+    let down = |answer: &str| contains_any(answer, &OUTAGE);
+    !exchanges.is_empty()
+        && exchanges.iter().all(|exchange| {
+            exchange
+                .answer
+                .is_some_and(|(_, step)| step.error && down(&step.content))
+        })
+}
+
+/// Every check that did not hold says that the evaluator itself broke.
+fn evaluator_broke(trace: &Trace) -> bool {
+    let mut failed = trace.checks.iter().filter(|check| !check.passed).peekable();
+    failed.peek().is_some() && failed.all(|check| contains_any(&check.detail, &BROKEN_EVALUATOR))
+}
+
+fn contains_any(text: &str, words: &[&str]) -> bool {
+    let text = text.to_lowercase();
+    words.iter().any(|word| text.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mine::tests::support::{agent_calls, answer, said, trace, user};
+    use crate::trace::Check;
+
+    #[test]
+    fn the_end_says_whose_fault_it_is() {
+        let mut run = trace(vec![user("hi"), said("hello")]);
+        for (termination, kind) in [
+            (Termination::UserError, Some(FailureKind::UserSimulator)),
+            (Termination::InfrastructureError, Some(FailureKind::Infrastructure)),
+            (Termination::UnexpectedError, Some(FailureKind::Unknown)),
+            (Termination::MaxSteps, None),
+            (Termination::AgentError, None),
+        ] {
+            run.termination = termination;
+            assert_eq!(not_the_agent(&run), kind, "{termination:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_never_began_is_no_failure_of_the_agent() {
+        assert_eq!(not_the_agent(&Trace::default()), Some(FailureKind::Infrastructure));
+        let mut silent = trace(vec![user("my ticket")]);
+        assert_eq!(
+            not_the_agent(&silent),
+            None,
+            "an agent that ends the run without a word failed itself"
+        );
+        silent.termination = Termination::UserStop;
+        assert_eq!(not_the_agent(&silent), Some(FailureKind::Infrastructure));
+    }
+
+    #[test]
+    fn only_an_outage_of_everything_is_infrastructure() {
+        let down = vec![
+            user("hi"),
+            agent_calls("a", "get_order", "{}"),
+            answer("a", "Connection refused", true),
+        ];
+        assert_eq!(not_the_agent(&trace(down.clone())), Some(FailureKind::Infrastructure));
+        let mut once = down;
+        once.extend([agent_calls("b", "get_order", "{}"), answer("b", "late", false)]);
+        assert_eq!(not_the_agent(&trace(once)), None);
+    }
+
+    #[test]
+    fn a_broken_evaluator_is_told_from_a_failed_check() {
+        let mut run = trace(vec![user("hi"), said("hello")]);
+        let detail = "Traceback (most recent call last): …".to_owned();
+        run.checks = vec![Check {
+            name: "rubric".to_owned(),
+            kind: "judged".to_owned(),
+            passed: false,
+            detail,
+        }];
+        assert_eq!(not_the_agent(&run), Some(FailureKind::Evaluator));
+        run.checks.push(Check {
+            name: "refunded".to_owned(),
+            kind: "state".to_owned(),
+            ..Check::default()
+        });
+        assert_eq!(not_the_agent(&run), None);
+    }
+}

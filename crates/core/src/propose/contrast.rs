@@ -1,0 +1,251 @@
+//! Contrast mining: which observation tells the runs in which an action was needed from those in which it was not.
+//!
+//! A fact that is as frequent in runs that did not need the action as in those that did explains nothing. Every fact of the traces is
+//! scored by Youden's J (W. J. Youden, "Index for rating diagnostic tests", 1950): its share among the runs that needed the action minus
+//! its share among those that did not. Where no single fact separates, pairs are tried.
+
+use super::observation::{Atom, Snapshot};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A condition: all facts must hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    /// One or two facts; none means always.
+    pub atoms: Vec<Atom>,
+    /// How many of the runs that needed the action have it.
+    pub hits: usize,
+    /// How many of those that did not need it have it.
+    pub false_alarms: usize,
+    /// Youden's J, from -1 to 1.
+    pub j: f64,
+}
+
+/// Facts that separate worse than this are noise.
+const MIN_J: f64 = 0.4;
+/// How many facts are paired with each other.
+const PAIR_POOL: usize = 40;
+
+/// Conditions that tell `needed` from `not_needed`, best first: by J, then by closeness of the words to `about` (the action's name and
+/// arguments), then the shorter. At most `limit`, of different reach: of facts that hold in exactly the same runs only the closest
+/// `TWINS` are kept. Facts that are not `usable` are left out.
+pub fn conditions(
+    needed: &[Snapshot<'_>],
+    not_needed: &[Snapshot<'_>],
+    about: &str,
+    usable: &dyn Fn(&Atom) -> bool,
+    limit: usize,
+) -> Vec<Condition> {
+    if needed.is_empty() {
+        return Vec::new();
+    }
+    let mut pool = candidates(needed, not_needed, usable);
+    pool.retain(|atom| atom.hits.len() > needed.len() / 4 || atom.hits.len() >= 2 || needed.len() == 1);
+    sort(&mut pool, about, needed.len(), not_needed.len());
+    let mut found: Vec<Reach> = pool.iter().filter(|reach| reach.j(needed.len(), not_needed.len()) >= MIN_J).cloned().collect();
+    let best_alone = found.first().map_or(0.0, |reach| reach.j(needed.len(), not_needed.len()));
+    found.extend(pairs(&pool, needed.len(), not_needed.len(), best_alone));
+    sort(&mut found, about, needed.len(), not_needed.len());
+    let found = drop_twins(found);
+    found.into_iter().take(limit).map(|reach| reach.into_condition(needed.len(), not_needed.len())).collect()
+}
+
+/// How many facts of exactly the same reach are kept: the evidence cannot tell them apart, the gates can.
+const TWINS: usize = 3;
+
+/// Facts with the runs they hold in.
+#[derive(Debug, Clone)]
+struct Reach {
+    atoms: Vec<Atom>,
+    hits: BTreeSet<usize>,
+    false_alarms: BTreeSet<usize>,
+}
+
+impl Reach {
+    #[expect(clippy::cast_precision_loss, reason = "counts of runs")]
+    fn j(&self, needed: usize, not_needed: usize) -> f64 {
+        self.hits.len() as f64 / needed.max(1) as f64 - self.false_alarms.len() as f64 / not_needed.max(1) as f64
+    }
+
+    fn into_condition(self, needed: usize, not_needed: usize) -> Condition {
+        let j = self.j(needed, not_needed);
+        Condition { hits: self.hits.len(), false_alarms: self.false_alarms.len(), j, atoms: self.atoms }
+    }
+}
+
+fn candidates(needed: &[Snapshot<'_>], not_needed: &[Snapshot<'_>], usable: &dyn Fn(&Atom) -> bool) -> Vec<Reach> {
+    let mut atoms: Vec<Atom> = needed.iter().flat_map(Snapshot::atoms).collect();
+    atoms.extend(thresholds(needed, not_needed));
+    atoms.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+    atoms.dedup();
+    atoms.retain(|atom| usable(atom));
+    let reach = |atom: &Atom, snapshots: &[Snapshot<'_>]| {
+        snapshots.iter().enumerate().filter(|(_, snapshot)| atom.holds(snapshot)).map(|(at, _)| at).collect()
+    };
+    atoms
+        .into_iter()
+        .map(|atom| Reach { hits: reach(&atom, needed), false_alarms: reach(&atom, not_needed), atoms: vec![atom] })
+        .collect()
+}
+
+/// For each numeric field one threshold in each direction: half way between the two groups, where they do not overlap.
+fn thresholds(needed: &[Snapshot<'_>], not_needed: &[Snapshot<'_>]) -> Vec<Atom> {
+    type Range = BTreeMap<(String, String), (f64, f64)>;
+    let range = |snapshots: &[Snapshot<'_>]| {
+        let mut ranges = Range::new();
+        for (tool, field, number) in snapshots.iter().flat_map(|snapshot| snapshot.numbers()) {
+            let range = ranges.entry((tool.to_owned(), field.to_owned())).or_insert((number, number));
+            *range = (range.0.min(number), range.1.max(number));
+        }
+        ranges
+    };
+    let others = range(not_needed);
+    let mut atoms = Vec::new();
+    for ((tool, field), (low, high)) in range(needed) {
+        let Some(&(other_low, other_high)) = others.get(&(tool.clone(), field.clone())) else { continue };
+        if low > other_high {
+            atoms.push(Atom::AtLeast { tool, field, value: between(other_high, low) });
+        } else if high < other_low {
+            atoms.push(Atom::AtMost { tool, field, value: between(high, other_low) });
+        }
+    }
+    atoms
+}
+
+/// The roundest number in `(low, high]` near the middle.
+fn between(low: f64, high: f64) -> f64 {
+    let middle = f64::midpoint(low, high);
+    let round = |digits: i32| (middle * 10f64.powi(digits)).round() / 10f64.powi(digits);
+    (-3..=6).map(round).find(|&value| value > low && value <= high).unwrap_or(high)
+}
+
+/// Pairs of facts that both hold in every run that needed the action (or nearly), and together separate better than any one alone.
+fn pairs(pool: &[Reach], needed: usize, not_needed: usize, best_alone: f64) -> Vec<Reach> {
+    if best_alone >= 1.0 {
+        return Vec::new();
+    }
+    let mut by_recall: Vec<&Reach> = pool.iter().filter(|reach| !reach.hits.is_empty()).collect();
+    by_recall.sort_by_key(|reach| std::cmp::Reverse(reach.hits.len()));
+    // The ubiquitous facts hold everywhere and add nothing to a pair.
+    by_recall.retain(|reach| reach.false_alarms.len() < not_needed);
+    by_recall.truncate(PAIR_POOL);
+    let mut found = Vec::new();
+    for (at, first) in by_recall.iter().enumerate() {
+        for second in &by_recall[at + 1..] {
+            let both = Reach {
+                atoms: first.atoms.iter().chain(&second.atoms).cloned().collect(),
+                hits: first.hits.intersection(&second.hits).copied().collect(),
+                false_alarms: first.false_alarms.intersection(&second.false_alarms).copied().collect(),
+            };
+            let alone = first.j(needed, not_needed).max(second.j(needed, not_needed));
+            if both.j(needed, not_needed) > alone.max(MIN_J) {
+                found.push(both);
+            }
+        }
+    }
+    found
+}
+
+fn sort(found: &mut [Reach], about: &str, needed: usize, not_needed: usize) {
+    let about = trigrams(about);
+    let key = |reach: &Reach| {
+        let words: String = reach.atoms.iter().map(Atom::describe).collect();
+        let phrases = reach.atoms.iter().filter(|atom| atom.tool().is_none()).count();
+        (reach.j(needed, not_needed), overlap(&about, &trigrams(&words)), phrases, words.len())
+    };
+    found.sort_by_cached_key(|reach| {
+        let (j, closeness, phrases, length) = key(reach);
+        (Descending(j), reach.atoms.len(), phrases, Descending(closeness), length)
+    });
+}
+
+/// Larger first; the numbers here are never NaN.
+#[derive(PartialEq)]
+struct Descending(f64);
+
+impl PartialOrd for Descending {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Eq for Descending {}
+
+impl Ord for Descending {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        other.0.total_cmp(&self.0)
+    }
+}
+
+fn drop_twins(found: Vec<Reach>) -> Vec<Reach> {
+    let mut seen: BTreeMap<(BTreeSet<usize>, BTreeSet<usize>), usize> = BTreeMap::new();
+    let mut keep = |reach: &Reach| {
+        let count = seen.entry((reach.hits.clone(), reach.false_alarms.clone())).or_default();
+        *count += 1;
+        *count <= TWINS
+    };
+    found.into_iter().filter(|reach| keep(reach)).collect()
+}
+
+/// Letter trigrams without punctuation, so that `Wi-Fi Calling` is close to `toggle_wifi_calling`.
+fn trigrams(text: &str) -> BTreeSet<String> {
+    let letters: Vec<char> = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    letters.windows(3).map(|window| window.iter().collect()).collect()
+}
+
+/// Cosine of two sets.
+#[expect(clippy::cast_precision_loss, reason = "counts of trigrams")]
+fn overlap(left: &BTreeSet<String>, right: &BTreeSet<String>) -> f64 {
+    let shared = left.intersection(right).count() as f64;
+    let size = (left.len() as f64 * right.len() as f64).sqrt();
+    if size > 0.0 { shared / size } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot<'a>(input: &'a str, results: &[(&'a str, &'a str)]) -> Snapshot<'a> {
+        Snapshot::from_parts(input, results.iter().copied())
+    }
+
+    fn describe(conditions: &[Condition]) -> Vec<String> {
+        let all = |condition: &Condition| condition.atoms.iter().map(Atom::describe).collect::<Vec<_>>().join(" and ");
+        conditions.iter().map(all).collect()
+    }
+
+    #[test]
+    fn the_line_that_separates_and_sounds_like_the_action_comes_first() {
+        let needed = [
+            snapshot("no mms", &[("status", "Airplane: OFF\nWi-Fi Calling: ON\nBattery: low")]),
+            snapshot("mms broken", &[("status", "Airplane: ON\nWi-Fi Calling: ON\nBattery: low")]),
+        ];
+        let not_needed = [snapshot("slow", &[("status", "Airplane: ON\nWi-Fi Calling: OFF\nBattery: full")])];
+        let found = conditions(&needed, &not_needed, "toggle_wifi_calling", &|_| true, 3);
+        assert_eq!(describe(&found)[0], "`status` says \"Wi-Fi Calling: ON\"");
+        assert_eq!((found[0].hits, found[0].false_alarms), (2, 0));
+    }
+
+    #[test]
+    fn a_fact_as_frequent_without_need_explains_nothing() {
+        let needed = [snapshot("", &[("status", "Signal: none")])];
+        let not_needed = [snapshot("", &[("status", "Signal: none")]), snapshot("", &[("status", "Signal: none")])];
+        assert!(conditions(&needed, &not_needed, "reboot", &|_| true, 3).is_empty());
+    }
+
+    #[test]
+    fn thresholds_lie_between_the_groups_at_a_round_number() {
+        let needed = [snapshot("", &[("line", r#"{"used": 15.1}"#)]), snapshot("", &[("line", r#"{"used": 16}"#)])];
+        let not_needed = [snapshot("", &[("line", r#"{"used": 3.2}"#)]), snapshot("", &[("line", r#"{"used": 8}"#)])];
+        let found = conditions(&needed, &not_needed, "refuel", &|_| true, 3);
+        assert_eq!(describe(&found)[0], "`used` of `line` is at least 10");
+    }
+
+    #[test]
+    fn two_facts_together_where_none_alone_is_enough() {
+        let make = |a, b| snapshot("", &[("a", a), ("b", b)]);
+        let needed = [make("late", "gold"), make("late", "gold")];
+        let not_needed = [make("late", "plain"), make("early", "gold"), make("early", "plain")];
+        let found = conditions(&needed, &not_needed, "", &|_| true, 1);
+        assert_eq!(describe(&found), ["`a` says \"late\" and `b` says \"gold\""]);
+    }
+}

@@ -1,0 +1,378 @@
+//! The two check runs of an evaluated change, as GitHub's "create a check run" takes them.
+
+use super::markdown::{escape, inline_code, plain, truncate};
+use super::view::CheckView;
+use super::words;
+use crate::candidate::{Experiment, Stage, Verdict};
+use crate::score::Scorecard;
+use serde::{Deserialize, Serialize};
+
+/// GitHub takes no more in one request.
+const MAX_ANNOTATIONS: usize = 50;
+/// GitHub takes 65,535 characters of `summary` and of `text`; bytes are counted here to be safe.
+const MAX_TEXT: usize = 65_535;
+/// Tasks named in a list.
+const MAX_NAMES: usize = 200;
+
+/// The body of "create a check run".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckRun {
+    /// `sprag / regression` or `sprag / validation`.
+    pub name: String,
+    /// The commit.
+    pub head_sha: String,
+    /// Always `completed`.
+    pub status: CheckStatus,
+    /// What it means for a merge.
+    pub conclusion: Conclusion,
+    /// By this sprag finds the check run again: `sprag:E007:regression`.
+    pub external_id: String,
+    /// What a person reads.
+    pub output: CheckOutput,
+}
+
+/// How far a check run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckStatus {
+    /// It has a conclusion.
+    Completed,
+}
+
+/// What a check run says about the commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Conclusion {
+    /// Measured, and at or above what was needed.
+    Success,
+    /// Measured, and below.
+    Failure,
+    /// Not measured, or not completely: never green.
+    Neutral,
+}
+
+/// What a person reads of a check run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckOutput {
+    /// One line of plain text.
+    pub title: String,
+    /// Markdown, at most 65,535 characters.
+    pub summary: String,
+    /// Markdown, at most 65,535 characters.
+    pub text: String,
+    /// At most 50.
+    pub annotations: Vec<Annotation>,
+}
+
+/// A remark at lines of a changed file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Annotation {
+    /// The file.
+    pub path: String,
+    /// From 1.
+    pub start_line: u32,
+    /// See `start_line`.
+    pub end_line: u32,
+    /// How loud it is.
+    pub annotation_level: AnnotationLevel,
+    /// Plain text.
+    pub message: String,
+    /// Plain text.
+    pub title: String,
+}
+
+/// How loud an annotation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnnotationLevel {
+    /// For information.
+    Notice,
+    /// Something to look at.
+    Warning,
+    /// What made the check fail.
+    Failure,
+}
+
+/// `sprag / regression` and `sprag / validation`, in this order.
+pub fn check_runs(view: &CheckView) -> Vec<CheckRun> {
+    vec![check_run(view, Stage::Regression), check_run(view, Stage::Validation)]
+}
+
+/// One gate of the two, with what it measured and what it needed.
+struct Gate<'a> {
+    stage: Stage,
+    name: &'static str,
+    card: Option<&'a Scorecard>,
+    needed: f64,
+    needed_is: &'static str,
+}
+
+fn check_run(view: &CheckView, stage: Stage) -> CheckRun {
+    let experiment = &view.experiment;
+    let gate = match stage {
+        Stage::Cluster | Stage::Regression => Gate {
+            stage: Stage::Regression,
+            name: "regression",
+            card: experiment.regression.as_ref(),
+            needed: view.gate.regression_threshold,
+            needed_is: "threshold",
+        },
+        Stage::Validation => Gate {
+            stage,
+            name: "validation",
+            card: experiment.validation.as_ref(),
+            needed: experiment.best_before,
+            needed_is: "best seen",
+        },
+    };
+    let conclusion = gate.conclusion(experiment);
+    CheckRun {
+        name: format!("sprag / {}", gate.name),
+        head_sha: view.head_sha.clone(),
+        status: CheckStatus::Completed,
+        conclusion,
+        external_id: format!("sprag:{}:{}", experiment.id, gate.name),
+        output: CheckOutput {
+            title: gate.title(conclusion),
+            summary: within(gate.summary(view, conclusion)),
+            text: within(gate.text(view)),
+            annotations: gate.annotations(experiment, conclusion),
+        },
+    }
+}
+
+impl Gate<'_> {
+    fn conclusion(&self, experiment: &Experiment) -> Conclusion {
+        let unmeasurable = experiment
+            .verdict
+            .as_ref()
+            .is_some_and(|(verdict, _)| matches!(verdict, Verdict::Indecisive | Verdict::Invalid));
+        match self.card.filter(|card| card.complete()).and_then(Scorecard::score) {
+            Some(score) if score < self.needed => Conclusion::Failure,
+            Some(_) if !unmeasurable => Conclusion::Success,
+            _ => Conclusion::Neutral,
+        }
+    }
+
+    fn title(&self, conclusion: Conclusion) -> String {
+        let Some(card) = self.card else {
+            return "Not run".to_owned();
+        };
+        if card.total() == 0 {
+            return "Nothing to measure".to_owned();
+        }
+        let needed = format!("{} {}", self.needed_is, words::score(self.needed));
+        match conclusion {
+            Conclusion::Success | Conclusion::Failure => format!("{} pass, {needed}", words::result(card)),
+            Conclusion::Neutral if card.errored > 0 => format!(
+                "Not decided: {} of {} have no verdict",
+                card.errored,
+                words::count(card.total(), "run")
+            ),
+            Conclusion::Neutral => format!("Not decided: {}", words::result(card)),
+        }
+    }
+
+    fn summary(&self, view: &CheckView, conclusion: Conclusion) -> String {
+        let mut text = match conclusion {
+            Conclusion::Success => "**Passed.** ".to_owned(),
+            Conclusion::Failure => "**Failed.** ".to_owned(),
+            Conclusion::Neutral => "**Not decided.** ".to_owned(),
+        };
+        text += &match self.card {
+            None => self.not_run(view),
+            Some(card) if card.total() == 0 => "There was nothing to run, and an empty gate proves nothing.".to_owned(),
+            Some(card) => format!(
+                "The {} measured {}; the {} is {}.",
+                self.stage,
+                words::result(card),
+                self.needed_is,
+                words::score(self.needed)
+            ),
+        };
+        if let Some(card) = self.card.filter(|card| card.total() > 0) {
+            text += &format!(
+                "\n\n| fixed | broken | unchanged | no verdict |\n|---:|---:|---:|---:|\n| {} | {} | {} | {} |",
+                card.fixed,
+                card.broken,
+                words::unchanged(card),
+                card.errored
+            );
+            if card.errored > 0 {
+                text += "\n\nRuns without a verdict are errors of the machinery, not failures of the agent. Run the check again when they are mended.";
+            }
+        }
+        text
+    }
+
+    fn not_run(&self, view: &CheckView) -> String {
+        let reason = view
+            .experiment
+            .verdict
+            .as_ref()
+            .map(|(_, reason)| escape(&truncate(reason, 400)));
+        let reason = reason
+            .filter(|reason| !reason.is_empty())
+            .map_or_else(String::new, |reason| format!(" The reason: {reason}"));
+        format!(
+            "The {} was not run, because the change fell before that, or could not be measured.{reason}",
+            self.stage
+        )
+    }
+
+    fn text(&self, view: &CheckView) -> String {
+        let experiment = &view.experiment;
+        let mut text = format!(
+            "**{}**\n\n{}\n",
+            escape(&truncate(&experiment.candidate.title, 160)),
+            escape(&truncate(&experiment.candidate.hypothesis, 600))
+        );
+        match (self.stage, self.card) {
+            (Stage::Validation, _) => {
+                text += "\nThe validation tasks are held out: only counts leave the gate, never a task.\n";
+            }
+            (Stage::Cluster | Stage::Regression, Some(card)) => {
+                text += &names("Broken by this change", &card.broken_tasks);
+                text += &names("Fixed by this change", &card.fixed_tasks);
+            }
+            (Stage::Cluster | Stage::Regression, None) => {}
+        }
+        text += &format!(
+            "\n---\n\nExperiment {} of batch {}, {}, gate mode `{}`. {}\n",
+            inline_code(experiment.id.as_str()),
+            experiment.batch,
+            words::count(experiment.task_runs, "task run"),
+            words::gate_mode(view.gate.mode),
+            words::gate_caveat(view.gate.mode)
+        );
+        text
+    }
+
+    /// One remark a changed place. The validation gate makes none: it has nothing to say about a line.
+    fn annotations(&self, experiment: &Experiment, conclusion: Conclusion) -> Vec<Annotation> {
+        let Some(card) = self
+            .card
+            .filter(|card| card.total() > 0 && self.stage != Stage::Validation)
+        else {
+            return Vec::new();
+        };
+        let annotation_level = match conclusion {
+            Conclusion::Failure => AnnotationLevel::Failure,
+            Conclusion::Success if card.broken == 0 => AnnotationLevel::Notice,
+            Conclusion::Success | Conclusion::Neutral => AnnotationLevel::Warning,
+        };
+        let mut message = format!("{} of the regression suite pass with this change.", words::result(card));
+        if card.broken > 0 {
+            let broken: Vec<String> = card
+                .broken_tasks
+                .iter()
+                .map(|task| plain(&truncate(task, 120)))
+                .collect();
+            message += &format!(
+                " It breaks {}: {}.",
+                words::count(card.broken, "case"),
+                words::list(&broken, 10)
+            );
+        }
+        let title = truncate(&plain(&experiment.candidate.title), 120);
+        let places = changed_places(&experiment.candidate.diff)
+            .into_iter()
+            .take(MAX_ANNOTATIONS);
+        places
+            .map(|place| Annotation {
+                path: place.path,
+                start_line: place.start,
+                end_line: place.end,
+                annotation_level,
+                message: message.clone(),
+                title: title.clone(),
+            })
+            .collect()
+    }
+}
+
+fn names(title: &str, tasks: &[String]) -> String {
+    if tasks.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n### {title}\n\n");
+    for task in tasks.iter().take(MAX_NAMES) {
+        text += &format!("- {}\n", inline_code(&truncate(task, 120)));
+    }
+    if tasks.len() > MAX_NAMES {
+        text += &format!("- and {} more\n", tasks.len() - MAX_NAMES);
+    }
+    text
+}
+
+/// The parts above are bounded, so this cuts only what nobody foresaw.
+fn within(text: String) -> String {
+    if text.len() <= MAX_TEXT {
+        return text;
+    }
+    let note = "\n\n(cut: too long)\n";
+    let end = text.floor_char_boundary(MAX_TEXT - note.len());
+    let end = text[..end].rfind('\n').unwrap_or(end);
+    format!("{}{note}", &text[..end])
+}
+
+/// Lines of the new file that a diff adds, or the place where it removes some.
+#[derive(Debug, PartialEq, Eq)]
+struct Place {
+    path: String,
+    start: u32,
+    end: u32,
+}
+
+/// One place a hunk of a unified diff: its first to its last added line.
+fn changed_places(diff: &str) -> Vec<Place> {
+    let mut places = Vec::new();
+    let mut path: Option<String> = None;
+    let mut next = 1;
+    let mut left = (0, 0);
+    let mut added: Option<(u32, u32)> = None;
+    for line in diff.lines() {
+        let inside = left != (0, 0);
+        match line.as_bytes().first() {
+            Some(b'+') if inside => {
+                added = Some(added.map_or((next, next), |(start, _)| (start, next)));
+                next += 1;
+                left.1 = u32::saturating_sub(left.1, 1);
+            }
+            Some(b'-') if inside => left.0 = u32::saturating_sub(left.0, 1),
+            Some(b' ') | None if inside => {
+                next += 1;
+                left = (u32::saturating_sub(left.0, 1), u32::saturating_sub(left.1, 1));
+            }
+            _ => {}
+        }
+        if inside && left == (0, 0) {
+            let (start, end) = added
+                .take()
+                .unwrap_or((next.saturating_sub(1).max(1), next.saturating_sub(1).max(1)));
+            places.extend(path.clone().map(|path| Place { path, start, end }));
+        } else if !inside && let Some(name) = line.strip_prefix("+++ ") {
+            path = name.strip_prefix("b/").map(str::to_owned);
+        } else if !inside && let Some((old, new)) = hunk(line) {
+            next = new.0.max(1);
+            left = (old.1, new.1);
+        }
+    }
+    places
+}
+
+/// Start and length of both sides of `@@ -a,b +c,d @@`.
+fn hunk(line: &str) -> Option<((u32, u32), (u32, u32))> {
+    let mut parts = line.strip_prefix("@@ -")?.split(' ');
+    let old = range(parts.next()?)?;
+    let new = range(parts.next()?.strip_prefix('+')?)?;
+    Some((old, new))
+}
+
+fn range(text: &str) -> Option<(u32, u32)> {
+    let (start, length) = text.split_once(',').unwrap_or((text, "1"));
+    Some((start.parse().ok()?, length.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests;

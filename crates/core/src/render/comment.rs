@@ -1,0 +1,202 @@
+//! The one comment that sprag keeps on an issue, rewritten in place as things move on.
+
+use super::markdown::{escape, inline_code, marker, truncate};
+use super::pull::{evidence, sentence};
+use super::view::CommentView;
+use super::words;
+use crate::cluster::{Cluster, ClusterState};
+use crate::failure::{FailureKind, FailureRecord};
+
+/// The whole comment, with the hidden marker by which it is found again.
+pub fn issue_comment(view: &CommentView) -> String {
+    match view {
+        CommentView::Mined { record, clusters } => {
+            let next = what_next(record, clusters);
+            join(&[
+                marker("issue", &[("record", record.id.as_str())]),
+                what_went_wrong(record),
+                cause(record),
+                standing(clusters),
+                next,
+            ])
+        }
+        CommentView::NeedsTrace { found } => join(&[marker("issue", &[]), needs_trace(found.as_deref())]),
+        CommentView::Fixed {
+            record,
+            cluster,
+            pull,
+            merged,
+        } => {
+            let state = fixed(*pull, *merged);
+            let standing = standing(std::slice::from_ref(cluster));
+            join(&[
+                marker("issue", &[("record", record.id.as_str())]),
+                state,
+                what_went_wrong(record),
+                cause(record),
+                standing,
+            ])
+        }
+    }
+}
+
+fn join(sections: &[String]) -> String {
+    let mut text = sections
+        .iter()
+        .filter(|section| !section.is_empty())
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("\n\n");
+    text.push('\n');
+    text
+}
+
+fn what_went_wrong(record: &FailureRecord) -> String {
+    let mut text = format!(
+        "### What went wrong\n\nFailure record {}",
+        inline_code(record.id.as_str())
+    );
+    text += &format!(", task {}.", inline_code(&truncate(record.task.as_str(), 120)));
+    if !record.context.is_empty() {
+        text += &format!("\n\n- **Asked:** {}", escape(&truncate(&record.context, 300)));
+    }
+    if !record.behaviour.is_empty() {
+        text += if record.context.is_empty() { "\n\n" } else { "\n" };
+        text += &format!("- **Did:** {}", escape(&truncate(&record.behaviour, 300)));
+    }
+    text
+}
+
+fn cause(record: &FailureRecord) -> String {
+    let Some(likeliest) = record.causes.first() else {
+        return String::new();
+    };
+    let mut text = format!("### Likely root cause\n\n{}", sentence(&likeliest.finding));
+    if !likeliest.should.is_empty() {
+        text += &format!(" What should have been done: {}", sentence(&likeliest.should));
+    }
+    let quotes = evidence(likeliest);
+    if !quotes.is_empty() {
+        text += &format!("\n{quotes}");
+    }
+    text += &format!(
+        "\n\nMechanism {}, confidence {:.0} %.",
+        inline_code(&likeliest.mechanism.to_string()),
+        likeliest.confidence * 100.0
+    );
+    let others = record.causes.len() - 1;
+    if others > 0 {
+        text += &format!(
+            " {} found in the same trace.",
+            if others == 1 {
+                "One more possible cause was".to_owned()
+            } else {
+                format!("{others} more possible causes were")
+            }
+        );
+    }
+    text
+}
+
+fn standing(clusters: &[Cluster]) -> String {
+    if clusters.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        String::from("### Where it belongs\n\n| cluster | failures | resolved | state |\n|---|---:|---:|---|\n");
+    for cluster in clusters.iter().take(10) {
+        text += &format!(
+            "| {} | {} | {} ({:.0} %) | {} |\n",
+            escape(&truncate(&cluster.title, 160)),
+            cluster.total_failures(),
+            cluster.resolved(),
+            cluster.resolution_rate() * 100.0,
+            words::cluster_state(cluster.state)
+        );
+    }
+    text.trim_end().to_owned()
+}
+
+fn what_next(record: &FailureRecord, clusters: &[Cluster]) -> String {
+    let next = match (record.kind, clusters.first()) {
+        (FailureKind::Agent, Some(cluster)) => next_for(cluster.state),
+        (FailureKind::Agent, None) => {
+            "No rule found out why the agent failed, so the failure is kept but joins no cluster. \
+             A trace with tool calls, their results and what should have been done gives sprag more to go by."
+        }
+        (FailureKind::Infrastructure, _) => {
+            "Machines or networks failed here, not the agent. The failure is counted and shown, but never scored and never a reason to change the harness."
+        }
+        (FailureKind::Evaluator, _) => {
+            "The evaluator failed here, not the agent. The failure is counted and shown, but never scored. Mend the evaluator, then comment `/sprag retry`."
+        }
+        (FailureKind::UserSimulator, _) => {
+            "The simulated user left its role here; the agent is not to blame. The failure is counted and shown, but never scored."
+        }
+        (FailureKind::Unknown, _) => {
+            "It cannot be told from the trace who is to blame, so the failure is counted and shown, but does not drive changes. \
+             Say in a comment what should have been done, then comment `/sprag retry`."
+        }
+    };
+    format!("### What happens next\n\n{next}")
+}
+
+fn next_for(state: ClusterState) -> &'static str {
+    match state {
+        ClusterState::Open => {
+            "The cluster waits for its turn; clusters that fail often, badly and unresolved come first. \
+             When a change passes the gates, its pull request is linked here. Comment `/sprag run` to start now, or `/sprag ignore` if this is not a failure."
+        }
+        ClusterState::InProgress => {
+            "Changes for this cluster are being tried. If one passes the gates, its pull request is linked here; there is nothing to do."
+        }
+        ClusterState::Resolved => {
+            "A merged change already resolves this cluster. If the agent ran with that change and failed all the same, comment `/sprag retry`: the cluster reopens if the failure shows again."
+        }
+        ClusterState::Reopened => {
+            "This was resolved once and fails again, so it is open again and ranks higher. What was tried before is kept in mind."
+        }
+        ClusterState::Ignored => {
+            "A person decided to ignore this cluster, so nothing happens. Comment `/sprag retry` to take it up again."
+        }
+    }
+}
+
+fn fixed(pull: u64, merged: bool) -> String {
+    if merged {
+        format!(
+            "**Resolved by #{pull}.** The change is merged and this failure is guarded by the regression suite. If it fails again, the cluster reopens and says so here."
+        )
+    } else {
+        format!(
+            "**#{pull} is ready for review.** Its change passed the gates and resolves the cluster of this failure; merging it closes this issue."
+        )
+    }
+}
+
+fn needs_trace(found: Option<&str>) -> String {
+    let found = found.map_or_else(
+        || "There is no trace in this issue.".to_owned(),
+        |found| format!("There is nothing to mine in this issue: {}", sentence(found)),
+    );
+    format!(
+        "### A trace is needed\n\n{found} sprag needs one recorded run of the agent to see what went wrong. Please attach **one** of these, by dragging the file into a comment:\n\n\
+         - the trace of the failed run as `.json` or `.jsonl` (or a `.zip` of it): messages in order, tool calls with their arguments, tool results;\n\
+         - a tau2 or τ³-bench result file;\n\
+         - or, for a short run, paste the trace into a comment between ```` ```json ```` and ```` ``` ````.\n\n\
+         The smallest trace that helps:\n\n\
+         ```json\n{EXAMPLE}\n```\n\n\
+         One more sentence on what the agent *should* have done helps a lot. Leave out secrets and personal data: the issue is as public as the repository. \
+         sprag looks again when a comment arrives; `/sprag retry` makes it look now."
+    )
+}
+
+const EXAMPLE: &str = r#"{"steps": [
+  {"role": "user", "content": "Where is my order O-7?"},
+  {"role": "assistant", "tool_calls": [{"name": "get_order", "arguments": {"order_id": "O-7"}}]},
+  {"role": "tool", "content": "{\"status\": \"late\"}"},
+  {"role": "assistant", "content": "It has arrived."}
+]}"#;
+
+#[cfg(test)]
+mod tests;

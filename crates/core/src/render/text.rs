@@ -1,0 +1,221 @@
+//! What the terminal shows: a line for everything that happens, a table at the end, the list of clusters.
+//!
+//! Text that comes from outside is stripped of what a terminal would obey.
+
+use super::markdown::{truncate, visible};
+use super::view::{Progress, SummaryView};
+use super::words;
+use crate::candidate::{Experiment, Verdict};
+use crate::cluster::Cluster;
+use crate::score::Scorecard;
+
+/// One sentence for something that happened, without a line break.
+pub fn progress(progress: &Progress) -> String {
+    match progress {
+        Progress::Baseline { validation } => format!("baseline: {} on the validation set", words::result(validation)),
+        Progress::Mined { batch, batches } => {
+            let errors = if batch.errored == 0 {
+                String::new()
+            } else {
+                format!(", {} without a verdict", batch.errored)
+            };
+            format!(
+                "batch {}/{batches}: {}, {} failed{errors}; {}, {}",
+                batch.number,
+                words::count(batch.tasks, "task"),
+                batch.failed,
+                words::count(batch.findings, "finding"),
+                words::count(batch.new_clusters, "new cluster")
+            )
+        }
+        Progress::Targeted { cluster } => format!(
+            "  working on: {} ({}, {} resolved)",
+            short(&cluster.title, 80),
+            words::count(cluster.total_failures(), "failure"),
+            cluster.resolved()
+        ),
+        Progress::Proposed { experiment } => {
+            format!(
+                "  {}: trying: {}",
+                short(experiment.id.as_str(), 20),
+                short(&experiment.candidate.title, 90)
+            )
+        }
+        Progress::Judged { experiment } => judged(experiment),
+        Progress::Promoted { cases, suite_size } => {
+            format!(
+                "  {} joined the regression suite, which has {suite_size} now",
+                words::count(*cases, "case")
+            )
+        }
+        Progress::Idle { reason } => format!("  nothing to work on: {}", short(reason, 120)),
+    }
+}
+
+fn judged(experiment: &Experiment) -> String {
+    let id = short(experiment.id.as_str(), 20);
+    match &experiment.verdict {
+        None => format!("  {id}: running"),
+        Some((Verdict::Accepted, _)) => {
+            let score = experiment
+                .validation
+                .as_ref()
+                .map_or_else(|| "not measured".to_owned(), words::result);
+            format!(
+                "  {id}: accepted, validation {score}, best before {}",
+                words::score(experiment.best_before)
+            )
+        }
+        Some((verdict, reason)) => format!("  {id}: {verdict}: {}", short(reason, 160)),
+    }
+}
+
+/// The table at the end of a run, with what to open next.
+pub fn summary(view: &SummaryView) -> String {
+    let undecided = view.experiments.saturating_sub(view.accepted + view.rejected);
+    let mut experiments = format!(
+        "{} ({} accepted, {} rejected",
+        view.experiments, view.accepted, view.rejected
+    );
+    experiments += &if undecided == 0 {
+        ")".to_owned()
+    } else {
+        format!(", {undecided} without a decision)")
+    };
+    let mut rows = vec![
+        ("validation before", words::result(&view.baseline)),
+        (
+            "validation now",
+            format!("{}{}", words::result(&view.latest), gain(&view.baseline, &view.latest)),
+        ),
+        ("batches", view.batches.to_string()),
+        ("experiments", experiments),
+        ("regression suite", words::count(view.suite_size, "case")),
+        ("clusters", format!("{} ({} resolved)", view.clusters, view.resolved)),
+        ("task runs", words::thousands(view.task_runs)),
+    ];
+    rows.extend(view.files.iter().map(|(what, path)| (what.as_str(), visible(path))));
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    rows.iter()
+        .map(|(name, value)| format!("{name:<width$}  {value}\n"))
+        .collect()
+}
+
+fn gain(baseline: &Scorecard, latest: &Scorecard) -> String {
+    let points = baseline
+        .score()
+        .zip(latest.score())
+        .map(|(before, after)| (after - before) * 100.0);
+    points.map_or_else(String::new, |points| format!(", {points:+.1} points"))
+}
+
+/// The clusters in the order given, one a line under column names.
+pub fn clusters(clusters: &[Cluster]) -> String {
+    if clusters.is_empty() {
+        return "no clusters yet: nothing failed, or nothing was mined\n".to_owned();
+    }
+    let id = |cluster: &Cluster| short(cluster.id.as_str(), 24);
+    let width = clusters
+        .iter()
+        .map(|cluster| id(cluster).chars().count())
+        .max()
+        .unwrap_or(0)
+        .max("cluster".len());
+    let mut text = format!("rank  {:<width$}  failures  resolved  state        title\n", "cluster");
+    for (index, cluster) in clusters.iter().enumerate() {
+        text += &format!(
+            "{:>4}  {:<width$}  {:>8}  {:>8}  {:<11}  {}\n",
+            index + 1,
+            id(cluster),
+            cluster.total_failures(),
+            cluster.resolved(),
+            words::cluster_state(cluster.state),
+            short(&cluster.title, 100)
+        );
+    }
+    text
+}
+
+/// One line of text that a terminal can show as it is.
+fn short(text: &str, chars: usize) -> String {
+    truncate(&visible(text).split_whitespace().collect::<Vec<_>>().join(" "), chars)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::fixtures;
+
+    #[test]
+    fn every_phase_is_one_line() {
+        let view = fixtures::report();
+        let lines: Vec<String> = [
+            Progress::Baseline {
+                validation: view.baseline.clone(),
+            },
+            Progress::Mined {
+                batch: view.batches[2].clone(),
+                batches: 18,
+            },
+            Progress::Targeted {
+                cluster: view.clusters[0].clone(),
+            },
+            Progress::Proposed {
+                experiment: fixtures::accepted("E001"),
+            },
+            Progress::Judged {
+                experiment: fixtures::accepted("E001"),
+            },
+            Progress::Judged {
+                experiment: fixtures::rejected("E002", "a\u{1b}[31m\ntitle"),
+            },
+            Progress::Promoted {
+                cases: 1,
+                suite_size: 5,
+            },
+            Progress::Idle {
+                reason: "no cluster is open".to_owned(),
+            },
+        ]
+        .iter()
+        .map(progress)
+        .collect();
+        assert!(lines.iter().all(|line| !line.contains(['\n', '\u{1b}'])));
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        baseline: 21/40 (0.525) on the validation set
+        batch 3/18: 10 tasks, 6 failed; 9 findings, 1 new cluster
+          working on: Hands over to a person although a tool would have helped (11 failures, 4 resolved)
+          E001: trying: Open a parcel trace when the order is lost
+          E001: accepted, validation 30/40 (0.750), best before 0.675
+          E002: rejected: regression 13/18 (0.722) is below the threshold 0.800
+          1 case joined the regression suite, which has 5 now
+          nothing to work on: no cluster is open
+        ");
+    }
+
+    #[test]
+    fn the_summary_lines_up() {
+        insta::assert_snapshot!(summary(&fixtures::summary()), @r"
+        validation before  21/40 (0.525)
+        validation now     33/40 (0.825), +30.0 points
+        batches            18
+        experiments        41 (9 accepted, 31 rejected, 1 without a decision)
+        regression suite   19 cases
+        clusters           11 (8 resolved)
+        task runs          2,314
+        pull request       out/pull/body.md
+        report             out/report.html
+        ");
+    }
+
+    #[test]
+    fn clusters_are_listed_by_rank() {
+        insta::assert_snapshot!(clusters(&fixtures::report().clusters[..3]), @r"
+        rank  cluster     failures  resolved  state        title
+           1  c-handover        11         4  reopened     Hands over to a person although a tool would have helped
+           2  c-date             6         1  in progress  Does not tell the customer the date of delivery
+           3  c-loop             3         0  open         Calls get_order again and again with the same argument
+        ");
+        assert!(clusters(&[]).starts_with("no clusters yet"));
+    }
+}

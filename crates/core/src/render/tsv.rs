@@ -1,0 +1,74 @@
+//! `results.tsv`: one line an experiment, for spreadsheets and scripts.
+
+use crate::candidate::Experiment;
+use crate::score::Scorecard;
+
+const HEADER: &str = "experiment\tbatch\tcluster\tcandidate\torigin\tverdict\tcluster_cases\tregression\tvalidation\tbest\ttask_runs\treason";
+
+/// The experiments in the order given, under a line of column names.
+///
+/// Scores go from 0 to 1 and are empty where nothing was measured; `best` is the validation score that had to be reached.
+/// `verdict` is empty while an experiment runs. A tab, line break or backslash in a text is written `\t`, `\n`, `\r` or `\\`.
+pub fn results(experiments: &[Experiment]) -> String {
+    let lines = experiments.iter().map(line);
+    std::iter::once(HEADER.to_owned())
+        .chain(lines)
+        .map(|line| line + "\n")
+        .collect()
+}
+
+fn line(experiment: &Experiment) -> String {
+    let candidate = &experiment.candidate;
+    let (verdict, reason) = experiment
+        .verdict
+        .as_ref()
+        .map_or_else(Default::default, |(verdict, reason)| {
+            (verdict.to_string(), reason.clone())
+        });
+    let cells = [
+        experiment.id.to_string(),
+        experiment.batch.to_string(),
+        candidate.cluster.to_string(),
+        candidate.id.to_string(),
+        candidate.origin.clone(),
+        verdict,
+        score(experiment.cluster_cases.as_ref()),
+        score(experiment.regression.as_ref()),
+        score(experiment.validation.as_ref()),
+        format!("{:.4}", experiment.best_before),
+        experiment.task_runs.to_string(),
+        reason,
+    ];
+    cells.map(|cell| escape(&cell)).join("\t")
+}
+
+fn score(card: Option<&Scorecard>) -> String {
+    card.and_then(Scorecard::score)
+        .map_or_else(String::new, |score| format!("{score:.4}"))
+}
+
+fn escape(cell: &str) -> String {
+    cell.replace('\\', "\\\\")
+        .replace('\t', "\\t")
+        .replace('\n', "\\n")
+        .replace('\r', "\\r")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::fixtures;
+
+    #[test]
+    fn every_experiment_is_a_line_of_twelve_cells() {
+        let mut broken = fixtures::rejected("E002", "a\tb\nc\\d");
+        broken.verdict.as_mut().unwrap().1 = "fell\r\n\ttwice".to_owned();
+        let text = results(&[fixtures::accepted("E001"), broken]);
+        insta::assert_snapshot!(text, @r"
+        experiment	batch	cluster	candidate	origin	verdict	cluster_cases	regression	validation	best	task_runs	reason
+        E001	4	c-lost-parcel	cand-E001	recipes: add-step, position=before_last	accepted	0.8000	0.9444	0.7500	0.6750	62	regression 17/18 is at or above 0.800, validation 0.750 is at or above the best seen, 0.675
+        E002	4	c-lost-parcel	cand-E002	recipes: add-step, position=before_last	rejected	0.2000	0.7222		0.6750	21	fell\r\n\ttwice
+        ");
+        assert!(text.lines().all(|line| line.split('\t').count() == 12));
+    }
+}

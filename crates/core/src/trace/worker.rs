@@ -1,0 +1,100 @@
+//! Reader for the trace object of the worker protocol: bare, or as `{task, passed, score, trace}`, alone, in a list or one a line.
+
+use super::json::{Document, Node, Object};
+use super::read::{ReadTrace, Warning};
+use super::{Expected, Trace, message, tau2};
+use crate::failure::FailureKind;
+use crate::id::TaskId;
+
+/// Reads one object or a list of them.
+pub(super) fn read_text(text: &str, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
+    let document = Document::read(text, &[], warnings);
+    let items = document.items("");
+    if items.is_empty() {
+        return one(&document.into_object(), warnings).into_iter().collect();
+    }
+    let objects: Vec<_> = items.into_iter().filter_map(|item| item.object(warnings)).collect();
+    objects.iter().filter_map(|object| one(object, warnings)).collect()
+}
+
+/// Reads one object a line.
+pub(super) fn read_lines(text: &str, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
+    let mut traces = Vec::new();
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        match serde_json::from_str(line) {
+            Ok(raw) => {
+                let node = Node {
+                    path: format!("line {}", number + 1),
+                    raw,
+                };
+                let object = node.object(warnings);
+                traces.extend(object.and_then(|object| one(&object, warnings)));
+            }
+            Err(error) => warnings.push(Warning::new(
+                format!("line {}", number + 1),
+                super::json::in_words(&error),
+            )),
+        }
+    }
+    traces
+}
+
+fn one(run: &Object<'_>, warnings: &mut Vec<Warning>) -> Option<ReadTrace> {
+    let inner = run.object("trace", warnings);
+    let kind_hint = run.object("error", warnings).map(|error| {
+        let kind = error.node("kind").and_then(|kind| kind.parse::<FailureKind>(warnings));
+        kind.unwrap_or_default()
+    });
+    if inner.is_none() && kind_hint.is_none() && !run.has("steps") {
+        run.warn("left out: neither a `trace` nor `steps`", warnings);
+        return None;
+    }
+    let trace = trace_of(inner.as_ref().unwrap_or(run), warnings);
+    let task_key = if run.has("task_id") { "task_id" } else { "task" };
+    let task = run.text(task_key, warnings).unwrap_or_else(|| {
+        let message = "no `task`: the run is taken as a task of its own";
+        run.warn(message, warnings);
+        format!("trace-{}", &crate::hash::of(&trace.steps)[..12])
+    });
+    let trial = run.number("trial", warnings).map_or(0, tau2::whole);
+    let score = run.number("score", warnings);
+    let passed = run.flag("passed", warnings).filter(|_| kind_hint.is_none());
+    let source = format!("worker:{task}:{trial}:{}", crate::hash::of(&trace));
+    Some(ReadTrace {
+        source,
+        task: TaskId::new(task),
+        trial,
+        passed,
+        score,
+        kind_hint,
+        trace,
+    })
+}
+
+fn trace_of(trace: &Object<'_>, warnings: &mut Vec<Warning>) -> Trace {
+    let expected = trace.object("expected", warnings).map(|expected| {
+        let actions = expected.objects("actions", warnings);
+        Expected {
+            actions: actions
+                .iter()
+                .filter_map(|action| message::action(action, "arguments", warnings))
+                .collect(),
+            communicate: expected.texts("communicate", warnings),
+        }
+    });
+    Trace {
+        steps: message::steps(trace.list("steps", warnings), warnings),
+        termination: trace
+            .node("termination")
+            .and_then(|node| node.parse(warnings))
+            .unwrap_or_default(),
+        tools: parsed(trace, "tools", warnings),
+        expected,
+        checks: parsed(trace, "checks", warnings),
+    }
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(trace: &Object<'_>, key: &str, warnings: &mut Vec<Warning>) -> Vec<T> {
+    let nodes = trace.list(key, warnings);
+    nodes.iter().filter_map(|node| node.parse(warnings)).collect()
+}

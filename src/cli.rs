@@ -1,0 +1,84 @@
+//! The command line: arguments in, a request to the flow, a result printed. One file a command.
+
+mod demo;
+mod helpdesk_worker;
+//mod init;
+mod run;
+mod session;
+mod simulate;
+//mod worker;
+
+use crate::error::{CommandError, Exit};
+use clap::{Parser, Subcommand};
+use std::io::Write as _;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Turns the failures of an AI agent into measured, reviewed changes of its harness.
+#[derive(Debug, Parser)]
+#[command(name = "sprag", version, about, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Simulate(simulate::Args),
+    Run(run::Args),
+    //Init(init::Args),
+    //Worker(worker::Args),
+    #[command(hide = true)]
+    HelpdeskWorker,
+}
+
+/// Parses the command line, runs the command, prints what went wrong.
+pub fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_env("SPRAG_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().with_target(false).init();
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return report(&error.into()),
+    };
+    let result = runtime.block_on(dispatch(cli.command));
+    // A worker that will not die must not keep us.
+    runtime.shutdown_background();
+    match result {
+        Ok(code) => code,
+        Err(error) => report(&error),
+    }
+}
+
+async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
+    match command {
+        Command::Demo(args) => demo::demo(args).await,
+        Command::Simulate(args) => simulate::simulate(args).await,
+        Command::Run(args) => run::run(args).await,
+        //Command::Init(args) => init::init(args),
+        //Command::Worker(args) => worker::worker(args).await,
+        Command::HelpdeskWorker => helpdesk_worker::serve(),
+    }
+}
+
+fn report(error: &CommandError) -> ExitCode {
+    // Nobody is left to tell when stderr is closed.
+    let _closed = writeln!(std::io::stderr(), "{error}");
+    error.exit.into()
+}
+
+/// Prints to stdout. A reader that went away (`sprag … | head`) is no error.
+fn print(text: &str) -> Result<(), CommandError> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Prints one JSON object on one line.
+fn print_json(value: &impl serde::Serialize) -> Result<(), CommandError> {
+    let text = serde_json::to_string(value)
+        .map_err(|error| CommandError::new(Exit::Internal, error.to_string(), "please report this as a defect of sprag"))?;
+    print(&text)
+}

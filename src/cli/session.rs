@@ -1,0 +1,168 @@
+//! What `demo`, `simulate` and `run` share: read the configuration, build the ports, run the loop, sum it up.
+
+use crate::error::{CommandError, Exit};
+use crate::flow::{self, Request, Summary};
+use crate::progress::Progress;
+use crate::runner::{CommandConfig, CommandRunner, ProjectFiles, Runner, WorkerConfig, WorkerRunner};
+use crate::store::{DirStore, Store as _};
+use crate::workspace::{Workspace, harness_of};
+use fs_err as fs;
+use sprag_core::config::{self, Config, RunnerKind};
+use sprag_core::harness::PathPolicy;
+use sprag_core::machine::State;
+use sprag_core::signal::Issue;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How a run is set up by its command.
+#[derive(Debug)]
+pub(super) struct Session<'a> {
+    pub(super) config: &'a Config,
+    pub(super) workspace: &'a Workspace,
+    /// The folder of the project: where `{project}` points.
+    pub(super) project_dir: &'a Path,
+    pub(super) project: String,
+    pub(super) out: PathBuf,
+    pub(super) seed: u64,
+    pub(super) batches: u32,
+    pub(super) experiments: u32,
+    pub(super) merge: bool,
+    pub(super) issues: Vec<Issue>,
+    pub(super) quiet: bool,
+}
+
+/// Reads and checks a `sprag.toml`; every mistake is named.
+pub(super) fn load_config(path: &Path) -> Result<Config, CommandError> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        CommandError::new(Exit::Config, error.to_string(), "name the file with `--config`, or write one with `sprag init`")
+    })?;
+    parse_config(&path.display().to_string(), &text)
+}
+
+/// See [`load_config`].
+pub(super) fn parse_config(name: &str, text: &str) -> Result<Config, CommandError> {
+    config::parse(text).map_err(|problems| {
+        let count = match problems.len() {
+            1 => "a mistake".to_owned(),
+            n => format!("{n} mistakes"),
+        };
+        let told = config::render_problems(name, text, &problems);
+        CommandError::new(Exit::Config, format!("{name} has {count}\n{}", told.trim_end()), "docs/config.md lists every key with its default")
+    })
+}
+
+/// Runs the loop and writes its files.
+pub(super) async fn run(session: Session<'_>) -> Result<(Summary, State), CommandError> {
+    fs::create_dir_all(&session.out)?;
+    let out = fs::canonicalize(&session.out)?;
+    let (mut store, damage) = DirStore::open(&out.join(".sprag/state"))?;
+    let in_actions = std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true");
+    let progress = Progress::new(session.quiet, in_actions);
+    for damage in &damage {
+        let (path, kept) = (damage.path.display(), damage.kept_as.display());
+        progress.line(&format!("warning: {path}: {}; set aside as {kept}, the rest is used", damage.problem));
+    }
+    let scratch = tempfile::tempdir()?;
+    let runner = runner(&session, scratch.path())?;
+    let request = Request {
+        config: session.config,
+        workspace: session.workspace,
+        runner: runner.as_ref(),
+        runner_identity: identity(session.config),
+        project: session.project,
+        out,
+        seed: session.seed,
+        batches: session.batches,
+        experiments: session.experiments,
+        merge: session.merge,
+        issues: session.issues,
+        clock: || jiff::Timestamp::now().to_string(),
+        interrupted: watch_for_interrupts(),
+        wall: Duration::from_millis(session.config.budget.wall_ms),
+    };
+    let state = flow::improve(&request, &mut store, &progress).await?;
+    let summary = Summary::write(&request, &state, store.entries())?;
+    Ok((summary, state))
+}
+
+/// The exit code of a run that came to its end.
+pub(super) fn exit_code(state: &State) -> ExitCode {
+    match state.finished.as_deref() {
+        Some(reason) if reason.contains("is spent") => Exit::Budget.into(),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn runner(session: &Session<'_>, scratch: &Path) -> Result<Box<dyn Runner>, CommandError> {
+    let config = &session.config.runner;
+    let files = session.workspace.files()?;
+    let policy = PathPolicy::new(&session.config.harness.paths, &session.config.harness.protect, &[])
+        .map_err(|error| CommandError::new(Exit::Config, error.to_string(), "correct `[harness]` in sprag.toml"))?;
+    let files = ProjectFiles { harness: harness_of(&files, &policy), files };
+    let project_dir = fs::canonicalize(session.project_dir)?;
+    let command = expand(&config.command, &project_dir)?;
+    let timeout = Duration::from_millis(config.timeout_ms);
+    Ok(match config.kind {
+        RunnerKind::Worker => Box::new(WorkerRunner::new(WorkerConfig {
+            command,
+            project_dir,
+            files,
+            concurrency: config.concurrency,
+            timeout,
+            retries: config.retries,
+            env_pass: config.env.clone(),
+            scratch: scratch.to_owned(),
+        })),
+        RunnerKind::Command => Box::new(CommandRunner::new(CommandConfig {
+            command,
+            project_dir,
+            files,
+            tasks: config.tasks.clone(),
+            report: config.report,
+            concurrency: config.concurrency,
+            timeout,
+            retries: config.retries,
+            env_pass: config.env.clone(),
+            scratch: scratch.to_owned(),
+        })),
+    })
+}
+
+/// Puts in `{project}`, the folder of the project, and `{sprag}`, this very program.
+pub(super) fn expand(command: &[String], project_dir: &Path) -> Result<Vec<String>, CommandError> {
+    let program = std::env::current_exe()?.display().to_string();
+    let project = project_dir.display().to_string();
+    Ok(command.iter().map(|word| word.replace("{project}", &project).replace("{sprag}", &program)).collect())
+}
+
+/// What decides results besides harness, task, trial and seed, free of the paths of this machine.
+fn identity(config: &Config) -> String {
+    let kind = match config.runner.kind {
+        RunnerKind::Worker => "worker",
+        RunnerKind::Command => "command",
+    };
+    format!("{kind} {}", config.runner.command.join(" "))
+}
+
+/// The first Ctrl-C or SIGTERM asks for an orderly stop; the second one ends the process at once, which loses nothing either.
+fn watch_for_interrupts() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = flag.clone();
+    tokio::spawn(async move {
+        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
+        loop {
+            tokio::select! {
+                interrupted = tokio::signal::ctrl_c() => if interrupted.is_err() { return },
+                _ = terminate.recv() => {}
+            }
+            if set.swap(true, Ordering::Relaxed) {
+                #[expect(clippy::exit, reason = "the user asked twice; the ledger is whole at every moment")]
+                std::process::exit(Exit::Interrupted as i32);
+            }
+        }
+    });
+    flag
+}

@@ -1,0 +1,68 @@
+//! `sprag simulate`: the loop on a copy of the project, with accepted changes merged at once.
+
+use super::session::{self, Session};
+use super::{print, print_json};
+use crate::error::{CommandError, Exit};
+use crate::workspace::{Workspace, files_of_folder};
+use fs_err as fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Repeats the whole loop over many batches of traffic, merging what passes, and reports how far it gets.
+///
+/// Works on a copy of the project in the folder of `--out`; the project itself is not touched. Run again, it goes on where it stopped.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The project's configuration; its folder is the project
+    #[arg(long, default_value = "sprag.toml", value_name = "FILE")]
+    config: PathBuf,
+    /// Batches of traffic
+    #[arg(long, default_value_t = 18)]
+    batches: u32,
+    /// Experiments in all
+    #[arg(long, default_value_t = 96)]
+    experiments: u32,
+    /// Decides which tasks each batch has, and the seeds of the runs
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where ledger, repository, pull requests and report go
+    #[arg(long, default_value = "sprag-out", value_name = "DIR")]
+    out: PathBuf,
+    /// Print nothing but one JSON object at the end
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn simulate(args: Args) -> Result<ExitCode, CommandError> {
+    let config = session::load_config(&args.config)?;
+    let project_dir = project_dir(&args.config)?;
+    fs::create_dir_all(&args.out)?;
+    let workspace = Workspace::create(&args.out.join("repo"), &files_of_folder(&project_dir)?)?;
+    let name = project_dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let (summary, state) = session::run(Session {
+        config: &config,
+        workspace: &workspace,
+        project_dir: &project_dir,
+        project: name,
+        out: args.out.clone(),
+        seed: args.seed,
+        batches: args.batches,
+        experiments: args.experiments,
+        merge: true,
+        issues: Vec::new(),
+        quiet: args.json,
+    })
+    .await?;
+    if args.json {
+        print_json(&summary)?;
+    } else {
+        print(&summary.text(&state, Vec::new()))?;
+    }
+    Ok(session::exit_code(&state))
+}
+
+/// The folder a configuration lies in.
+pub(super) fn project_dir(config: &std::path::Path) -> Result<PathBuf, CommandError> {
+    let folder = config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+    fs::canonicalize(folder).map_err(|error| CommandError::new(Exit::Config, error.to_string(), "name the file with `--config`"))
+}

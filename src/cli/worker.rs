@@ -1,0 +1,47 @@
+//! `sprag worker check`: its arguments, what it prints, and its exit code.
+
+use crate::runner::check::CheckReport;
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Runs the worker protocol against a worker and says in plain words what is wrong with it.
+///
+/// Exit code 0 when there is no problem (warnings do not count), 6 when there is one.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CheckArgs {
+    /// The configuration whose `runner.command` is checked
+    #[arg(long, default_value = "sprag.toml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// How long one answer may take, in seconds
+    #[arg(long, default_value = "30", value_name = "SECONDS", value_parser = seconds)]
+    pub limit: Duration,
+    /// How long the worker may take to end after `shutdown`, in seconds
+    #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
+    pub shutdown_limit: Duration,
+    /// Check this command instead of the configured one
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "it must be a number of seconds, such as 30 or 0.5".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| "it must be a number of seconds above 0".to_owned())
+}
+
+/// The report as it is printed: one finding a line and a verdict, or one JSON object.
+pub fn render(report: &CheckReport, json: bool) -> String {
+    if json {
+        let (problems, warnings) = (report.n_problems(), report.n_warnings());
+        return json!({"problems": problems, "warnings": warnings, "checks": report.checks}).to_string();
+    }
+    report.to_string()
+}
+
+/// 0 when the worker can be used, 6 ("outside service failed") when not.
+pub fn exit_code(report: &CheckReport) -> u8 {
+    if report.n_problems() == 0 { 0 } else { 6 }
+}

@@ -1,0 +1,119 @@
+//! What goes wrong at the edge: one error type with hints, and the exit codes.
+
+use crate::flow::FlowError;
+use crate::runner::RunnerError;
+use crate::store::StoreError;
+use crate::workspace::WorkspaceError;
+use std::fmt;
+use std::process::ExitCode;
+
+/// The exit codes, as the README lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// A defect of sprag.
+    Internal = 1,
+    /// The command line is wrong (clap's own code).
+    Usage = 2,
+    /// `sprag.toml`, or what it points at, is wrong.
+    Config = 3,
+    /// There was nothing to do.
+    Nothing = 4,
+    /// The worker, git or another program failed.
+    Outside = 6,
+    /// The budget is spent.
+    Budget = 7,
+    /// Interrupted by the user; the same command resumes.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// An error as a person gets it.
+#[derive(Debug)]
+pub struct CommandError {
+    /// The exit code.
+    pub exit: Exit,
+    /// What happened, and where.
+    pub message: String,
+    /// What to do next; at least one.
+    pub hints: Vec<String>,
+}
+
+impl CommandError {
+    /// An error with one hint.
+    pub fn new(exit: Exit, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), hints: vec![hint.into()] }
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        self.hints.iter().try_for_each(|hint| write!(f, "\n  hint: {hint}"))
+    }
+}
+
+impl From<std::io::Error> for CommandError {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(Exit::Outside, error.to_string(), "check that the path exists, is writable, and that the disk has room")
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        let (exit, hint) = match &error {
+            StoreError::Io(_) => (Exit::Outside, "check that the path is writable and that the disk has room; nothing that was written is lost"),
+            StoreError::Newer { .. } => (Exit::Config, "use the sprag that wrote it, or a newer one"),
+            StoreError::Locked { .. } => (Exit::Nothing, "wait for it to end, or give this run another folder with `--out`"),
+            StoreError::Unreadable { .. } => (Exit::Config, "name another folder with `--out`, or remove this one to begin anew"),
+        };
+        Self::new(exit, error.to_string(), hint)
+    }
+}
+
+impl From<RunnerError> for CommandError {
+    fn from(error: RunnerError) -> Self {
+        let mut message = error.to_string();
+        if let RunnerError::Protocol { stderr, .. } = &error
+            && !stderr.trim().is_empty()
+        {
+            message.push_str("\nthe end of what it logged:\n");
+            stderr.trim().lines().for_each(|line| message.push_str(&format!("  | {line}\n")));
+        }
+        Self::new(Exit::Outside, message.trim_end(), "run `sprag worker check` to see what is wrong with the worker; what was measured so far is kept")
+    }
+}
+
+impl From<WorkspaceError> for CommandError {
+    fn from(error: WorkspaceError) -> Self {
+        Self::new(Exit::Outside, error.to_string(), "check the repository with `git status` and `git fsck`")
+    }
+}
+
+impl From<FlowError> for CommandError {
+    fn from(error: FlowError) -> Self {
+        match error {
+            FlowError::Store(error) => error.into(),
+            FlowError::Runner(error) => error.into(),
+            FlowError::Workspace(error) => error.into(),
+            FlowError::Io(error) => error.into(),
+            FlowError::Leak { .. } | FlowError::NoTasks { .. } => {
+                Self::new(Exit::Config, error.to_string(), "correct what the runner lists for `train` and `validation`; `sprag worker check` shows it")
+            }
+            FlowError::OtherRun { .. } => {
+                Self::new(Exit::Config, error.to_string(), "go on with the old settings, or give this run another folder with `--out`")
+            }
+            FlowError::Harness { .. } => {
+                Self::new(Exit::Config, error.to_string(), "correct `harness.paths` in sprag.toml")
+            }
+            FlowError::OutOfTime => {
+                Self::new(Exit::Budget, error.to_string(), "run the same command again to go on from here, or raise `budget.wall` in sprag.toml")
+            }
+            FlowError::Interrupted => Self::new(Exit::Interrupted, error.to_string(), "run the same command again to go on from here"),
+        }
+    }
+}

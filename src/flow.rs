@@ -1,0 +1,239 @@
+//! The loop over the ports: does what the state machine says, one command after the other, and writes each outcome into the ledger.
+
+mod bench;
+mod context;
+mod propose;
+mod publish;
+mod stages;
+mod summary;
+
+pub use summary::Summary;
+
+use crate::progress::Progress;
+use crate::runner::{Runner, RunnerError};
+use crate::store::{Store, StoreError};
+use crate::workspace::{Workspace, WorkspaceError, harness_of};
+use bench::Bench;
+use sprag_core::budget::Limits;
+use sprag_core::config::Config;
+use sprag_core::gate::GatePolicy;
+use sprag_core::harness::PathPolicy;
+use sprag_core::ledger::{Event, Plan};
+use sprag_core::machine::{self, Command, State};
+use sprag_core::signal::Issue;
+use sprag_core::trial::Split;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Everything a run needs.
+#[expect(missing_debug_implementations, reason = "a runner is a port, not data")]
+pub struct Request<'a> {
+    /// The checked `sprag.toml`.
+    pub config: &'a Config,
+    /// The repository.
+    pub workspace: &'a Workspace,
+    /// Makes the agent work.
+    pub runner: &'a dyn Runner,
+    /// What determines results besides harness, task, trial and seed.
+    pub runner_identity: String,
+    /// What people call the project.
+    pub project: String,
+    /// Where pull requests, check runs, comments and the report are written.
+    pub out: PathBuf,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// Batches of traffic.
+    pub batches: u32,
+    /// Experiments in all.
+    pub experiments: u32,
+    /// Whether accepted changes are merged at once (a simulation), or wait on their branches for a person.
+    pub merge: bool,
+    /// Labelled issues to answer.
+    pub issues: Vec<Issue>,
+    /// Now, as RFC 3339.
+    pub clock: fn() -> String,
+    /// How long this may take.
+    pub wall: Duration,
+    /// Set when the user wants to stop.
+    pub interrupted: Arc<AtomicBool>,
+}
+
+/// Why a run stopped before its end. What was measured is in the ledger; the same request goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowError {
+    /// The state.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The agent.
+    #[error(transparent)]
+    Runner(#[from] RunnerError),
+    /// The repository.
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    /// A file under `out`.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// Held-out tasks are in the traffic.
+    #[error("{shared} of the {validation} validation tasks are also train tasks; a held-out set must be disjoint")]
+    Leak {
+        /// How many are in both.
+        shared: usize,
+        /// How many are held out.
+        validation: usize,
+    },
+    /// A split is empty.
+    #[error("the runner lists no tasks for `{split}`; nothing could be measured")]
+    NoTasks {
+        /// Its name.
+        split: &'static str,
+    },
+    /// The ledger belongs to another run.
+    #[error("{out} holds a run with another {what}")]
+    OtherRun {
+        /// The folder.
+        out: PathBuf,
+        /// What differs.
+        what: &'static str,
+    },
+    /// Nothing may be changed.
+    #[error("no file of the repository may be changed: {problem}")]
+    Harness {
+        /// Why.
+        problem: String,
+    },
+    /// `budget.wall` is spent.
+    #[error("the budget of wall time is spent; everything measured so far is kept")]
+    OutOfTime,
+    /// The user stopped it.
+    #[error("interrupted; everything measured so far is kept")]
+    Interrupted,
+}
+
+/// Runs the loop to its end, or to the first command that cannot be done.
+pub async fn improve(request: &Request<'_>, store: &mut dyn Store, progress: &Progress) -> Result<State, FlowError> {
+    let files = request.workspace.files()?;
+    let policy = PathPolicy::new(&request.config.harness.paths, &request.config.harness.protect, &runner_files(request.config, &files))
+        .map_err(|error| FlowError::Harness { problem: error.to_string() })?;
+    let train = request.runner.list(Split::Train).await?;
+    let validation = request.runner.list(Split::Validation).await?;
+    check_splits(&train, &validation)?;
+    if store.entries().is_empty() {
+        let harness = harness_of(&files, &policy);
+        if harness.files().next().is_none() {
+            let globs = request.config.harness.paths.join(", ");
+            return Err(FlowError::Harness { problem: format!("`harness.paths` ({globs}) matches no tracked text file") });
+        }
+        let plan = plan(request, train, validation.len(), harness);
+        store.append((request.clock)(), Event::Started(Box::new(plan)))?;
+    } else {
+        progress.line(&format!("going on from entry {} of the ledger", store.entries().len()));
+    }
+    check_same_run(request, store, &validation)?;
+
+    let (state, mut commands) = machine::replay(store.entries().iter().map(|entry| &entry.event));
+    let mut state = state.ok_or_else(|| FlowError::OtherRun { out: request.out.clone(), what: "first entry than `started`" })?;
+    let bench = Bench::new(request, validation, progress);
+    let began = Instant::now();
+    while let Some(command) = commands.first() {
+        if request.interrupted.load(Ordering::Relaxed) {
+            return Err(FlowError::Interrupted);
+        }
+        if began.elapsed() >= request.wall {
+            return Err(FlowError::OutOfTime);
+        }
+        let event = perform(request, &bench, store, &policy, &state, command, progress).await?;
+        store.append((request.clock)(), event.clone())?;
+        let (next, then) = machine::step(Some(state), &event);
+        state = next.expect("a state that began stays");
+        summary::tell(&state, &event, progress);
+        commands = then;
+    }
+    Ok(state)
+}
+
+async fn perform(
+    request: &Request<'_>,
+    bench: &Bench<'_>,
+    store: &mut dyn Store,
+    policy: &PathPolicy,
+    state: &State,
+    command: &Command,
+    progress: &Progress,
+) -> Result<Event, FlowError> {
+    match command {
+        Command::MeasureBaseline => stages::baseline(bench, store, state).await,
+        Command::ReadSignals => stages::signals(bench, store, state).await,
+        Command::RunTraffic { batch, tasks } => stages::traffic(bench, store, state, *batch, tasks, progress).await,
+        Command::Propose { experiment, cluster } => {
+            propose::propose(request, bench, store, policy, state, experiment, cluster).await
+        }
+        Command::Measure { experiment, stage, tasks } => stages::measure(bench, store, state, experiment, *stage, tasks).await,
+        Command::Decide { experiment, verdict, reason } => {
+            Ok(Event::Decided { experiment: experiment.clone(), verdict: *verdict, reason: reason.clone() })
+        }
+        Command::Promote { experiment, cases } => stages::promote(bench, store, state, experiment, cases).await,
+        Command::Publish { experiment } => publish::publish(request, state, experiment),
+        Command::Finish { reason } => Ok(Event::Finished { reason: reason.clone() }),
+    }
+}
+
+fn check_splits(train: &[sprag_core::id::TaskId], validation: &[sprag_core::id::TaskId]) -> Result<(), FlowError> {
+    let shared = validation.iter().filter(|task| train.contains(task)).count();
+    match (train.is_empty(), validation.is_empty()) {
+        (true, _) => Err(FlowError::NoTasks { split: "train" }),
+        (_, true) => Err(FlowError::NoTasks { split: "validation" }),
+        _ if shared > 0 => Err(FlowError::Leak { shared, validation: validation.len() }),
+        _ => Ok(()),
+    }
+}
+
+fn plan(request: &Request<'_>, train: Vec<sprag_core::id::TaskId>, n_validation: usize, harness: sprag_core::harness::Harness) -> Plan {
+    let config = request.config;
+    Plan {
+        config: config.digest(),
+        runner: request.runner_identity.clone(),
+        seed: request.seed,
+        batches: request.batches,
+        batch_size: config.traffic.batch_size,
+        trials: config.runner.trials,
+        limits: Limits {
+            experiments: request.experiments,
+            experiments_per_batch: config.budget.experiments,
+            task_runs: config.budget.task_runs,
+            usd: config.budget.usd,
+        },
+        gate: GatePolicy {
+            mode: config.gate.mode,
+            regression_threshold: config.gate.regression_threshold,
+        },
+        train,
+        n_validation,
+        issues: request.issues.clone(),
+        harness,
+    }
+}
+
+/// A resumed run must be the run that was begun: another seed or configuration would mix two experiments in one ledger.
+fn check_same_run(request: &Request<'_>, store: &dyn Store, validation: &[sprag_core::id::TaskId]) -> Result<(), FlowError> {
+    let Some(Event::Started(plan)) = store.entries().first().map(|entry| &entry.event) else { return Ok(()) };
+    let differs = [
+        (plan.config != request.config.digest(), "configuration"),
+        (plan.seed != request.seed, "seed"),
+        (plan.batches != request.batches, "number of batches"),
+        (plan.limits.experiments != request.experiments, "number of experiments"),
+        (plan.runner != request.runner_identity, "runner"),
+        (plan.n_validation != validation.len(), "validation set"),
+    ];
+    match differs.iter().find(|(differs, _)| *differs) {
+        Some((_, what)) => Err(FlowError::OtherRun { out: request.out.clone(), what }),
+        None => Ok(()),
+    }
+}
+
+/// The tracked files that the runner command names: they judge the candidate, so it may not change them.
+fn runner_files(config: &Config, files: &[crate::runner::ProjectFile]) -> Vec<String> {
+    let named = |path: &str| config.runner.command.iter().any(|word| word.trim_start_matches("./") == path);
+    files.iter().filter(|file| named(&file.path)).map(|file| file.path.clone()).collect()
+}

@@ -1,0 +1,165 @@
+//! Makes task runs, through the record: a run that is recorded is not made again.
+
+use super::{FlowError, Request};
+use crate::progress::Progress;
+use crate::runner::{Job, Runner};
+use crate::store::Store;
+use sprag_core::budget::{Limits, Spent};
+use sprag_core::failure::FailureKind;
+use sprag_core::harness::Harness;
+use sprag_core::hash;
+use sprag_core::id::{HarnessId, RunKey, TaskId};
+use sprag_core::trial::Trial;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::mpsc;
+
+/// Makes runs of train tasks with traces, and runs of the validation set without.
+pub(super) struct Bench<'a> {
+    runner: &'a dyn Runner,
+    identity: &'a str,
+    seed: u64,
+    /// The held-out tasks. They never leave this struct but for the runner.
+    validation: Vec<TaskId>,
+    progress: &'a Progress,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl fmt::Debug for Bench<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bench").field("n_validation", &self.validation.len()).finish_non_exhaustive()
+    }
+}
+
+/// How much of the budget is left.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allowance {
+    pub(super) limits: Limits,
+    pub(super) spent: Spent,
+}
+
+impl<'a> Bench<'a> {
+    pub(super) fn new(request: &'a Request<'_>, validation: Vec<TaskId>, progress: &'a Progress) -> Self {
+        Self {
+            runner: request.runner,
+            identity: &request.runner_identity,
+            seed: request.seed,
+            validation,
+            progress,
+            interrupted: request.interrupted.clone(),
+        }
+    }
+
+    /// Runs train tasks, each with the number of its trial, with traces. In the order asked for.
+    pub(super) async fn train(
+        &self,
+        store: &mut dyn Store,
+        what: &str,
+        harness: &Harness,
+        tasks: &[(TaskId, u32)],
+        allowance: Allowance,
+    ) -> Result<(Vec<Trial>, Spent), FlowError> {
+        let job = |(task, trial): &(TaskId, u32)| Job { task: task.clone(), trial: *trial, seed: self.seed_of(*trial), trace: true };
+        self.run(store, what, harness, tasks.iter().map(job).collect(), allowance).await
+    }
+
+    /// Runs the whole validation set once, without traces.
+    pub(super) async fn validation(
+        &self,
+        store: &mut dyn Store,
+        what: &str,
+        harness: &Harness,
+        allowance: Allowance,
+    ) -> Result<(Vec<Trial>, Spent), FlowError> {
+        let job = |task: &TaskId| Job { task: task.clone(), trial: 0, seed: self.seed_of(0), trace: false };
+        let jobs = self.validation.iter().map(job).collect();
+        self.run(store, what, harness, jobs, allowance).await
+    }
+
+    /// Names a train run: what a failure record made from it is identified by.
+    pub(super) fn source(&self, harness: &HarnessId, task: &TaskId, trial: u32) -> String {
+        let job = Job { task: task.clone(), trial, seed: self.seed_of(trial), trace: true };
+        key("", self.identity, harness, &job).to_string()
+    }
+
+    /// The same trial number has the same seed on every harness, so that comparisons are paired.
+    fn seed_of(&self, trial: u32) -> u64 {
+        self.seed.wrapping_add(u64::from(trial))
+    }
+
+    async fn run(
+        &self,
+        store: &mut dyn Store,
+        what: &str,
+        harness: &Harness,
+        jobs: Vec<Job>,
+        allowance: Allowance,
+    ) -> Result<(Vec<Trial>, Spent), FlowError> {
+        let id = harness.id();
+        let keys: Vec<RunKey> = jobs.iter().map(|job| key(store.salt(), self.identity, &id, job)).collect();
+        let mut trials: Vec<Option<Trial>> = keys.iter().map(|key| store.recorded(key)).collect::<Result<_, _>>()?;
+        let mut missing: Vec<usize> = (0..jobs.len()).filter(|&at| trials[at].is_none()).collect();
+        let affordable = usize::try_from(allowance.limits.task_runs.saturating_sub(allowance.spent.task_runs)).unwrap_or(usize::MAX);
+        missing.truncate(affordable);
+        let mut spent = Spent::default();
+        if !missing.is_empty() {
+            let wanted: Vec<Job> = missing.iter().map(|&at| jobs[at].clone()).collect();
+            self.make(store, what, harness, &wanted, |store, at, trial| {
+                let at = missing[at];
+                spent.count(&trial);
+                // An errored run has no verdict to keep: it is made again when it is asked for again.
+                if trial.has_verdict() {
+                    store.record(&keys[at], &trial)?;
+                }
+                trials[at] = Some(trial);
+                Ok(())
+            })
+            .await?;
+        }
+        let unpaid = || Trial::errored(FailureKind::Infrastructure, "the budget of task runs was spent before this run");
+        Ok((trials.into_iter().map(|trial| trial.unwrap_or_else(unpaid)).collect(), spent))
+    }
+
+    async fn make(
+        &self,
+        store: &mut dyn Store,
+        what: &str,
+        harness: &Harness,
+        jobs: &[Job],
+        mut take: impl FnMut(&mut dyn Store, usize, Trial) -> Result<(), FlowError>,
+    ) -> Result<(), FlowError> {
+        self.progress.begin(what, jobs.len());
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let mut running = self.runner.run(harness, jobs, sender);
+        let mut ended = None;
+        loop {
+            tokio::select! {
+                // Results first, so that none is left in the channel when the runner ends.
+                biased;
+                received = receiver.recv() => match received {
+                    Some((at, trial)) => {
+                        take(store, at, trial)?;
+                        self.progress.tick();
+                        if self.interrupted.load(Ordering::Relaxed) {
+                            self.progress.end();
+                            return Err(FlowError::Interrupted);
+                        }
+                    }
+                    None => break,
+                },
+                result = &mut running, if ended.is_none() => ended = Some(result),
+            }
+        }
+        let result = match ended {
+            Some(result) => result,
+            None => running.await,
+        };
+        self.progress.end();
+        Ok(result?)
+    }
+}
+
+fn key(salt: &str, identity: &str, harness: &HarnessId, job: &Job) -> RunKey {
+    RunKey::new(hash::of(&(salt, identity, harness, &job.task, job.trial, job.seed, job.trace)))
+}

@@ -1,0 +1,204 @@
+//! What a run came to: the lines while it goes on, the files and the JSON object at its end.
+
+use super::publish::{gate_view, pull_folder, write_comments};
+use super::{FlowError, Request};
+use crate::progress::Progress;
+use fs_err as fs;
+use serde::Serialize;
+use sprag_core::candidate::{Experiment, Verdict};
+use sprag_core::case::CaseState;
+use sprag_core::ledger::{Entry, Event};
+use sprag_core::machine::State;
+use sprag_core::render::view::{self, BatchView, Provenance, ReportView, SummaryView};
+use sprag_core::render::{report, text, tsv};
+use sprag_core::score::Scorecard;
+use sprag_core::trial::TrialStatus;
+use std::path::{Path, PathBuf};
+
+/// What a run came to: the last line with `--json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// Held-out score of the harness the run began with, from 0 to 1.
+    pub baseline_validation: f64,
+    /// Held-out score of the harness it ended with.
+    pub final_validation: f64,
+    /// Batches of traffic.
+    pub batches: u32,
+    /// Experiments made.
+    pub experiments: u32,
+    /// How many were accepted.
+    pub accepted: u32,
+    /// How many were rejected.
+    pub rejected: u32,
+    /// Cases in the regression suite.
+    pub suite_size: u32,
+    /// Clusters found.
+    pub clusters: u32,
+    /// Task runs made; those from the record are not counted.
+    pub task_runs: u64,
+    /// The HTML report.
+    pub report: PathBuf,
+    /// The id of the last entry of the ledger: equal for equal runs.
+    pub ledger_head: String,
+    /// Why the run ended.
+    pub ended: String,
+    /// The body of the newest pull request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<PathBuf>,
+    /// Its check runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<PathBuf>,
+}
+
+impl Summary {
+    /// Writes report, `results.tsv`, the copy of the ledger and the comments, and sums the run up.
+    pub fn write(request: &Request<'_>, state: &State, entries: &[Entry]) -> Result<Self, FlowError> {
+        fs::create_dir_all(&request.out)?;
+        let head = entries.last().map(|entry| entry.id.clone()).unwrap_or_default();
+        let report_path = request.out.join("report.html");
+        fs::write(&report_path, report::report(&report_view(request, state, &head)))?;
+        fs::write(request.out.join("results.tsv"), tsv::results(&state.experiments))?;
+        write_comments(request, state)?;
+        let newest = state.experiments.iter().rev().find(|experiment| state.published.contains_key(&experiment.id));
+        let folder = newest.map(|experiment| pull_folder(&request.out, &experiment.id));
+        Ok(Self {
+            baseline_validation: score(state.baseline.as_ref()),
+            final_validation: score(state.incumbent_validation()),
+            batches: state.batch,
+            experiments: state.n_experiments(),
+            accepted: count(&state.experiments, Verdict::Accepted),
+            rejected: count(&state.experiments, Verdict::Rejected),
+            suite_size: suite_size(state),
+            clusters: length(state.clusters.clusters.len()),
+            task_runs: state.spent.task_runs,
+            report: report_path,
+            ledger_head: head,
+            ended: state.finished.clone().unwrap_or_default(),
+            pull_request: folder.as_ref().map(|folder| folder.join("pull_request.md")),
+            checks: folder.map_or_else(Vec::new, |folder| {
+                ["check-regression.json", "check-validation.json"].iter().map(|name| folder.join(name)).collect()
+            }),
+        })
+    }
+
+    /// The table a person reads at the end.
+    pub fn text(&self, state: &State, more: Vec<(String, String)>) -> String {
+        let shown = |path: &Path| path.display().to_string();
+        let mut files = vec![("report".to_owned(), shown(&self.report))];
+        files.extend(self.pull_request.iter().map(|path| ("pull request".to_owned(), shown(path))));
+        files.extend(more);
+        text::summary(&SummaryView {
+            baseline: state.baseline.clone().unwrap_or_default(),
+            latest: state.incumbent_validation().cloned().unwrap_or_default(),
+            batches: self.batches,
+            experiments: self.experiments,
+            accepted: self.accepted,
+            rejected: self.rejected,
+            suite_size: self.suite_size,
+            clusters: self.clusters,
+            resolved: length(state.clusters.clusters.values().filter(|cluster| cluster.resolution_rate() >= 1.0).count()),
+            task_runs: self.task_runs,
+            files,
+        })
+    }
+}
+
+/// One line for what just happened.
+pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
+    let last = || state.experiments.last().cloned();
+    let told = match event {
+        Event::BaselineMeasured { validation, .. } => Some(view::Progress::Baseline { validation: validation.clone() }),
+        Event::TrafficRan { .. } => batches(state).pop().map(|batch| view::Progress::Mined { batch, batches: state.plan.batches }),
+        Event::Proposed { .. } => last().map(|experiment| view::Progress::Proposed { experiment }),
+        Event::NothingProposed { cluster, reason, .. } => {
+            let title = state.clusters.clusters.get(cluster).map_or("", |cluster| cluster.title.as_str());
+            Some(view::Progress::Idle { reason: format!("\"{title}\": {reason}") })
+        }
+        Event::Decided { .. } => last().map(|experiment| view::Progress::Judged { experiment }),
+        Event::Promoted { experiment, .. } => {
+            let new = state.cases.suite().filter(|case| case.fixed_by.as_ref() == Some(experiment)).count();
+            Some(view::Progress::Promoted { cases: length(new), suite_size: suite_size(state) })
+        }
+        Event::Started(_)
+        | Event::SignalsRead { .. }
+        | Event::StageMeasured { .. }
+        | Event::Published { .. }
+        | Event::Finished { .. } => None,
+    };
+    if let Some(told) = told {
+        progress.line(&format!("  {}", text::progress(&told)));
+    }
+}
+
+fn report_view(request: &Request<'_>, state: &State, head: &str) -> ReportView {
+    let ranked = state.clusters.ranked();
+    let open: Vec<_> = ranked.iter().map(|(_, cluster)| (*cluster).clone()).collect();
+    let rest = state.clusters.clusters.values().filter(|cluster| !open.iter().any(|shown| shown.id == cluster.id)).cloned();
+    let mut rest: Vec<_> = rest.collect();
+    rest.sort_by_key(|cluster| std::cmp::Reverse(cluster.total_failures()));
+    ReportView {
+        name: request.project.clone(),
+        baseline: state.baseline.clone().unwrap_or_default(),
+        latest: state.incumbent_validation().cloned().unwrap_or_default(),
+        batches: batches(state),
+        experiments: state.experiments.clone(),
+        clusters: open.into_iter().chain(rest).collect(),
+        cases: state.cases.cases.values().filter(|case| case.state != CaseState::Open).cloned().collect(),
+        failure_kinds: state.failure_kinds.iter().map(|(kind, count)| (*kind, u64::from(*count))).collect(),
+        task_runs: state.spent.task_runs,
+        gate: gate_view(state),
+        provenance: Provenance {
+            config_digest: state.plan.config.clone(),
+            seed: state.plan.seed,
+            ledger_head: head.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+    }
+}
+
+/// What each batch did.
+fn batches(state: &State) -> Vec<BatchView> {
+    let numbered = state.batch_verdicts.iter().zip(1..);
+    numbered
+        .map(|(verdicts, number)| {
+            let with = |wanted: fn(&TrialStatus) -> bool| length(verdicts.iter().filter(|v| wanted(&v.status)).count());
+            let done: Vec<&Experiment> = state.experiments.iter().filter(|experiment| experiment.batch == number).collect();
+            let accepted = done.iter().filter(|experiment| experiment.accepted()).count();
+            let of_batch = |batch: u32| batch == number;
+            let until = |experiment: &Experiment| experiment.batch <= number;
+            let promoted = state.cases.suite().filter(|case| {
+                case.fixed_by.as_ref().and_then(|id| state.experiment(id)).is_some_and(until)
+            });
+            BatchView {
+                number,
+                tasks: length(verdicts.len()),
+                passed: with(|status| *status == TrialStatus::Passed),
+                failed: with(|status| *status == TrialStatus::Failed),
+                errored: with(|status| matches!(status, TrialStatus::Errored { .. })),
+                findings: length(state.clusters.clusters.values().flat_map(|c| c.members.values()).filter(|m| of_batch(m.batch)).count()),
+                new_clusters: length(state.clusters.clusters.values().filter(|c| of_batch(c.first_batch)).count()),
+                suite_size: length(promoted.count()),
+                done: match done.len() {
+                    0 => "nothing to evaluate".to_owned(),
+                    n => format!("{n} experiments, {accepted} accepted"),
+                },
+            }
+        })
+        .collect()
+}
+
+fn score(card: Option<&Scorecard>) -> f64 {
+    card.and_then(Scorecard::score).unwrap_or(0.0)
+}
+
+fn count(experiments: &[Experiment], verdict: Verdict) -> u32 {
+    length(experiments.iter().filter(|experiment| experiment.verdict.as_ref().is_some_and(|(v, _)| *v == verdict)).count())
+}
+
+fn suite_size(state: &State) -> u32 {
+    length(state.cases.suite().count())
+}
+
+fn length(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

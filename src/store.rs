@@ -1,0 +1,62 @@
+//! Where a run is remembered: the ledger and the recorded task runs.
+//!
+//! What is in the ledger is done; what is not is done again. Recorded runs are kept beside it, by key, so that no run is paid twice.
+
+mod dir;
+
+pub use dir::{Damage, DirStore};
+
+use sprag_core::id::RunKey;
+use sprag_core::ledger::{Entry, Event};
+use sprag_core::trial::Trial;
+use std::path::PathBuf;
+
+/// The port to the state of a run.
+pub trait Store: Send {
+    /// Every entry so far, in order.
+    fn entries(&self) -> &[Entry];
+
+    /// Writes an event down. When this returns, the event survives a kill of the process.
+    fn append(&mut self, at: String, event: Event) -> Result<(), StoreError>;
+
+    /// A recorded run.
+    fn recorded(&self, key: &RunKey) -> Result<Option<Trial>, StoreError>;
+
+    /// Records a run. Recording the same key again replaces it.
+    fn record(&mut self, key: &RunKey, trial: &Trial) -> Result<(), StoreError>;
+
+    /// Mixed into every run key, so that nobody can find out a held-out task by hashing guesses.
+    fn salt(&self) -> &str;
+}
+
+/// Why the state cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file could not be read or written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// A newer sprag wrote it.
+    #[error("the state in {path} has format {found}, this sprag reads up to {known}")]
+    Newer {
+        /// Where.
+        path: PathBuf,
+        /// Its major version.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
+    /// Another sprag works on it.
+    #[error("another sprag is working on {path}")]
+    Locked {
+        /// Where.
+        path: PathBuf,
+    },
+    /// It is there but cannot be read.
+    #[error("{path} is not a state of sprag: {problem}")]
+    Unreadable {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
+}
