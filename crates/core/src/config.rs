@@ -1,5 +1,6 @@
 //! `sprag.toml`, checked: every key has a default that works, and every mistake is named with its line and its mend.
 
+mod convert;
 mod placeholder;
 mod problem;
 mod read;
@@ -63,12 +64,12 @@ pub struct RunnerConfig {
     pub kind: RunnerKind,
     /// The program and its arguments; `{project}` stands for the absolute path of the project.
     pub command: Vec<String>,
+    /// Names of environment variables that the runner gets on top of the harmless ones. Secrets must be named here to be passed.
+    pub env: Vec<String>,
     /// For kind `command`: the tasks of each split, since there is no worker to ask.
     pub tasks: CommandTasks,
     /// For kind `command`: how the command reports.
     pub report: ReportKind,
-    /// Names of environment variables that the runner gets on top of the harmless ones. Secrets must be named here to be passed.
-    pub env: Vec<String>,
     /// Runs at a time. Default 2.
     pub concurrency: usize,
     /// Time limit of one run, in milliseconds. Default 120 s.
@@ -104,7 +105,7 @@ pub struct CommandTasks {
 pub enum ReportKind {
     /// A result object of the worker protocol.
     Result,
-    /// JUnit XML.
+    /// `JUnit` XML.
     Junit,
     /// promptfoo results.
     Promptfoo,
@@ -178,7 +179,7 @@ pub struct BudgetConfig {
 /// One template: how failures of some mechanisms become an edit of a structured harness file.
 ///
 /// Placeholders in string values, filled from the cluster's records by the proposer:
-/// `{title}` (a name for the new entry), `{tool}`, `{arguments}` (a table), `{conditions}` (a list), `{calls}` (a list), `{finding}`, `{should}`.
+/// `{title}` (a name for the new entry), `{say}` (what the agent should have told), `{tool}`, `{arguments}` (a table), `{conditions}` (a list), `{calls}` (a list), `{finding}`, `{should}`.
 /// A string that is nothing but one placeholder takes the value with its type.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Recipe {

@@ -154,13 +154,22 @@ pub enum Fault {
 /// the result was read again and holds what the edit says and nothing else new.
 pub fn apply(path: &str, text: &str, edit: &Edit) -> Result<String, EditError> {
     let format = Format::of(path).ok_or(Fault::Unsupported);
-    format.and_then(|format| apply_as(format, text, edit)).map_err(|fault| EditError { path: path.to_owned(), fault })
+    format
+        .and_then(|format| apply_as(format, text, edit))
+        .map_err(|fault| EditError {
+            path: path.to_owned(),
+            fault,
+        })
 }
 
 fn apply_as(format: Format, text: &str, edit: &Edit) -> Result<String, Fault> {
     let (splices, wanted) = plan(format, text, edit)?;
     let changed = splice(text, splices);
-    if read(format, &changed).is_ok_and(|held| held == wanted) { Ok(changed) } else { Err(Fault::Broken) }
+    if read(format, &changed).is_ok_and(|held| held == wanted) {
+        Ok(changed)
+    } else {
+        Err(Fault::Broken)
+    }
 }
 
 /// How the text must change, and what it must hold afterwards.

@@ -1,11 +1,20 @@
 //! The placeholders of recipe templates, and which of them each template may use.
 
+use super::convert::{Mistake, listed};
 use super::problem::nearest;
-use super::reader::{Mistake, listed};
 use serde_json::Value;
 
 /// Those of `recipe.entry`.
-pub(super) const ENTRY: &[&str] = &["title", "tool", "arguments", "conditions", "calls", "finding", "should"];
+pub(super) const ENTRY: &[&str] = &[
+    "title",
+    "tool",
+    "arguments",
+    "conditions",
+    "calls",
+    "say",
+    "finding",
+    "should",
+];
 /// Those of `recipe.call` and `recipe.observe.entry`.
 pub(super) const CALL: &[&str] = &["tool", "arguments"];
 /// Those of `recipe.reference`.
@@ -19,7 +28,12 @@ pub(super) const PHRASE: &[&str] = &["phrase"];
 
 /// The first placeholder of a template that is not among those it may use.
 pub(super) fn check(template: &Value, allowed: &[&str]) -> Result<(), Mistake> {
-    let Some(unknown) = used(template).into_iter().find(|name| !allowed.contains(&name.as_str())) else { return Ok(()) };
+    let Some(unknown) = used(template)
+        .into_iter()
+        .find(|name| !allowed.contains(&name.as_str()))
+    else {
+        return Ok(());
+    };
     let fix = match nearest(&unknown, allowed.iter().copied()) {
         Some(meant) => format!("did you mean `{{{meant}}}`?"),
         None => {
@@ -27,7 +41,10 @@ pub(super) fn check(template: &Value, allowed: &[&str]) -> Result<(), Mistake> {
             format!("use {}", listed(&braced.iter().map(String::as_str).collect::<Vec<_>>()))
         }
     };
-    Err(Mistake::new(format!("uses `{{{unknown}}}`, which has no meaning here"), fix))
+    Err(Mistake::new(
+        format!("uses `{{{unknown}}}`, which has no meaning here"),
+        fix,
+    ))
 }
 
 /// The names of all placeholders in the texts of a template, in order.
@@ -43,8 +60,13 @@ pub(super) fn used(template: &Value) -> Vec<String> {
 /// A placeholder is a word in braces; other braces are the harness's own.
 fn in_text(text: &str) -> Vec<String> {
     let after_braces = text.split('{').skip(1);
-    let words = after_braces.filter_map(|rest| rest.split_once('}')).map(|(word, _)| word);
-    words.filter(|word| !word.is_empty() && word.chars().all(|letter| letter.is_ascii_alphabetic() || letter == '_')).map(str::to_owned).collect()
+    let words = after_braces
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(word, _)| word);
+    words
+        .filter(|word| !word.is_empty() && word.chars().all(|letter| letter.is_ascii_alphabetic() || letter == '_'))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
@@ -54,7 +76,8 @@ mod tests {
 
     #[test]
     fn only_words_in_braces_are_placeholders() {
-        let template = json!({"a": "{tool} and {{tool}.{field}}", "b": ["{ not }", "{}", "{1}", {"c": "{title}"}], "d": 3});
+        let template =
+            json!({"a": "{tool} and {{tool}.{field}}", "b": ["{ not }", "{}", "{1}", {"c": "{title}"}], "d": 3});
         assert_eq!(used(&template), ["tool", "tool", "field", "title"]);
     }
 }

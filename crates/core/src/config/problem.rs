@@ -13,26 +13,43 @@ pub struct Problem {
     pub fix: String,
 }
 
-/// All problems as a person reads them: where and what, the line itself, and the mend; one count at the end.
+/// All problems as a person reads them: where and what, the line itself, and the mend, with a blank line between two.
 /// `path` is what the file is called, `text` what it holds.
 pub fn render_problems(path: &str, text: &str, problems: &[Problem]) -> String {
-    let width = problems.iter().map(|problem| problem.line).max().unwrap_or(0).to_string().len();
-    let mut out: String = problems.iter().map(|problem| one(path, text, problem, width)).collect();
-    let count = match problems.len() {
-        1 => "1 problem".to_owned(),
-        n_problems => format!("{n_problems} problems"),
-    };
-    out.push_str(&format!("{count} in {path}; nothing was run.\n"));
-    out
+    let width = problems
+        .iter()
+        .map(|problem| problem.line)
+        .max()
+        .unwrap_or(0)
+        .to_string()
+        .len();
+    problems
+        .iter()
+        .map(|problem| one(path, text, problem, width))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn one(path: &str, text: &str, problem: &Problem, width: usize) -> String {
     let Problem { line, key, what, fix } = problem;
-    let place = if *line == 0 { path.to_owned() } else { format!("{path}:{line}") };
-    let subject = if key.is_empty() { String::new() } else { format!("{key} ") };
-    let source = line.checked_sub(1).and_then(|index| text.lines().nth(index)).filter(|source| !source.trim().is_empty());
-    let source = source.map(|source| format!("  {line:>width$} | {}\n", source.trim_end())).unwrap_or_default();
-    format!("{place}: {subject}{what}\n{source}  fix: {fix}\n\n")
+    let place = if *line == 0 {
+        path.to_owned()
+    } else {
+        format!("{path}:{line}")
+    };
+    let subject = if key.is_empty() {
+        String::new()
+    } else {
+        format!("{key} ")
+    };
+    let source = line
+        .checked_sub(1)
+        .and_then(|index| text.lines().nth(index))
+        .filter(|source| !source.trim().is_empty());
+    let source = source
+        .map(|source| format!("  {line:>width$} | {}\n", source.trim_end()))
+        .unwrap_or_default();
+    format!("{place}: {subject}{what}\n{source}  fix: {fix}\n")
 }
 
 /// The candidate that `word` was probably meant to be: the nearest by edits, if a third of the letters or fewer differ.
@@ -80,8 +97,17 @@ mod tests {
 
     #[test]
     fn a_problem_shows_the_line_and_the_mend() {
-        let problem = |line, key: &str| Problem { line, key: key.into(), what: "is wrong".into(), fix: "mend it".into() };
-        let shown = render_problems("sprag.toml", "a = 1\n[gate]\nmode = 2\n", &[problem(3, "gate.mode"), problem(0, "")]);
+        let problem = |line, key: &str| Problem {
+            line,
+            key: key.into(),
+            what: "is wrong".into(),
+            fix: "mend it".into(),
+        };
+        let shown = render_problems(
+            "sprag.toml",
+            "a = 1\n[gate]\nmode = 2\n",
+            &[problem(3, "gate.mode"), problem(0, "")],
+        );
         insta::assert_snapshot!(shown, @r"
         sprag.toml:3: gate.mode is wrong
           3 | mode = 2
@@ -89,8 +115,6 @@ mod tests {
 
         sprag.toml: is wrong
           fix: mend it
-
-        2 problems in sprag.toml; nothing was run.
         ");
     }
 }

@@ -7,11 +7,19 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Change<'e> {
     /// A new entry of a list that is there.
-    Insert { list: Vec<&'e str>, index: usize, value: &'e Value },
+    Insert {
+        list: Vec<&'e str>,
+        index: usize,
+        value: &'e Value,
+    },
     /// A new value of a key that is there.
     Replace { at: Vec<&'e str>, value: Value },
     /// A new key of a table that is there.
-    Add { table: Vec<&'e str>, key: &'e str, value: Value },
+    Add {
+        table: Vec<&'e str>,
+        key: &'e str,
+        value: Value,
+    },
 }
 
 /// Resolves an edit; also gives what the file must hold afterwards.
@@ -24,21 +32,38 @@ pub(super) fn resolve<'e>(before: &Value, edit: &'e Edit) -> Result<(Change<'e>,
     let was_there = lookup(before, &path).is_some();
     let slot = slot(&mut after, &path)?;
     let put = |value: Value| match path.split_last() {
-        Some((key, table)) if !was_there => Change::Add { table: table.to_vec(), key, value },
-        _ => Change::Replace { at: path.clone(), value },
+        Some((key, table)) if !was_there => Change::Add {
+            table: table.to_vec(),
+            key,
+            value,
+        },
+        _ => Change::Replace {
+            at: path.clone(),
+            value,
+        },
     };
     let change = match edit {
         Edit::Append { value, position, .. } => match slot {
             Value::Array(items) => {
                 let index = index(*position, items.len());
                 items.insert(index, value.clone());
-                Change::Insert { list: path, index, value }
+                Change::Insert {
+                    list: path,
+                    index,
+                    value,
+                }
             }
             Value::Null => {
                 *slot = Value::Array(vec![value.clone()]);
                 put(slot.clone())
             }
-            other => return Err(Fault::WrongType { at: at.clone(), wanted: "a list", found: type_name(other) }),
+            other => {
+                return Err(Fault::WrongType {
+                    at: at.clone(),
+                    wanted: "a list",
+                    found: type_name(other),
+                });
+            }
         },
         Edit::Set { value, .. } => {
             *slot = value.clone();
@@ -71,7 +96,11 @@ pub(super) fn type_name(value: &Value) -> &'static str {
 
 /// The parts of a dotted path; none for the empty one. A number is the index of a list's entry, from 0.
 fn parts(at: &str) -> Vec<&str> {
-    if at.is_empty() { Vec::new() } else { at.split('.').collect() }
+    if at.is_empty() {
+        Vec::new()
+    } else {
+        at.split('.').collect()
+    }
 }
 
 fn lookup<'v>(root: &'v Value, path: &[&str]) -> Option<&'v Value> {
@@ -98,8 +127,18 @@ fn slot<'v>(root: &'v mut Value, path: &[&str]) -> Result<&'v mut Value, Fault> 
                     map.get_mut(*part).ok_or_else(|| Fault::NotFound { at: here() })?
                 }
             }
-            Value::Array(items) => part.parse().ok().and_then(|index: usize| items.get_mut(index)).ok_or_else(|| Fault::NotFound { at: here() })?,
-            _ => return Err(Fault::WrongType { at: path[..depth].join("."), wanted: "a table", found }),
+            Value::Array(items) => part
+                .parse()
+                .ok()
+                .and_then(|index: usize| items.get_mut(index))
+                .ok_or_else(|| Fault::NotFound { at: here() })?,
+            _ => {
+                return Err(Fault::WrongType {
+                    at: path[..depth].join("."),
+                    wanted: "a table",
+                    found,
+                });
+            }
         };
     }
     Ok(value)

@@ -29,8 +29,12 @@ impl Flow<'_> {
     /// Puts a new entry before the one at `index`, or last. `write` gives its text: for a line of its own with these blanks before it, or
     /// with `None` for a place among others on one line.
     pub(super) fn insert(&self, index: usize, write: impl Fn(Option<&str>) -> String) -> Vec<Splice> {
-        let Some(first) = self.items.first() else { return vec![self.insert_first(write)] };
-        let blanks = self.text[self.inner.start..first.start].contains('\n').then(|| indent(self.text, first.start));
+        let Some(first) = self.items.first() else {
+            return vec![self.insert_first(write)];
+        };
+        let blanks = self.text[self.inner.start..first.start]
+            .contains('\n')
+            .then(|| indent(self.text, first.start));
         let new = write(blanks);
         match self.items.get(index) {
             Some(next) => vec![self.insert_before(next.start, blanks, &new)],
@@ -49,13 +53,22 @@ impl Flow<'_> {
                     format!("\n{blanks}{}\n{outer}", write(Some(&blanks)))
                 }
             };
-            return Splice { range: self.inner.clone(), text };
+            return Splice {
+                range: self.inner.clone(),
+                text,
+            };
         }
         // Only comments in it: the entry goes below them.
         match inner.rfind('\n') {
             Some(newline) => {
-                let blanks = inner.lines().find(|line| line.trim_start().starts_with(self.comment)).map_or("  ", |line| indent(line, 0));
-                Splice::insert(self.inner.start + newline + 1, format!("{blanks}{}\n", write(Some(blanks))))
+                let blanks = inner
+                    .lines()
+                    .find(|line| line.trim_start().starts_with(self.comment))
+                    .map_or("  ", |line| indent(line, 0));
+                Splice::insert(
+                    self.inner.start + newline + 1,
+                    format!("{blanks}{}\n", write(Some(blanks))),
+                )
             }
             None => Splice::insert(self.inner.end, format!(" {}", write(None))),
         }
@@ -64,7 +77,10 @@ impl Flow<'_> {
     fn insert_before(&self, next: usize, blanks: Option<&str>, new: &str) -> Splice {
         let begins_line = self.text[line_start(self.text, next)..next].trim().is_empty();
         match blanks.filter(|_| begins_line) {
-            Some(blanks) => Splice::insert(above_comments(self.text, next, self.comment), format!("{blanks}{new},\n")),
+            Some(blanks) => Splice::insert(
+                above_comments(self.text, next, self.comment),
+                format!("{blanks}{new},\n"),
+            ),
             None => Splice::insert(next, format!("{new}, ")),
         }
     }
@@ -80,7 +96,11 @@ impl Flow<'_> {
             (Some(blanks), Some(end), Some(_)) => vec![Splice::insert(end, format!("\n{blanks}{new},"))],
             (Some(blanks), Some(end), None) => {
                 let line = format!("\n{blanks}{new}");
-                if end == last { vec![Splice::insert(last, format!(",{line}"))] } else { vec![Splice::insert(last, ","), Splice::insert(end, line)] }
+                if end == last {
+                    vec![Splice::insert(last, format!(",{line}"))]
+                } else {
+                    vec![Splice::insert(last, ","), Splice::insert(end, line)]
+                }
             }
             (Some(blanks), None, Some(_)) => vec![Splice::insert(from, format!("\n{blanks}{new},"))],
             (Some(blanks), None, None) => vec![Splice::insert(last, format!(",\n{blanks}{new}"))],

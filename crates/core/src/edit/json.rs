@@ -26,16 +26,30 @@ pub(super) fn plan(text: &str, change: &Change<'_>) -> Result<Vec<Splice>, Fault
     match change {
         Change::Insert { list, index, value } => {
             let node = find(list)?;
-            let items = node.as_array().into_iter().flat_map(|array| &array.elements).map(|item| range(item.range()));
-            Ok(style.flow(text, node, items.collect()).insert(*index, |blanks| style.like_others(text, node, value, blanks)))
+            let items = node
+                .as_array()
+                .into_iter()
+                .flat_map(|array| &array.elements)
+                .map(|item| range(item.range()));
+            Ok(style
+                .flow(text, node, items.collect())
+                .insert(*index, |blanks| style.like_others(text, node, value, blanks)))
         }
         Change::Replace { at, value } => {
             let range = range(find(at)?.range());
-            Ok(vec![Splice { text: style.write(value, Some(indent(text, range.start))), range }])
+            Ok(vec![Splice {
+                text: style.write(value, Some(indent(text, range.start))),
+                range,
+            }])
         }
         Change::Add { table, key, value } => {
             let node = find(table)?;
-            let items: Vec<_> = node.as_object().into_iter().flat_map(|object| &object.properties).map(|property| range(property.range())).collect();
+            let items: Vec<_> = node
+                .as_object()
+                .into_iter()
+                .flat_map(|object| &object.properties)
+                .map(|property| range(property.range()))
+                .collect();
             let n_items = items.len();
             let name = Value::from(*key);
             let entry = |blanks: Option<&str>| format!("{name}{}{}", style.colon, style.write(value, blanks));
@@ -59,17 +73,36 @@ impl<'t> Style<'t> {
         let one_line = !text.trim().contains('\n');
         let tight = text.contains("\":") && !text.contains("\": ");
         let pad = if text.contains("{ \"") { " " } else { "" };
-        Self { unit: unit(text, "  "), colon: if tight { ":" } else { ": " }, comma: if tight { "," } else { ", " }, pad, one_line }
+        Self {
+            unit: unit(text, "  "),
+            colon: if tight { ":" } else { ": " },
+            comma: if tight { "," } else { ", " },
+            pad,
+            one_line,
+        }
     }
 
     /// A value on one line.
     pub(super) fn compact(&self, value: &Value) -> String {
         match value {
-            Value::Array(items) => format!("[{}]", items.iter().map(|item| self.compact(item)).collect::<Vec<_>>().join(self.comma)),
+            Value::Array(items) => format!(
+                "[{}]",
+                items
+                    .iter()
+                    .map(|item| self.compact(item))
+                    .collect::<Vec<_>>()
+                    .join(self.comma)
+            ),
             Value::Object(map) if map.is_empty() => "{}".to_owned(),
             Value::Object(map) => {
-                let entries = map.iter().map(|(key, inner)| format!("{}{}{}", Value::from(key.as_str()), self.colon, self.compact(inner)));
-                format!("{{{pad}{}{pad}}}", entries.collect::<Vec<_>>().join(self.comma), pad = self.pad)
+                let entries = map
+                    .iter()
+                    .map(|(key, inner)| format!("{}{}{}", Value::from(key.as_str()), self.colon, self.compact(inner)));
+                format!(
+                    "{{{pad}{}{pad}}}",
+                    entries.collect::<Vec<_>>().join(self.comma),
+                    pad = self.pad
+                )
             }
             scalar => scalar.to_string(),
         }
@@ -77,19 +110,37 @@ impl<'t> Style<'t> {
 
     /// A value that may take several lines, whose first one is indented by `blanks`; `None` stands for a place within a line.
     fn write(&self, value: &Value, blanks: Option<&str>) -> String {
-        let Some(blanks) = blanks.filter(|_| !self.one_line) else { return self.compact(value) };
+        let Some(blanks) = blanks.filter(|_| !self.one_line) else {
+            return self.compact(value);
+        };
         let inner = format!("{blanks}{}", self.unit);
         match value {
-            Value::Array(items) if items.iter().all(|item| !item.is_array() && !item.is_object()) && self.compact(value).chars().count() <= WIDTH => {
+            Value::Array(items)
+                if items.iter().all(|item| !item.is_array() && !item.is_object())
+                    && self.compact(value).chars().count() <= WIDTH =>
+            {
                 self.compact(value)
             }
             Value::Array(items) => {
-                let lines: Vec<String> = items.iter().map(|item| format!("{inner}{}", self.write(item, Some(&inner)))).collect();
+                let lines: Vec<String> = items
+                    .iter()
+                    .map(|item| format!("{inner}{}", self.write(item, Some(&inner))))
+                    .collect();
                 format!("[\n{}\n{blanks}]", lines.join(",\n"))
             }
             Value::Object(map) if !map.is_empty() => {
-                let line = |(key, item): (&String, &Value)| format!("{inner}{}{}{}", Value::from(key.as_str()), self.colon, self.write(item, Some(&inner)));
-                format!("{{\n{}\n{blanks}}}", map.iter().map(line).collect::<Vec<_>>().join(",\n"))
+                let line = |(key, item): (&String, &Value)| {
+                    format!(
+                        "{inner}{}{}{}",
+                        Value::from(key.as_str()),
+                        self.colon,
+                        self.write(item, Some(&inner))
+                    )
+                };
+                format!(
+                    "{{\n{}\n{blanks}}}",
+                    map.iter().map(line).collect::<Vec<_>>().join(",\n")
+                )
             }
             scalar => self.compact(scalar),
         }
@@ -104,8 +155,18 @@ impl<'t> Style<'t> {
     }
 
     fn flow<'f>(&'f self, text: &'f str, node: &Node<'_>, items: Vec<Range<usize>>) -> Flow<'f> {
-        let first = if self.one_line { First::SameLine(self.pad) } else { First::OwnLine(self.unit) };
-        Flow { text, inner: node.start() + 1..node.end() - 1, items, comment: "//", first }
+        let first = if self.one_line {
+            First::SameLine(self.pad)
+        } else {
+            First::OwnLine(self.unit)
+        };
+        Flow {
+            text,
+            inner: node.start() + 1..node.end() - 1,
+            items,
+            comment: "//",
+            first,
+        }
     }
 }
 
@@ -123,7 +184,11 @@ fn tree(text: &str) -> Result<Node<'_>, Fault> {
         allow_extended_string_escapes: false,
     };
     let parsed = parse_to_ast(text, &CollectOptions::default(), &options);
-    let fault = |line, message| Fault::Parse { format: Format::Json, line, message };
+    let fault = |line, message| Fault::Parse {
+        format: Format::Json,
+        line,
+        message,
+    };
     let parsed = parsed.map_err(|error| fault(error.line_display(), error.kind().to_string()))?;
     parsed.value.ok_or_else(|| fault(1, "the file is empty".to_owned()))
 }
@@ -143,10 +208,18 @@ fn range(range: jsonc_parser::common::Range) -> Range<usize> {
 fn of_node(node: &Node<'_>) -> Value {
     match node {
         Node::StringLit(text) => Value::String(text.value.to_string()),
-        Node::NumberLit(number) => serde_json::from_str(number.value).unwrap_or_else(|_| Value::String(number.value.to_owned())),
+        Node::NumberLit(number) => {
+            serde_json::from_str(number.value).unwrap_or_else(|_| Value::String(number.value.to_owned()))
+        }
         Node::BooleanLit(flag) => Value::Bool(flag.value),
         Node::NullKeyword(_) => Value::Null,
         Node::Array(array) => Value::Array(array.elements.iter().map(of_node).collect()),
-        Node::Object(object) => Value::Object(object.properties.iter().map(|property| (property.name.as_str().to_owned(), of_node(&property.value))).collect()),
+        Node::Object(object) => Value::Object(
+            object
+                .properties
+                .iter()
+                .map(|property| (property.name.as_str().to_owned(), of_node(&property.value)))
+                .collect(),
+        ),
     }
 }

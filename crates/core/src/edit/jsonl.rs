@@ -9,7 +9,11 @@ use serde_json::Value;
 /// What the text holds: a list.
 pub(super) fn read(text: &str) -> Result<Value, Fault> {
     let parse = |(index, line): (usize, &str)| {
-        serde_json::from_str(line).map_err(|error| Fault::Parse { format: Format::Jsonl, line: index + 1, message: error.to_string() })
+        serde_json::from_str(line).map_err(|error| Fault::Parse {
+            format: Format::Jsonl,
+            line: index + 1,
+            message: error.to_string(),
+        })
     };
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     Ok(Value::Array(lines.map(parse).collect::<Result<_, _>>()?))
@@ -22,10 +26,17 @@ pub(super) fn plan(text: &str, change: &Change<'_>) -> Result<Vec<Splice>, Fault
             let starts = entries(text);
             let after_last = starts.last().map_or(0, |last| next_line(text, *last));
             let at = starts.get(*index).copied().unwrap_or(after_last);
-            Ok(vec![Splice::lines(text, at, &format!("{}\n", Style::of(text).compact(value)))])
+            Ok(vec![Splice::lines(
+                text,
+                at,
+                &format!("{}\n", Style::of(text).compact(value)),
+            )])
         }
         Change::Insert { list: at, .. } | Change::Replace { at, .. } | Change::Add { table: at, .. } => {
-            Err(Fault::Unwritable { at: at.join("."), why: "a JSONL file takes only new lines".to_owned() })
+            Err(Fault::Unwritable {
+                at: at.join("."),
+                why: "a JSONL file takes only new lines".to_owned(),
+            })
         }
     }
 }

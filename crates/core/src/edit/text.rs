@@ -14,7 +14,10 @@ pub(super) struct Splice {
 impl Splice {
     /// An insertion at a byte.
     pub(super) fn insert(at: usize, text: impl Into<String>) -> Self {
-        Self { range: at..at, text: text.into() }
+        Self {
+            range: at..at,
+            text: text.into(),
+        }
     }
 
     /// An insertion of whole lines at a byte that begins a line or ends the text; the line before is ended where it is not.
@@ -77,5 +80,8 @@ pub(super) fn blank_above(text: &str, start: usize) -> bool {
 /// One level of indentation: that of the first indented line, or `default`.
 pub(super) fn unit<'t>(text: &'t str, default: &'t str) -> &'t str {
     let lines = text.lines().filter(|line| !line.trim().is_empty());
-    lines.map(|line| &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]).find(|blanks| !blanks.is_empty()).unwrap_or(default)
+    lines
+        .map(|line| &line[..line.len() - line.trim_start_matches([' ', '\t']).len()])
+        .find(|blanks| !blanks.is_empty())
+        .unwrap_or(default)
 }

@@ -1,44 +1,51 @@
 //! Edits of TOML.
 
+mod read;
+mod write;
+
 use super::change::{Change, type_name};
 use super::flow::{First, Flow};
-use super::text::{Splice, above_comments, blank_above, indent, line_number, next_line, unit};
+use super::text::{Splice, above_comments, blank_above, indent, line_number, line_start, next_line};
 use super::{Fault, Format};
-use serde_json::{Map, Number, Value};
-use toml_edit::{Array, ArrayOfTables, Document, InlineTable, Item, Key, Table, TableLike, Value as Toml};
-
-/// Lines are kept to this many letters where a list can be broken.
-const WIDTH: usize = 100;
+use serde_json::{Map, Value};
+use toml_edit::{Array, ArrayOfTables, Document, InlineTable, Item, Table, Value as Toml};
+use write::{Style, WIDTH, bare, header, inline};
 
 /// What the text holds.
 pub(super) fn read(text: &str) -> Result<Value, Fault> {
-    Ok(of_table(document(text)?.as_table()))
+    Ok(read::of_table(document(text)?.as_table()))
 }
 
 /// How the text must change.
 pub(super) fn plan(text: &str, change: &Change<'_>) -> Result<Vec<Splice>, Fault> {
     let document = document(text)?;
     let root = document.as_table();
+    let style = Style::of(text);
     let find = |path: &[&str]| find(root, path).ok_or_else(|| Fault::NotFound { at: path.join(".") });
+    refuse_null(change)?;
     match change {
         Change::Insert { list, index, value } => match find(list)? {
-            Node::Tables(tables) => insert_table(text, tables, &list.join("."), header(list), *index, value),
-            Node::Value(Toml::Array(array)) => insert_item(text, array, *index, value),
+            Node::Tables(tables) => insert_table(&style, tables, &list.join("."), &header(list), *index, value),
+            Node::Value(Toml::Array(array)) => insert_item(&style, array, *index, value),
             Node::Table(_) | Node::Value(_) => Err(Fault::NotFound { at: list.join(".") }),
         },
         Change::Replace { at, value } => match find(at)? {
             Node::Value(old) => {
                 let range = old.span().ok_or_else(|| unplaced(at))?;
-                let new = written(value, indent(text, range.start), 0, unit(text, "    "))?;
-                Ok(vec![Splice { range, text: new }])
+                let column = range.start - line_start(text, range.start);
+                Ok(vec![Splice {
+                    text: style.written(value, indent(text, range.start), column),
+                    range,
+                }])
             }
-            Node::Table(_) | Node::Tables(_) => {
-                Err(Fault::Unwritable { at: at.join("."), why: "it has a header of its own; name a key in it".to_owned() })
-            }
+            Node::Table(_) | Node::Tables(_) => Err(Fault::Unwritable {
+                at: at.join("."),
+                why: "it has a header of its own; name a key in it".to_owned(),
+            }),
         },
         Change::Add { table, key, value } => match find(table)? {
-            Node::Value(Toml::InlineTable(inline)) => add_inline(text, inline, key, value),
-            Node::Table(inner) => add_key(text, root, inner, table, key, value),
+            Node::Value(Toml::InlineTable(inline)) => add_inline(&style, inline, key, value),
+            Node::Table(inner) => add_key(&style, root, inner, table, key, value),
             Node::Tables(_) | Node::Value(_) => Err(Fault::NotFound { at: table.join(".") }),
         },
     }
@@ -47,7 +54,11 @@ pub(super) fn plan(text: &str, change: &Change<'_>) -> Result<Vec<Splice>, Fault
 fn document(text: &str) -> Result<Document<&str>, Fault> {
     Document::parse(text).map_err(|error| {
         let line = line_number(text, error.span().map_or(0, |span| span.start));
-        Fault::Parse { format: Format::Toml, line, message: error.message().replace('\n', "; ") }
+        Fault::Parse {
+            format: Format::Toml,
+            line,
+            message: error.message().replace('\n', "; "),
+        }
     })
 }
 
@@ -76,32 +87,98 @@ fn find<'d>(root: &'d Table, path: &[&str]) -> Option<Node<'d>> {
     })
 }
 
-fn insert_item(text: &str, array: &Array, index: usize, value: &Value) -> Result<Vec<Splice>, Fault> {
-    let span = array.span().ok_or_else(|| unplaced(&[]))?;
-    let items = array.iter().map(Toml::span).collect::<Option<Vec<_>>>().ok_or_else(|| unplaced(&[]))?;
-    let unit = unit(text, "    ");
-    let inline = inline(value)?;
-    let first = if inline.len() + span.end - line(text, span.start) > WIDTH { First::OwnLine(unit) } else { First::SameLine("") };
-    let flow = Flow { text, inner: span.start + 1..span.end - 1, items, comment: "#", first };
-    Ok(flow.insert(index, |_| inline.clone()))
+fn refuse_null(change: &Change<'_>) -> Result<(), Fault> {
+    let (at, value) = match change {
+        Change::Insert { list, value, .. } => (list.join("."), *value),
+        Change::Replace { at, value } => (at.join("."), value),
+        Change::Add { table, key, value } => (table.iter().chain([key]).copied().collect::<Vec<_>>().join("."), value),
+    };
+    if has_null(value) {
+        Err(Fault::Unwritable {
+            at,
+            why: "TOML has no null".to_owned(),
+        })
+    } else {
+        Ok(())
+    }
 }
 
-fn add_inline(text: &str, table: &InlineTable, key: &str, value: &Value) -> Result<Vec<Splice>, Fault> {
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.iter().any(has_null),
+        Value::Object(map) => map.values().any(has_null),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn insert_item(style: &Style<'_>, array: &Array, index: usize, value: &Value) -> Result<Vec<Splice>, Fault> {
+    let span = array.span().ok_or_else(|| unplaced(&[]))?;
+    let items = array
+        .iter()
+        .map(Toml::span)
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| unplaced(&[]))?;
+    let entry = inline(value);
+    let column = span.end - line_start(style.text, span.start);
+    let first = if column + entry.chars().count() > WIDTH {
+        First::OwnLine(style.unit)
+    } else {
+        First::SameLine("")
+    };
+    let flow = Flow {
+        text: style.text,
+        inner: span.start + 1..span.end - 1,
+        items,
+        comment: "#",
+        first,
+    };
+    Ok(flow.insert(index, |_| entry.clone()))
+}
+
+fn add_inline(style: &Style<'_>, table: &InlineTable, key: &str, value: &Value) -> Result<Vec<Splice>, Fault> {
     let span = table.span().ok_or_else(|| unplaced(&[key]))?;
     let range = |(name, value): (&str, &Toml)| Some(table.key(name)?.span()?.start..value.span()?.end);
-    let items = table.iter().map(range).collect::<Option<Vec<_>>>().ok_or_else(|| unplaced(&[key]))?;
-    let entry = format!("{} = {}", bare(key), inline(value)?);
+    let items = table
+        .iter()
+        .map(range)
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| unplaced(&[key]))?;
+    let entry = format!("{} = {}", bare(key), inline(value));
     let n_items = items.len();
-    let flow = Flow { text, inner: span.start + 1..span.end - 1, items, comment: "#", first: First::SameLine(" ") };
+    let flow = Flow {
+        text: style.text,
+        inner: span.start + 1..span.end - 1,
+        items,
+        comment: "#",
+        first: First::SameLine(" "),
+    };
     Ok(flow.insert(n_items, |_| entry.clone()))
 }
 
-fn insert_table(text: &str, tables: &ArrayOfTables, at: &str, header: String, index: usize, value: &Value) -> Result<Vec<Splice>, Fault> {
+fn insert_table(
+    style: &Style<'_>,
+    tables: &ArrayOfTables,
+    at: &str,
+    header: &str,
+    index: usize,
+    value: &Value,
+) -> Result<Vec<Splice>, Fault> {
     let Value::Object(map) = value else {
-        return Err(Fault::WrongType { at: at.to_owned(), wanted: "an entry that is a table, as the others are,", found: type_name(value) });
+        return Err(Fault::WrongType {
+            at: at.to_owned(),
+            wanted: "an entry that is a table, as the others are,",
+            found: type_name(value),
+        });
     };
-    let start = |index: usize| tables.get(index).and_then(Table::span).map(|span| above_comments(text, span.start, "#"));
-    let block = block(&format!("[[{header}]]"), map, unit(text, "    "))?;
+    let text = style.text;
+    let start = |index: usize| {
+        tables
+            .get(index)
+            .and_then(Table::span)
+            .map(|span| above_comments(text, span.start, "#"))
+    };
+    let block = style.block(&format!("[[{header}]]"), map);
     let airy = tables.len() < 2 || start(tables.len() - 1).is_some_and(|start| blank_above(text, start));
     let gap = if airy { "\n" } else { "" };
     Ok(vec![match start(index) {
@@ -113,20 +190,43 @@ fn insert_table(text: &str, tables: &ArrayOfTables, at: &str, header: String, in
     }])
 }
 
-fn add_key(text: &str, root: &Table, table: &Table, path: &[&str], key: &str, value: &Value) -> Result<Vec<Splice>, Fault> {
+fn add_key(
+    style: &Style<'_>,
+    root: &Table,
+    table: &Table,
+    path: &[&str],
+    key: &str,
+    value: &Value,
+) -> Result<Vec<Splice>, Fault> {
     if table.is_dotted() {
-        return Err(Fault::Unwritable { at: path.join("."), why: "it is written with dotted keys; give it a header of its own".to_owned() });
+        return Err(unplaced(path));
     }
-    let unit = unit(text, "    ");
+    let text = style.text;
     if let Some(maps) = tables_of(value) {
         let name = format!("[[{}]]", header(path.iter().chain([&key])));
-        let blocks = maps.into_iter().map(|map| block(&name, map, unit)).collect::<Result<Vec<_>, _>>()?.join("\n");
-        let at = if path.is_empty() { text.len() } else { next_line(text, end_of(table)) };
-        return Ok(vec![Splice::lines(text, at, &format!("{}{blocks}", if text.trim().is_empty() { "" } else { "\n" }))]);
+        let blocks = maps
+            .into_iter()
+            .map(|map| style.block(&name, map))
+            .collect::<Vec<_>>()
+            .join("\n");
+        let at = if path.is_empty() {
+            text.len()
+        } else {
+            next_line(text, end_of(table))
+        };
+        return Ok(vec![Splice::lines(
+            text,
+            at,
+            &format!("{}{blocks}", if text.trim().is_empty() { "" } else { "\n" }),
+        )]);
     }
-    let line = key_line(key, value, unit)?;
+    let line = style.key_line(key, value);
     let own_values = own_end(table);
-    let at = if path.is_empty() { own_values } else { own_values.or(table.span().filter(|_| !table.is_implicit()).map(|span| span.end)) };
+    let at = if path.is_empty() {
+        own_values
+    } else {
+        own_values.or(table.span().filter(|_| !table.is_implicit()).map(|span| span.end))
+    };
     Ok(vec![match at {
         Some(end) => Splice::lines(text, next_line(text, end), &line),
         None if path.is_empty() => match first_header(root) {
@@ -139,7 +239,12 @@ fn add_key(text: &str, root: &Table, table: &Table, path: &[&str], key: &str, va
 
 /// The entries of a list that is written as `[[…]]`.
 fn tables_of(value: &Value) -> Option<Vec<&Map<String, Value>>> {
-    value.as_array().filter(|items| !items.is_empty())?.iter().map(Value::as_object).collect()
+    value
+        .as_array()
+        .filter(|items| !items.is_empty())?
+        .iter()
+        .map(Value::as_object)
+        .collect()
 }
 
 /// The last byte that belongs to a table or to one within it.
@@ -181,86 +286,10 @@ fn first_header(table: &Table) -> Option<usize> {
     table.iter().filter_map(|(_, item)| start(item)).min()
 }
 
-fn block(header: &str, map: &Map<String, Value>, unit: &str) -> Result<String, Fault> {
-    let lines = map.iter().map(|(key, value)| key_line(key, value, unit)).collect::<Result<String, _>>()?;
-    Ok(format!("{header}\n{lines}"))
-}
-
-fn key_line(key: &str, value: &Value, unit: &str) -> Result<String, Fault> {
-    let key = bare(key);
-    Ok(format!("{key} = {}\n", written(value, "", key.chars().count() + 3, unit)?))
-}
-
-/// A value on one line, or a list with an entry a line when it is too long for that.
-fn written(value: &Value, blanks: &str, column: usize, unit: &str) -> Result<String, Fault> {
-    let short = inline(value)?;
-    match value {
-        Value::Array(items) if !items.is_empty() && column + blanks.len() + short.chars().count() > WIDTH => {
-            let inner = format!("{blanks}{unit}");
-            let lines = items.iter().map(|item| Ok(format!("{inner}{},\n", written(item, &inner, 0, unit)?))).collect::<Result<String, Fault>>()?;
-            Ok(format!("[\n{lines}{blanks}]"))
-        }
-        _ => Ok(short),
-    }
-}
-
-fn inline(value: &Value) -> Result<String, Fault> {
-    Ok(match value {
-        Value::Null => return Err(Fault::Unwritable { at: String::new(), why: "TOML has no null".to_owned() }),
-        Value::Bool(flag) => flag.to_string(),
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => Toml::from(text.as_str()).to_string(),
-        Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Result<Vec<_>, _>>()?.join(", ")),
-        Value::Object(map) if map.is_empty() => "{}".to_owned(),
-        Value::Object(map) => {
-            let entries = map.iter().map(|(key, inner)| Ok(format!("{} = {}", bare(key), inline(inner)?)));
-            format!("{{ {} }}", entries.collect::<Result<Vec<_>, Fault>>()?.join(", "))
-        }
-    })
-}
-
-/// A key, in quotes only where it needs them.
-fn bare(key: &str) -> String {
-    Key::new(key).to_string()
-}
-
-/// The dotted name in a header; indexes into arrays of tables are not written there.
-fn header<'p>(path: impl IntoIterator<Item = &'p &'p str>) -> String {
-    let names = path.into_iter().filter(|part| part.parse::<usize>().is_err());
-    names.map(|part| bare(part)).collect::<Vec<_>>().join(".")
-}
-
-/// Where the line of a byte begins.
-fn line(text: &str, at: usize) -> usize {
-    super::text::line_start(text, at)
-}
-
 /// A value whose place the parser does not give, which happens in tables made by dotted keys.
 fn unplaced(path: &[&str]) -> Fault {
-    Fault::Unwritable { at: path.join("."), why: "it is written with dotted keys".to_owned() }
-}
-
-fn of_table(table: &dyn TableLike) -> Value {
-    Value::Object(table.iter().map(|(key, item)| (key.to_owned(), of_item(item))).collect())
-}
-
-fn of_item(item: &Item) -> Value {
-    match item {
-        Item::None => Value::Null,
-        Item::Value(value) => of_value(value),
-        Item::Table(table) => of_table(table),
-        Item::ArrayOfTables(tables) => Value::Array(tables.iter().map(|table| of_table(table)).collect()),
-    }
-}
-
-fn of_value(value: &Toml) -> Value {
-    match value {
-        Toml::String(text) => Value::String(text.value().clone()),
-        Toml::Integer(integer) => Value::from(*integer.value()),
-        Toml::Float(float) => Number::from_f64(*float.value()).map_or_else(|| Value::String(float.value().to_string()), Value::Number),
-        Toml::Boolean(flag) => Value::Bool(*flag.value()),
-        Toml::Datetime(time) => Value::String(time.value().to_string()),
-        Toml::Array(items) => Value::Array(items.iter().map(of_value).collect()),
-        Toml::InlineTable(table) => of_table(table),
+    Fault::Unwritable {
+        at: path.join("."),
+        why: "it is written with dotted keys; give it a header of its own".to_owned(),
     }
 }

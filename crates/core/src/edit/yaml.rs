@@ -30,8 +30,13 @@ pub(super) fn plan(text: &str, change: &Change<'_>) -> Result<Vec<Splice>, Fault
         Change::Insert { list, index, value } => {
             let (node, key) = find(list)?;
             match &node.kind {
-                Kind::List { items, .. } if items.is_empty() => replace(text, &style, node, key, &Value::Array(vec![(*value).clone()]), list),
-                Kind::List { items, dashes: Some(dashes) } => Ok(vec![insert_block(text, &style, items, dashes, *index, value)]),
+                Kind::List { items, .. } if items.is_empty() => {
+                    replace(text, &style, node, key, &Value::Array(vec![(*value).clone()]), list)
+                }
+                Kind::List {
+                    items,
+                    dashes: Some(dashes),
+                } => Ok(vec![insert_block(text, &style, items, dashes, *index, value)]),
                 Kind::List { items, dashes: None } => {
                     let items = items.iter().map(|item| item.range.clone()).collect();
                     Ok(flow(text, node, items).insert(*index, |_| write::flow(value)))
@@ -53,35 +58,68 @@ fn insert_block(text: &str, style: &Style, items: &[Node], dashes: &[usize], ind
     let entry = format!("- {}", style.item(value, column + 2));
     let blanks = " ".repeat(column);
     let starts_line = |dash: usize| text[line_start(text, dash)..dash].trim().is_empty();
-    let airy = dashes.len() > 1 && dashes[1..].iter().all(|dash| blank_above(text, above_comments(text, *dash, "#")));
+    let airy = dashes.len() > 1
+        && dashes[1..]
+            .iter()
+            .all(|dash| blank_above(text, above_comments(text, *dash, "#")));
     let gap = if airy { "\n" } else { "" };
     match dashes.get(index) {
-        Some(dash) if starts_line(*dash) => Splice::lines(text, above_comments(text, *dash, "#"), &format!("{blanks}{entry}\n{gap}")),
+        Some(dash) if starts_line(*dash) => Splice::lines(
+            text,
+            above_comments(text, *dash, "#"),
+            &format!("{blanks}{entry}\n{gap}"),
+        ),
         Some(dash) => Splice::insert(*dash, format!("{entry}\n{gap}{blanks}")),
         None => {
-            let last = items.last().map_or(first, |item| item.last_byte(text)).max(dashes[dashes.len() - 1]);
-            Splice::lines(text, block_end(text, last, column, false), &format!("{gap}{blanks}{entry}\n"))
+            let last = items
+                .last()
+                .map_or(first, |item| item.last_letter(text))
+                .max(dashes[dashes.len() - 1]);
+            Splice::lines(
+                text,
+                block_end(text, last, column, false),
+                &format!("{gap}{blanks}{entry}\n"),
+            )
         }
     }
 }
 
 /// Gives a value that is not a block another one; an empty one may become a block. `key` is the column of its key in a block table.
-fn replace(text: &str, style: &Style, node: &Node, key: Option<usize>, value: &Value, at: &[&str]) -> Result<Vec<Splice>, Fault> {
+fn replace(
+    text: &str,
+    style: &Style,
+    node: &Node,
+    key: Option<usize>,
+    value: &Value,
+    at: &[&str],
+) -> Result<Vec<Splice>, Fault> {
     let empty = node.range.is_empty() || matches!(&node.kind, Kind::List { items, dashes: None } if items.is_empty());
-    let composite = matches!(value, Value::Array(items) if !items.is_empty()) || matches!(value, Value::Object(map) if !map.is_empty());
+    let composite = matches!(value, Value::Array(items) if !items.is_empty())
+        || matches!(value, Value::Object(map) if !map.is_empty());
     if let Some(column) = key.filter(|_| empty && composite) {
         let blanks_before = text[..node.range.start].len() - text[..node.range.start].trim_end_matches(' ').len();
         let range = node.range.start - blanks_before..node.range.end;
-        return Ok(vec![Splice { range, text: style.below_key(value, column) }]);
+        return Ok(vec![Splice {
+            range,
+            text: style.below_key(value, column),
+        }]);
     }
     match node.kind {
-        Kind::List { dashes: Some(_), .. } | Kind::Table { flow: false, .. } => {
-            Err(Fault::Unwritable { at: at.join("."), why: "it is a block; name a key in it".to_owned() })
-        }
+        Kind::List { dashes: Some(_), .. } | Kind::Table { flow: false, .. } => Err(Fault::Unwritable {
+            at: at.join("."),
+            why: "it is a block; name a key in it".to_owned(),
+        }),
         Kind::List { .. } | Kind::Table { .. } | Kind::Scalar(_) | Kind::Alias(_) => {
-            let gap = if node.range.is_empty() && !text[..node.range.start].ends_with([' ', '\n']) { " " } else { "" };
+            let gap = if node.range.is_empty() && !text[..node.range.start].ends_with([' ', '\n']) {
+                " "
+            } else {
+                ""
+            };
             let end = node.range.start + text[node.range.clone()].trim_end().len();
-            Ok(vec![Splice { range: node.range.start..end, text: format!("{gap}{}", write::flow(value)) }])
+            Ok(vec![Splice {
+                range: node.range.start..end,
+                text: format!("{gap}{}", write::flow(value)),
+            }])
         }
     }
 }
@@ -89,27 +127,48 @@ fn replace(text: &str, style: &Style, node: &Node, key: Option<usize>, value: &V
 fn add(text: &str, style: &Style, node: &Node, table: &[&str], key: &str, value: &Value) -> Result<Vec<Splice>, Fault> {
     match &node.kind {
         Kind::Table { entries, flow: true } => {
-            let items = entries.iter().map(|(key, value)| key.range.start..value.range.end.max(key.range.end)).collect();
-            Ok(flow(text, node, items).insert(entries.len(), |_| format!("{}: {}", write::key(key), write::flow(value))))
+            let items = entries
+                .iter()
+                .map(|(key, value)| key.range.start..value.range.end.max(key.range.end))
+                .collect();
+            Ok(flow(text, node, items).insert(entries.len(), |_| {
+                format!("{}: {}", write::key(key), write::flow(value))
+            }))
         }
         Kind::Table { entries, flow: false } => {
-            let (Some((first, _)), Some((last, inner))) = (entries.first(), entries.last()) else { return Err(written_elsewhere(table)) };
+            let (Some((first, _)), Some((last, inner))) = (entries.first(), entries.last()) else {
+                return Err(written_elsewhere(table));
+            };
             let column = first.range.start - line_start(text, first.range.start);
-            let from = inner.last_byte(text).max(last.range.start);
+            let from = inner.last_letter(text).max(last.range.start);
             let at = block_end(text, from, column, matches!(inner.kind, Kind::List { .. }));
-            Ok(vec![Splice::lines(text, at, &format!("{}{}\n", " ".repeat(column), style.entry(key, value, column)))])
+            Ok(vec![Splice::lines(
+                text,
+                at,
+                &format!("{}{}\n", " ".repeat(column), style.entry(key, value, column)),
+            )])
         }
         // An empty file.
-        Kind::Scalar(Value::Null) if table.is_empty() => Ok(vec![Splice::lines(text, text.len(), &format!("{}\n", style.entry(key, value, 0)))]),
+        Kind::Scalar(Value::Null) if table.is_empty() => Ok(vec![Splice::lines(
+            text,
+            text.len(),
+            &format!("{}\n", style.entry(key, value, 0)),
+        )]),
         Kind::List { .. } | Kind::Scalar(_) | Kind::Alias(_) => Err(written_elsewhere(table)),
     }
 }
 
 fn flow<'t>(text: &'t str, node: &Node, items: Vec<Range<usize>>) -> Flow<'t> {
-    Flow { text, inner: node.range.start + 1..node.range.end - 1, items, comment: "#", first: First::SameLine("") }
+    Flow {
+        text,
+        inner: node.range.start + 1..node.range.end - 1,
+        items,
+        comment: "#",
+        first: First::SameLine(""),
+    }
 }
 
-/// Where the lines end that belong to a block whose last known byte is `from`: further in than `column`, or dashes at it.
+/// Where the lines end that belong to a block with its last known letter at `from`: further in than `column`, or dashes at it.
 fn block_end(text: &str, from: usize, column: usize, dashes: bool) -> usize {
     let mut end = next_line(text, from);
     let mut at = end;
@@ -130,5 +189,8 @@ fn block_end(text: &str, from: usize, column: usize, dashes: bool) -> usize {
 }
 
 fn written_elsewhere(at: &[&str]) -> Fault {
-    Fault::Unwritable { at: at.join("."), why: "it is written elsewhere in the file, by an alias".to_owned() }
+    Fault::Unwritable {
+        at: at.join("."),
+        why: "it is written elsewhere in the file, by an alias".to_owned(),
+    }
 }
