@@ -2,11 +2,11 @@
 
 mod demo;
 mod helpdesk_worker;
-mod init;
+//mod init;
 mod run;
 mod session;
 mod simulate;
-mod worker;
+//mod worker;
 
 use crate::error::{CommandError, Exit};
 use clap::{Parser, Subcommand};
@@ -27,8 +27,8 @@ enum Command {
     Demo(demo::Args),
     Simulate(simulate::Args),
     Run(run::Args),
-    Init(init::Args),
-    Worker(worker::Args),
+    //Init(init::Args),
+    //Worker(worker::Args),
     #[command(hide = true)]
     HelpdeskWorker,
 }
@@ -56,8 +56,8 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Demo(args) => demo::demo(args).await,
         Command::Simulate(args) => simulate::simulate(args).await,
         Command::Run(args) => run::run(args).await,
-        Command::Init(args) => init::init(args),
-        Command::Worker(args) => worker::worker(args).await,
+        //Command::Init(args) => init::init(args),
+        //Command::Worker(args) => worker::worker(args).await,
         Command::HelpdeskWorker => helpdesk_worker::serve(),
     }
 }

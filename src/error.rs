@@ -110,6 +110,9 @@ impl From<FlowError> for CommandError {
             FlowError::Harness { .. } => {
                 Self::new(Exit::Config, error.to_string(), "correct `harness.paths` in sprag.toml")
             }
+            FlowError::OutOfTime => {
+                Self::new(Exit::Budget, error.to_string(), "run the same command again to go on from here, or raise `budget.wall` in sprag.toml")
+            }
             FlowError::Interrupted => Self::new(Exit::Interrupted, error.to_string(), "run the same command again to go on from here"),
         }
     }

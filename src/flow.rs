@@ -15,8 +15,8 @@ use crate::store::{Store, StoreError};
 use crate::workspace::{Workspace, WorkspaceError, harness_of};
 use bench::Bench;
 use sprag_core::budget::Limits;
-use sprag_core::config::{Config, GateMode};
-use sprag_core::gate::{GatePolicy, Mode};
+use sprag_core::config::Config;
+use sprag_core::gate::GatePolicy;
 use sprag_core::harness::PathPolicy;
 use sprag_core::ledger::{Event, Plan};
 use sprag_core::machine::{self, Command, State};
@@ -25,9 +25,10 @@ use sprag_core::trial::Split;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// Everything a run needs.
-#[derive(Debug)]
+#[expect(missing_debug_implementations, reason = "a runner is a port, not data")]
 pub struct Request<'a> {
     /// The checked `sprag.toml`.
     pub config: &'a Config,
@@ -53,6 +54,8 @@ pub struct Request<'a> {
     pub issues: Vec<Issue>,
     /// Now, as RFC 3339.
     pub clock: fn() -> String,
+    /// How long this may take.
+    pub wall: Duration,
     /// Set when the user wants to stop.
     pub interrupted: Arc<AtomicBool>,
 }
@@ -100,6 +103,9 @@ pub enum FlowError {
         /// Why.
         problem: String,
     },
+    /// `budget.wall` is spent.
+    #[error("the budget of wall time is spent; everything measured so far is kept")]
+    OutOfTime,
     /// The user stopped it.
     #[error("interrupted; everything measured so far is kept")]
     Interrupted,
@@ -129,9 +135,13 @@ pub async fn improve(request: &Request<'_>, store: &mut dyn Store, progress: &Pr
     let (state, mut commands) = machine::replay(store.entries().iter().map(|entry| &entry.event));
     let mut state = state.ok_or_else(|| FlowError::OtherRun { out: request.out.clone(), what: "first entry than `started`" })?;
     let bench = Bench::new(request, validation, progress);
+    let began = Instant::now();
     while let Some(command) = commands.first() {
         if request.interrupted.load(Ordering::Relaxed) {
             return Err(FlowError::Interrupted);
+        }
+        if began.elapsed() >= request.wall {
+            return Err(FlowError::OutOfTime);
         }
         let event = perform(request, &bench, store, &policy, &state, command, progress).await?;
         store.append((request.clock)(), event.clone())?;
@@ -195,9 +205,7 @@ fn plan(request: &Request<'_>, train: Vec<sprag_core::id::TaskId>, n_validation:
             usd: config.budget.usd,
         },
         gate: GatePolicy {
-            mode: match config.gate.mode {
-                GateMode::Strict => Mode::Strict,
-            },
+            mode: config.gate.mode,
             regression_threshold: config.gate.regression_threshold,
         },
         train,
@@ -225,7 +233,7 @@ fn check_same_run(request: &Request<'_>, store: &dyn Store, validation: &[sprag_
 }
 
 /// The tracked files that the runner command names: they judge the candidate, so it may not change them.
-fn runner_files(config: &Config, files: &[crate::workspace::ProjectFile]) -> Vec<String> {
+fn runner_files(config: &Config, files: &[crate::runner::ProjectFile]) -> Vec<String> {
     let named = |path: &str| config.runner.command.iter().any(|word| word.trim_start_matches("./") == path);
     files.iter().filter(|file| named(&file.path)).map(|file| file.path.clone()).collect()
 }

@@ -1,20 +1,10 @@
 //! The user's repository: its files, and the branches sprag makes in it. The only place that names git2.
 
+use crate::runner::ProjectFile;
 use fs_err as fs;
 use git2::{Commit, IndexEntry, IndexTime, ObjectType, Oid, Repository, Signature, Tree, TreeWalkMode, TreeWalkResult};
 use sprag_core::harness::{FileChange, Harness, PathPolicy};
 use std::path::{Path, PathBuf};
-
-/// A file of the project at a commit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProjectFile {
-    /// Its path from the root of the project, with `/`.
-    pub path: String,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// Whether it may be executed.
-    pub executable: bool,
-}
 
 /// Why the repository cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -44,6 +44,7 @@ impl Spent {
         if self.task_runs >= limits.task_runs {
             return Some(format!("the budget of {} task runs is spent", limits.task_runs));
         }
-        (self.usd >= limits.usd).then(|| format!("the budget of ${:.2} is spent (${:.2})", limits.usd, self.usd))
+        // A budget of nothing forbids paid runs, not free ones.
+        (self.usd >= limits.usd && self.usd > 0.0).then(|| format!("the budget of ${:.2} is spent (${:.2})", limits.usd, self.usd))
     }
 }

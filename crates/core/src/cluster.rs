@@ -1,9 +1,15 @@
 //! Clusters: failure records with one mechanism.
 
-use crate::failure::{FailureRecord, Mechanism};
+mod title;
+
+use crate::failure::{FailureKind, FailureRecord, Mechanism};
+use crate::hash;
 use crate::id::{ClusterId, RecordId, TaskId};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How much a failure weighs when it is one batch older.
+const FADING: f64 = 0.9;
 
 /// Failure records with one mechanism. A record with several root causes belongs to several clusters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +70,72 @@ impl Cluster {
         self.members.values().filter(|member| member.resolved).count()
     }
 
+    /// Whether the cluster may go to a state. Work begins on what is unresolved and ends by giving it back (open, reopened) or by
+    /// resolving it. Resolved means that every member is; what is resolved only comes back as reopened. A person may ignore
+    /// any cluster, and open an ignored one again.
+    pub fn may_become(&self, state: ClusterState) -> bool {
+        use ClusterState::{Ignored, InProgress, Open, Reopened, Resolved};
+        match (self.state, state) {
+            (Open | Reopened, InProgress) | (InProgress, Open | Reopened) | (Resolved, Reopened) | (Ignored, Open) => {
+                true
+            }
+            (Open | InProgress | Reopened, Resolved) => self.resolved() == self.total_failures(),
+            (from, Ignored) => from != Ignored,
+            _ => false,
+        }
+    }
+
+    fn founded_by(mechanism: &Mechanism, batch: u32) -> Self {
+        Self {
+            id: id_of(mechanism),
+            mechanism: mechanism.clone(),
+            title: title::of(mechanism),
+            members: BTreeMap::new(),
+            severity: 0.0,
+            state: ClusterState::Open,
+            first_batch: batch,
+            last_batch: batch,
+        }
+    }
+
+    /// A new failure shows that the incumbent has the mechanism on this task, whatever was thought before.
+    fn add(&mut self, record: &FailureRecord, batch: u32) {
+        if self.members.contains_key(&record.id) {
+            return;
+        }
+        for member in self.members.values_mut().filter(|member| member.task == record.task) {
+            member.resolved = false;
+        }
+        self.members.insert(
+            record.id.clone(),
+            Member {
+                task: record.task.clone(),
+                batch,
+                resolved: false,
+            },
+        );
+        self.first_batch = self.first_batch.min(batch);
+        self.last_batch = self.last_batch.max(batch);
+        if self.state == ClusterState::Resolved {
+            self.state = ClusterState::Reopened;
+        }
+    }
+
+    fn resolve(&mut self, is_fixed: impl Fn(&RecordId, &Member) -> bool) {
+        for (_, member) in self.members.iter_mut().filter(|(id, member)| is_fixed(id, member)) {
+            member.resolved = true;
+        }
+        if self.may_become(ClusterState::Resolved) {
+            self.state = ClusterState::Resolved;
+        }
+    }
+
+    fn rank(&self, now: u32) -> f64 {
+        let weight = |member: &Member| FADING.powi(i32::try_from(now.saturating_sub(member.batch)).unwrap_or(i32::MAX));
+        let recurrence: f64 = self.members.values().map(weight).sum();
+        recurrence * (1.0 + self.severity) * (1.0 - self.resolution_rate())
+    }
+
     /// `resolved / total_failures`, from 0 to 1.
     #[expect(clippy::cast_precision_loss, reason = "counts of failures stay far below 2^52")]
     pub fn resolution_rate(&self) -> f64 {
@@ -80,15 +152,126 @@ pub struct ClusterBook {
 }
 
 impl ClusterBook {
-    /// Puts a record into the clusters of its mechanisms, founding those that do not exist yet. Joining twice changes nothing.
-    pub fn join(&mut self, _record: &FailureRecord, _batch: u32) -> Vec<ClusterId> {
-        Vec::new()
+    /// Puts a record into the clusters of its mechanisms, founding those that do not exist yet, and weighs all clusters anew.
+    /// Joining twice changes nothing. Only failures of the agent join; the clusters come back surest cause first.
+    pub fn join(&mut self, record: &FailureRecord, batch: u32) -> Vec<ClusterId> {
+        let joined = self.place(record, batch);
+        self.weigh();
+        joined
+    }
+
+    /// Joins many records of one batch; the same as joining them one by one, but the clusters are weighed only once.
+    pub fn join_all<'a>(
+        &mut self,
+        records: impl IntoIterator<Item = &'a FailureRecord>,
+        batch: u32,
+    ) -> Vec<Vec<ClusterId>> {
+        let joined = records.into_iter().map(|record| self.place(record, batch)).collect();
+        self.weigh();
+        joined
+    }
+
+    /// The clusters that are worth work, highest rank first; resolved and ignored ones are not ranked.
+    ///
+    /// `rank = recurrence × (1 + severity) × (1 − resolution rate)`, where recurrence counts every member `0.9^age`, its age
+    /// being the number of batches since. So a failure of ten batches ago weighs a third of one of today. Equal ranks go by id.
+    pub fn ranked(&self) -> Vec<(f64, &Cluster)> {
+        let now = self
+            .clusters
+            .values()
+            .map(|cluster| cluster.last_batch)
+            .max()
+            .unwrap_or(0);
+        let open = self.clusters.values().filter(|cluster| cluster.state.is_unresolved());
+        let mut ranked: Vec<_> = open.map(|cluster| (cluster.rank(now), cluster)).collect();
+        ranked.sort_by(|(left, _), (right, _)| right.total_cmp(left));
+        ranked
+    }
+
+    /// Notes that the incumbent no longer shows a cluster's mechanism on a task. When no member shows it any more,
+    /// the cluster is resolved.
+    pub fn resolve(&mut self, cluster: &ClusterId, task: &TaskId) {
+        if let Some(cluster) = self.clusters.get_mut(cluster) {
+            cluster.resolve(|_, member| member.task == *task);
+        }
+    }
+
+    /// Notes that the incumbent passes a task: it shows no mechanism on it.
+    pub fn resolve_task(&mut self, task: &TaskId) {
+        for cluster in self.clusters.values_mut() {
+            cluster.resolve(|_, member| member.task == *task);
+        }
+    }
+
+    /// Notes that the incumbent no longer shows a cluster's mechanism where one record did.
+    pub fn resolve_record(&mut self, cluster: &ClusterId, record: &RecordId) {
+        if let Some(cluster) = self.clusters.get_mut(cluster) {
+            cluster.resolve(|id, _| id == record);
+        }
+    }
+
+    /// Moves a cluster to another state, and says whether it may go there; see [`Cluster::may_become`].
+    pub fn mark(&mut self, cluster: &ClusterId, state: ClusterState) -> bool {
+        let Some(cluster) = self
+            .clusters
+            .get_mut(cluster)
+            .filter(|cluster| cluster.may_become(state))
+        else {
+            return false;
+        };
+        cluster.state = state;
+        true
+    }
+
+    fn place(&mut self, record: &FailureRecord, batch: u32) -> Vec<ClusterId> {
+        let mut joined = Vec::new();
+        if record.kind != FailureKind::Agent {
+            return joined;
+        }
+        for cause in &record.causes {
+            let id = id_of(&cause.mechanism);
+            if joined.contains(&id) {
+                continue;
+            }
+            let cluster = self
+                .clusters
+                .entry(id.clone())
+                .or_insert_with(|| Cluster::founded_by(&cause.mechanism, batch));
+            cluster.add(record, batch);
+            joined.push(id);
+        }
+        joined
+    }
+
+    /// Severity is the share of all failed runs that show the mechanism.
+    #[expect(clippy::cast_precision_loss, reason = "counts of failures stay far below 2^52")]
+    fn weigh(&mut self) {
+        let runs: BTreeSet<_> = self
+            .clusters
+            .values()
+            .flat_map(|cluster| cluster.members.keys())
+            .collect();
+        let runs = runs.len().max(1) as f64;
+        for cluster in self.clusters.values_mut() {
+            cluster.severity = cluster.members.len() as f64 / runs;
+        }
     }
 }
 
-impl ClusterBook {
-    pub fn set_state(&mut self, _: &ClusterId, _: ClusterState) {}
-    pub fn resolve_task(&mut self, _: &TaskId) {}
-    pub fn resolve_record(&mut self, _: &ClusterId, _: &RecordId) {}
-    pub fn ranked(&self) -> Vec<(f64, &Cluster)> { Vec::new() }
+impl ClusterState {
+    /// Whether there is something left to do and nobody said to leave it.
+    pub fn is_unresolved(self) -> bool {
+        match self {
+            Self::Open | Self::InProgress | Self::Reopened => true,
+            Self::Resolved | Self::Ignored => false,
+        }
+    }
 }
+
+/// The id of a mechanism's cluster: the same in every run.
+fn id_of(mechanism: &Mechanism) -> ClusterId {
+    ClusterId::new(format!("c-{}", &hash::of(mechanism)[..8]))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,27 @@
 //! `sprag.toml`, checked: every key has a default that works, and every mistake is named with its line and its mend.
 
+mod convert;
+mod placeholder;
+mod problem;
+mod read;
+mod reader;
+mod recipe;
+
+pub use problem::{Problem, render_problems};
+
 use crate::edit::Position;
+use crate::hash;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// Reads `sprag.toml`. Every mistake is found in one go, in the order of the lines; a text that is not TOML names only where it breaks.
+pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
+    read::parse(text)
+}
+
 /// A checked configuration.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Config {
     /// `[harness]`
     pub harness: HarnessConfig,
@@ -25,8 +41,15 @@ pub struct Config {
     pub recipes: Vec<Recipe>,
 }
 
+impl Config {
+    /// 32 hexadecimal digits that name this configuration by its content: comments, order and keys that repeat a default do not count.
+    pub fn digest(&self) -> String {
+        hash::of(self)
+    }
+}
+
 /// What a candidate may change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HarnessConfig {
     /// Globs of files a candidate may change. Default `["agent/**"]`.
     pub paths: Vec<String>,
@@ -35,12 +58,14 @@ pub struct HarnessConfig {
 }
 
 /// How the agent is run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunnerConfig {
     /// `worker` or `command`.
     pub kind: RunnerKind,
     /// The program and its arguments; `{project}` stands for the absolute path of the project.
     pub command: Vec<String>,
+    /// Names of environment variables that the runner gets on top of the harmless ones. Secrets must be named here to be passed.
+    pub env: Vec<String>,
     /// For kind `command`: the tasks of each split, since there is no worker to ask.
     pub tasks: CommandTasks,
     /// For kind `command`: how the command reports.
@@ -56,7 +81,8 @@ pub struct RunnerConfig {
 }
 
 /// The two ways to run an agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RunnerKind {
     /// A long-lived process that speaks the worker protocol.
     Worker,
@@ -65,7 +91,7 @@ pub enum RunnerKind {
 }
 
 /// The tasks of a `command` runner.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct CommandTasks {
     /// Traffic.
     pub train: Vec<String>,
@@ -74,11 +100,12 @@ pub struct CommandTasks {
 }
 
 /// What a `command` run leaves behind in `{out}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ReportKind {
     /// A result object of the worker protocol.
     Result,
-    /// JUnit XML.
+    /// `JUnit` XML.
     Junit,
     /// promptfoo results.
     Promptfoo,
@@ -87,7 +114,7 @@ pub enum ReportKind {
 }
 
 /// Where failures come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SignalsConfig {
     /// Labels of issues. Default `["agent-failure"]`.
     pub issue_labels: Vec<String>,
@@ -98,28 +125,29 @@ pub struct SignalsConfig {
 }
 
 /// How traffic is cut into batches.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TrafficConfig {
     /// Tasks a batch. Default 10.
     pub batch_size: usize,
 }
 
 /// Who proposes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProposerConfig {
     /// Only `recipes` so far.
     pub kind: ProposerKind,
 }
 
 /// The proposers there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ProposerKind {
     /// Templates of `[[recipe]]`, no model.
     Recipes,
 }
 
 /// How a candidate is judged.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct GateConfig {
     /// The rule.
     pub mode: GateMode,
@@ -128,14 +156,15 @@ pub struct GateConfig {
 }
 
 /// The rules there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum GateMode {
     /// One trial a task; regression at or above the threshold, then validation at or above the best seen.
     Strict,
 }
 
 /// What may be spent.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct BudgetConfig {
     /// Experiments a batch. Default 6.
     pub experiments: u32,
@@ -150,9 +179,9 @@ pub struct BudgetConfig {
 /// One template: how failures of some mechanisms become an edit of a structured harness file.
 ///
 /// Placeholders in string values, filled from the cluster's records by the proposer:
-/// `{title}` (a name for the new entry), `{tool}`, `{arguments}` (a table), `{conditions}` (a list), `{calls}` (a list), `{finding}`, `{should}`.
+/// `{title}` (a name for the new entry), `{say}` (what the agent should have told), `{tool}`, `{arguments}` (a table), `{conditions}` (a list), `{calls}` (a list), `{finding}`, `{should}`.
 /// A string that is nothing but one placeholder takes the value with its type.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Recipe {
     /// Its name, unique.
     pub name: String,
@@ -181,7 +210,8 @@ pub struct Recipe {
 }
 
 /// The operations of a recipe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RecipeOp {
     /// Adds an entry to a list.
     Append,
@@ -190,7 +220,7 @@ pub enum RecipeOp {
 }
 
 /// How conditions on observations are written. Placeholders: `{tool}`, `{line}`, `{field}`, `{value}`, `{phrase}`.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ConditionTemplates {
     /// The latest result of a tool has a line.
     pub line: Option<Value>,
@@ -207,7 +237,7 @@ pub struct ConditionTemplates {
 }
 
 /// An edit that adds one read call to what the harness looks at.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Observe {
     /// The list to append to; the file is the recipe's.
     pub at: String,
@@ -217,15 +247,5 @@ pub struct Observe {
     pub arguments: BTreeMap<String, Value>,
 }
 
-/// One mistake in `sprag.toml`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The line, from 1; 0 when the file as a whole is meant.
-    pub line: usize,
-    /// The dotted key.
-    pub key: String,
-    /// What is wrong.
-    pub what: String,
-    /// What would be right.
-    pub fix: String,
-}
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 
 mod strict;
 
+use crate::config::GateMode;
 use crate::candidate::{Experiment, Stage, Verdict};
 use serde::{Deserialize, Serialize};
 
@@ -11,17 +12,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct GatePolicy {
     /// The mode.
-    pub mode: Mode,
+    pub mode: GateMode,
     /// What part of the regression suite must pass, from 0 to 1.
     pub regression_threshold: f64,
-}
-
-/// The modes there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// One trial a task; regression score at or above the threshold, then validation score at or above the best seen.
-    Strict,
 }
 
 /// What a gate wants.
@@ -36,6 +29,6 @@ pub enum GateStep {
 /// Asks the gate about an experiment. `suite_size` is the number of promoted cases.
 pub fn next(policy: &GatePolicy, experiment: &Experiment, suite_size: usize) -> GateStep {
     match policy.mode {
-        Mode::Strict => strict::next(policy.regression_threshold, experiment, suite_size),
+        GateMode::Strict => strict::next(policy.regression_threshold, experiment, suite_size),
     }
 }

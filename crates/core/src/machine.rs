@@ -118,7 +118,7 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
         Event::Proposed { experiment, candidate, spent } => {
             state.spent.add(*spent);
             state.tried.insert(candidate.id.clone());
-            state.clusters.set_state(&candidate.cluster, ClusterState::InProgress);
+            state.clusters.mark(&candidate.cluster, ClusterState::InProgress);
             state.batch_experiments += 1;
             state.experiments.push(Experiment {
                 id: experiment.clone(),
@@ -269,7 +269,7 @@ fn decided(state: &mut State, verdict: Verdict, reason: &str) -> Vec<Command> {
     experiment.verdict = Some((verdict, reason.to_owned()));
     let experiment = experiment.clone();
     let cluster = experiment.candidate.cluster.clone();
-    state.clusters.set_state(&cluster, ClusterState::Open);
+    state.clusters.mark(&cluster, ClusterState::Open);
     if verdict != Verdict::Accepted {
         return vec![next_work(state)];
     }

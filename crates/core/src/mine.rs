@@ -58,7 +58,14 @@ pub fn mine(source: &str, task: &TaskId, trace: &Trace) -> FailureRecord {
         Some(kind) => (kind, Vec::new()),
         None => {
             let causes = causes(trace);
-            (if causes.is_empty() { FailureKind::Unknown } else { FailureKind::Agent }, causes)
+            (
+                if causes.is_empty() {
+                    FailureKind::Unknown
+                } else {
+                    FailureKind::Agent
+                },
+                causes,
+            )
         }
     };
     FailureRecord {
@@ -76,7 +83,11 @@ fn causes(trace: &Trace) -> Vec<RootCause> {
     let (last, first): (Vec<&Rule>, Vec<&Rule>) = RULES.iter().partition(|rule| rule.last_resort);
     let mut causes: Vec<RootCause> = first.iter().flat_map(|rule| (rule.find)(trace)).collect();
     if causes.is_empty() {
-        causes = last.iter().map(|rule| (rule.find)(trace)).find(|found| !found.is_empty()).unwrap_or_default();
+        causes = last
+            .iter()
+            .map(|rule| (rule.find)(trace))
+            .find(|found| !found.is_empty())
+            .unwrap_or_default();
     }
     causes.sort_by(|left, right| right.confidence.total_cmp(&left.confidence));
     causes
@@ -84,16 +95,32 @@ fn causes(trace: &Trace) -> Vec<RootCause> {
 
 /// What the agent was asked: the first thing the person said, or else the instructions.
 fn context(trace: &Trace) -> String {
-    let said = |role| trace.steps.iter().find(|step| step.role == role && !step.content.trim().is_empty());
+    let said = |role| {
+        trace
+            .steps
+            .iter()
+            .find(|step| step.role == role && !step.content.trim().is_empty())
+    };
     let step = said(Role::User).or_else(|| said(Role::System));
     step.map(|step| text::shortened(&step.content, 300)).unwrap_or_default()
 }
 
 fn behaviour(trace: &Trace) -> String {
-    let mine: Vec<_> = trace.exchanges().into_iter().filter(|exchange| !calls::by_person(trace, exchange)).collect();
-    let writes = mine.iter().filter(|exchange| calls::writes(trace, &exchange.call.name)).count();
+    let mine: Vec<_> = trace
+        .exchanges()
+        .into_iter()
+        .filter(|exchange| !calls::by_person(trace, exchange))
+        .collect();
+    let writes = mine
+        .iter()
+        .filter(|exchange| calls::writes(trace, &exchange.call.name))
+        .count();
     let calls = text::counted(mine.len(), "call");
-    format!("made {calls} ({}), ended by {}", text::counted(writes, "write"), trace.termination.word())
+    format!(
+        "made {calls} ({}), ended by {}",
+        text::counted(writes, "write"),
+        trace.termination.word()
+    )
 }
 
 #[cfg(test)]

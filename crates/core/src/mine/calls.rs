@@ -4,10 +4,8 @@ use crate::trace::{Effect, Exchange, Role, Trace};
 use serde_json::Value;
 
 /// Names of tools that only look begin with one of these words.
-const LOOKING: [&str; 22] = [
-    "get", "check", "list", "search", "find", "read", "view", "show", "look", "lookup", "fetch", "query", "describe",
-    "count", "calculate", "think", "can", "is", "has", "verify", "validate", "test",
-];
+const LOOKING: &str = "get check list search find read view show look lookup fetch query describe count calculate think can is has \
+                       verify validate test";
 
 /// Whether a tool changes something: as the trace says, and where it says nothing, by its name.
 pub(super) fn writes(trace: &Trace, tool: &str) -> bool {
@@ -16,7 +14,9 @@ pub(super) fn writes(trace: &Trace, tool: &str) -> bool {
         Effect::Write => true,
         Effect::Unknown => {
             let words = words(tool);
-            let looks = words.first().is_some_and(|first| LOOKING.contains(&first.as_str()));
+            let looks = words
+                .first()
+                .is_some_and(|first| LOOKING.split_whitespace().any(|looking| looking == first));
             !looks && words.last().is_none_or(|last| last != "test")
         }
     }
@@ -29,14 +29,27 @@ pub(super) fn by_person(trace: &Trace, exchange: &Exchange<'_>) -> bool {
 
 /// Whether somebody plays the person and acts.
 pub(super) fn person_acts(trace: &Trace) -> bool {
-    trace.steps.iter().any(|step| step.role == Role::User && !step.tool_calls.is_empty())
+    trace
+        .steps
+        .iter()
+        .any(|step| step.role == Role::User && !step.tool_calls.is_empty())
 }
 
 /// Whether a tool hands the conversation over to a person, by the words of its name.
 pub(super) fn hands_over(tool: &str) -> bool {
     let words = words(tool);
     let has = |any: &[&str]| words.iter().any(|word| any.contains(&word.as_str()));
-    let receiver = ["agent", "agents", "operator", "representative", "person", "support", "specialist", "staff", "call"];
+    let receiver = [
+        "agent",
+        "agents",
+        "operator",
+        "representative",
+        "person",
+        "support",
+        "specialist",
+        "staff",
+        "call",
+    ];
     has(&["escalate", "escalation", "handoff", "handover", "human", "humans"])
         || (has(&["transfer"]) && (words.len() == 1 || has(&receiver)))
         || (has(&["hand"]) && has(&["over", "off"]))
@@ -45,15 +58,23 @@ pub(super) fn hands_over(tool: &str) -> bool {
 /// The index of the last step in which the agent could have done more: where it handed over, or else its last step.
 pub(super) fn last_chance(trace: &Trace) -> Option<usize> {
     let exchanges = trace.exchanges();
-    let handover = exchanges.iter().find(|exchange| hands_over(&exchange.call.name) && !by_person(trace, exchange));
+    let handover = exchanges
+        .iter()
+        .find(|exchange| hands_over(&exchange.call.name) && !by_person(trace, exchange));
     let last = || trace.steps.iter().rposition(|step| step.role == Role::Assistant);
-    handover.map(|exchange| exchange.step).or_else(last).or_else(|| trace.steps.len().checked_sub(1))
+    handover
+        .map(|exchange| exchange.step)
+        .or_else(last)
+        .or_else(|| trace.steps.len().checked_sub(1))
 }
 
 /// What makes two calls the same: tool, arguments, answer.
 pub(super) fn key(exchange: &Exchange<'_>) -> (String, String, String) {
     let arguments = Value::Object(exchange.call.arguments.clone());
-    let answer = exchange.answer.map(|(_, step)| step.content.clone()).unwrap_or_default();
+    let answer = exchange
+        .answer
+        .map(|(_, step)| step.content.clone())
+        .unwrap_or_default();
     (exchange.call.name.clone(), crate::hash::of(&arguments), answer)
 }
 
@@ -66,7 +87,9 @@ fn words(name: &str) -> Vec<String> {
             words.push(String::new());
         }
         was_lower = letter.is_lowercase();
-        if letter.is_alphanumeric() && let Some(word) = words.last_mut() {
+        if letter.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
             word.extend(letter.to_lowercase());
         }
     }
@@ -84,13 +107,23 @@ mod tests {
         let mut trace = Trace::default();
         assert!(!writes(&trace, "get_order") && !writes(&trace, "searchFlights") && !writes(&trace, "run_speed_test"));
         assert!(writes(&trace, "refund") && writes(&trace, "toggle_data") && writes(&trace, "canary_release"));
-        trace.tools = vec![ToolSpec { name: "get_order".to_owned(), effect: Effect::Write, required: Vec::new() }];
+        trace.tools = vec![ToolSpec {
+            name: "get_order".to_owned(),
+            effect: Effect::Write,
+            required: Vec::new(),
+        }];
         assert!(writes(&trace, "get_order"));
     }
 
     #[test]
     fn handing_over_is_told_from_moving_money() {
-        for tool in ["transfer_to_human_agents", "escalate", "handoffToSupport", "hand_over_to_person", "transfer"] {
+        for tool in [
+            "transfer_to_human_agents",
+            "escalate",
+            "handoffToSupport",
+            "hand_over_to_person",
+            "transfer",
+        ] {
             assert!(hands_over(tool), "{tool}");
         }
         for tool in ["transfer_money", "bank_transfer_funds", "get_humanity", "handle_return"] {

@@ -31,10 +31,20 @@ pub(super) fn compare(trace: &Trace) -> Option<Comparison<'_>> {
     let expected = trace.expected.as_ref().filter(|_| actions_count(trace))?;
     let counting = |action: &ExpectedAction| calls::writes(trace, &action.name) || demanded(trace, &action.name);
     let mut free = trace.exchanges();
-    let mut open: Vec<(usize, &ExpectedAction)> =
-        expected.actions.iter().enumerate().filter(|(_, action)| counting(action)).collect();
-    let mut comparison =
-        Comparison { done: Vec::new(), missing: Vec::new(), wrong: Vec::new(), replaced: Vec::new(), refused: Vec::new(), extra: Vec::new() };
+    let mut open: Vec<(usize, &ExpectedAction)> = expected
+        .actions
+        .iter()
+        .enumerate()
+        .filter(|(_, action)| counting(action))
+        .collect();
+    let mut comparison = Comparison {
+        done: Vec::new(),
+        missing: Vec::new(),
+        wrong: Vec::new(),
+        replaced: Vec::new(),
+        refused: Vec::new(),
+        extra: Vec::new(),
+    };
     open.retain(|(at, action)| {
         let found = take(&mut free, |call| call.succeeded() && is(action, call));
         comparison.done.extend(found.map(|call| (*at, call.step)));
@@ -47,7 +57,9 @@ pub(super) fn compare(trace: &Trace) -> Option<Comparison<'_>> {
     });
     open.retain(|(_, action)| {
         let found = take_nearest(&mut free, action);
-        comparison.wrong.extend(found.map(|call| (*action, call, action.differing_arguments(call.call))));
+        comparison
+            .wrong
+            .extend(found.map(|call| (*action, call, action.differing_arguments(call.call))));
         found.is_none()
     });
     let unexpected = |call: &Exchange<'_>| {
@@ -56,7 +68,9 @@ pub(super) fn compare(trace: &Trace) -> Option<Comparison<'_>> {
     };
     let foreign = |call: &Exchange<'_>| expected.actions.iter().all(|action| action.name != call.call.name);
     open.retain(|(_, action)| {
-        let found = take(&mut free, |call| unexpected(call) && foreign(call) && stands_in(action, call));
+        let found = take(&mut free, |call| {
+            unexpected(call) && foreign(call) && stands_in(action, call)
+        });
         comparison.replaced.extend(found.map(|call| (*action, call)));
         found.is_none()
     });
@@ -67,13 +81,20 @@ pub(super) fn compare(trace: &Trace) -> Option<Comparison<'_>> {
 
 /// Whether what the agent did can be why the run failed: not when its effects were checked and all found right.
 fn actions_count(trace: &Trace) -> bool {
-    let mut effects = trace.checks.iter().filter(|check| !matches!(check.kind.as_str(), "communicate" | "judged")).peekable();
+    let mut effects = trace
+        .checks
+        .iter()
+        .filter(|check| !matches!(check.kind.as_str(), "communicate" | "judged"))
+        .peekable();
     effects.peek().is_none() || effects.any(|check| !check.passed)
 }
 
 /// Whether the evaluator itself demanded this call, which makes a call that only looks count.
 fn demanded(trace: &Trace, tool: &str) -> bool {
-    trace.checks.iter().any(|check| check.kind == "action" && !check.passed && check.name == tool)
+    trace
+        .checks
+        .iter()
+        .any(|check| check.kind == "action" && !check.passed && check.name == tool)
 }
 
 /// Whether a call is the action. What is said in a handover is free text: any handover by that tool will do.
@@ -88,7 +109,10 @@ fn take<'a>(free: &mut Vec<Exchange<'a>>, wanted: impl Fn(&Exchange<'a>) -> bool
 
 /// Takes the call of the action's tool that differs in the fewest arguments: rather one that worked, and rather a late one.
 fn take_nearest<'a>(free: &mut Vec<Exchange<'a>>, action: &ExpectedAction) -> Option<Exchange<'a>> {
-    let calls = free.iter().enumerate().filter(|(_, call)| call.call.name == action.name);
+    let calls = free
+        .iter()
+        .enumerate()
+        .filter(|(_, call)| call.call.name == action.name);
     let distance = |call: &Exchange<'_>| (!call.succeeded(), action.differing_arguments(call.call).len());
     let (at, _) = calls.rev().min_by_key(|(_, call)| distance(call))?;
     Some(free.remove(at))

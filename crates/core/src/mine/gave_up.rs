@@ -14,7 +14,9 @@ pub(super) const RULE: Rule = Rule {
 fn find(trace: &Trace) -> Vec<RootCause> {
     let exchanges = trace.exchanges();
     let own: Vec<_> = exchanges.iter().filter(|call| !calls::by_person(trace, call)).collect();
-    let wrote = own.iter().any(|call| call.succeeded() && calls::writes(trace, &call.call.name));
+    let wrote = own
+        .iter()
+        .any(|call| call.succeeded() && calls::writes(trace, &call.call.name));
     // With ground truth the other rules know better: where nothing was to be done, doing nothing is right.
     if wrote || trace.expected.is_some() {
         return Vec::new();
@@ -22,12 +24,21 @@ fn find(trace: &Trace) -> Vec<RootCause> {
     let (subject, finding) = if own.is_empty() {
         ("no_calls", "The agent ended without having called any tool.")
     } else {
-        ("no_writes", "The agent only looked and ended without having changed anything.")
+        (
+            "no_writes",
+            "The agent only looked and ended without having changed anything.",
+        )
     };
     let cause = RootCause {
-        mechanism: Mechanism { rule: RULE.ident.to_owned(), subject: subject.to_owned() },
+        mechanism: Mechanism {
+            rule: RULE.ident.to_owned(),
+            subject: subject.to_owned(),
+        },
         finding: finding.to_owned(),
-        evidence: calls::last_chance(trace).map(|step| text::evidence(trace, step)).into_iter().collect(),
+        evidence: calls::last_chance(trace)
+            .map(|step| text::evidence(trace, step))
+            .into_iter()
+            .collect(),
         confidence: 0.3,
         should: "do what was asked for, or say why it cannot be done".to_owned(),
         action: None,
@@ -44,14 +55,23 @@ mod tests {
     fn doing_nothing_and_only_looking_are_told_apart() {
         let nothing = trace(vec![user("fix it"), said("No.")]);
         assert_eq!(find(&nothing)[0].mechanism.to_string(), "gave_up:no_calls");
-        let looked = trace(vec![user("fix it"), agent_calls("a", "get_plan", "{}"), answer("a", "ok", false), said("No.")]);
+        let looked = trace(vec![
+            user("fix it"),
+            agent_calls("a", "get_plan", "{}"),
+            answer("a", "ok", false),
+            said("No."),
+        ]);
         assert_eq!(find(&looked)[0].mechanism.to_string(), "gave_up:no_writes");
         assert_eq!(find(&looked)[0].evidence[0].step, Some(3));
     }
 
     #[test]
     fn a_write_or_ground_truth_says_otherwise() {
-        let wrote = trace(vec![user("fix it"), agent_calls("a", "reboot", "{}"), answer("a", "ok", false)]);
+        let wrote = trace(vec![
+            user("fix it"),
+            agent_calls("a", "reboot", "{}"),
+            answer("a", "ok", false),
+        ]);
         assert!(find(&wrote).is_empty());
         assert!(find(&expects(trace(vec![user("hi"), said("No.")]), "reboot", "{}")).is_empty());
     }

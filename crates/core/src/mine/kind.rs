@@ -5,12 +5,24 @@ use crate::trace::{Role, Termination, Trace};
 
 /// Words of a machine that does not answer.
 const OUTAGE: [&str; 9] = [
-    "connection refused", "connection reset", "connection error", "timed out", "timeout", "service unavailable",
-    "bad gateway", "rate limit", "too many requests",
+    "connection refused",
+    "connection reset",
+    "connection error",
+    "timed out",
+    "timeout",
+    "service unavailable",
+    "bad gateway",
+    "rate limit",
+    "too many requests",
 ];
 
 /// Words of an evaluator that broke.
-const BROKEN_EVALUATOR: [&str; 4] = ["traceback (most recent call last)", "could not be evaluated", "evaluator error", "grader error"];
+const BROKEN_EVALUATOR: [&str; 4] = [
+    "traceback (most recent call last)",
+    "could not be evaluated",
+    "evaluator error",
+    "grader error",
+];
 
 /// Whose fault the failure is if it is not the agent's; `Unknown` where something broke that nobody foresaw.
 pub(super) fn not_the_agent(trace: &Trace) -> Option<FailureKind> {
@@ -44,7 +56,11 @@ fn outage(trace: &Trace) -> bool {
     let exchanges = trace.exchanges();
     let down = |answer: &str| contains_any(answer, &OUTAGE);
     !exchanges.is_empty()
-        && exchanges.iter().all(|exchange| exchange.answer.is_some_and(|(_, step)| step.error && down(&step.content)))
+        && exchanges.iter().all(|exchange| {
+            exchange
+                .answer
+                .is_some_and(|(_, step)| step.error && down(&step.content))
+        })
 }
 
 /// Every check that did not hold says that the evaluator itself broke.
@@ -83,14 +99,22 @@ mod tests {
     fn a_run_that_never_began_is_no_failure_of_the_agent() {
         assert_eq!(not_the_agent(&Trace::default()), Some(FailureKind::Infrastructure));
         let mut silent = trace(vec![user("my ticket")]);
-        assert_eq!(not_the_agent(&silent), None, "an agent that ends the run without a word failed itself");
+        assert_eq!(
+            not_the_agent(&silent),
+            None,
+            "an agent that ends the run without a word failed itself"
+        );
         silent.termination = Termination::UserStop;
         assert_eq!(not_the_agent(&silent), Some(FailureKind::Infrastructure));
     }
 
     #[test]
     fn only_an_outage_of_everything_is_infrastructure() {
-        let down = vec![user("hi"), agent_calls("a", "get_order", "{}"), answer("a", "Connection refused", true)];
+        let down = vec![
+            user("hi"),
+            agent_calls("a", "get_order", "{}"),
+            answer("a", "Connection refused", true),
+        ];
         assert_eq!(not_the_agent(&trace(down.clone())), Some(FailureKind::Infrastructure));
         let mut once = down;
         once.extend([agent_calls("b", "get_order", "{}"), answer("b", "late", false)]);
@@ -101,9 +125,18 @@ mod tests {
     fn a_broken_evaluator_is_told_from_a_failed_check() {
         let mut run = trace(vec![user("hi"), said("hello")]);
         let detail = "Traceback (most recent call last): …".to_owned();
-        run.checks = vec![Check { name: "rubric".to_owned(), kind: "judged".to_owned(), passed: false, detail }];
+        run.checks = vec![Check {
+            name: "rubric".to_owned(),
+            kind: "judged".to_owned(),
+            passed: false,
+            detail,
+        }];
         assert_eq!(not_the_agent(&run), Some(FailureKind::Evaluator));
-        run.checks.push(Check { name: "refunded".to_owned(), kind: "state".to_owned(), ..Check::default() });
+        run.checks.push(Check {
+            name: "refunded".to_owned(),
+            kind: "state".to_owned(),
+            ..Check::default()
+        });
         assert_eq!(not_the_agent(&run), None);
     }
 }

@@ -23,10 +23,17 @@ fn find(trace: &Trace) -> Vec<RootCause> {
     if !cut_off && trace.expected.is_some() {
         return Vec::new();
     }
-    let exchanges: Vec<_> = trace.exchanges().into_iter().filter(|call| !calls::by_person(trace, call)).collect();
+    let exchanges: Vec<_> = trace
+        .exchanges()
+        .into_iter()
+        .filter(|call| !calls::by_person(trace, call))
+        .collect();
     let keys: Vec<_> = exchanges.iter().map(calls::key).collect();
     let found = cycle(&keys).or_else(|| repetition(trace, &exchanges, &keys));
-    found.map(|calls| cause(&exchanges, &calls, cut_off)).into_iter().collect()
+    found
+        .map(|calls| cause(&exchanges, &calls, cut_off))
+        .into_iter()
+        .collect()
 }
 
 type Key = (String, String, String);
@@ -62,11 +69,22 @@ fn cause(exchanges: &[Exchange<'_>], places: &[usize], cut_off: bool) -> RootCau
     let mut tools: Vec<&str> = places.iter().map(|&at| exchanges[at].call.name.as_str()).collect();
     tools.sort_unstable();
     tools.dedup();
-    let named = tools.iter().map(|tool| format!("`{tool}`")).collect::<Vec<_>>().join(", ");
+    let named = tools
+        .iter()
+        .map(|tool| format!("`{tool}`"))
+        .collect::<Vec<_>>()
+        .join(", ");
     RootCause {
-        mechanism: Mechanism { rule: RULE.ident.to_owned(), subject: tools.join("+") },
+        mechanism: Mechanism {
+            rule: RULE.ident.to_owned(),
+            subject: tools.join("+"),
+        },
         finding: format!("The agent called {named} over and over and got the same answers."),
-        evidence: places.iter().take(6).map(|&at| text::call_evidence(exchanges[at].step, exchanges[at].call)).collect(),
+        evidence: places
+            .iter()
+            .take(6)
+            .map(|&at| text::call_evidence(exchanges[at].step, exchanges[at].call))
+            .collect(),
         confidence: if cut_off { 0.95 } else { 0.4 },
         should: format!("act on the first answer of {named}, or try something else"),
         action: None,
@@ -91,12 +109,26 @@ mod tests {
     fn the_same_call_three_times() {
         let causes = find(&run(&["check_sim", "get_plan", "check_sim", "get_bill", "check_sim"]));
         assert_eq!(causes[0].mechanism.to_string(), "loop:check_sim");
-        assert_eq!(causes[0].evidence.iter().map(|evidence| evidence.step).collect::<Vec<_>>(), [Some(1), Some(5), Some(9)]);
+        assert_eq!(
+            causes[0]
+                .evidence
+                .iter()
+                .map(|evidence| evidence.step)
+                .collect::<Vec<_>>(),
+            [Some(1), Some(5), Some(9)]
+        );
     }
 
     #[test]
     fn a_cycle_of_writes_is_a_loop_and_looking_after_each_write_is_none() {
-        let cycle = ["toggle_data", "reboot", "toggle_data", "reboot", "toggle_data", "reboot"];
+        let cycle = [
+            "toggle_data",
+            "reboot",
+            "toggle_data",
+            "reboot",
+            "toggle_data",
+            "reboot",
+        ];
         assert_eq!(find(&run(&cycle))[0].mechanism.subject, "reboot+toggle_data");
         assert!(find(&run(&["check_sim", "reboot", "check_sim", "toggle_data", "check_sim"])).is_empty());
     }

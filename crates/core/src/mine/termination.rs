@@ -27,13 +27,31 @@ fn find(trace: &Trace) -> Vec<RootCause> {
         Termination::MaxSteps => ("it took too many steps", "come to an end in fewer steps"),
         Termination::Timeout => ("it took too much time", "come to an end sooner"),
         Termination::TooManyErrors => ("too many of its calls failed", "stop repeating calls that fail"),
-        Termination::ContextWindowExceeded => ("the conversation no longer fitted the model", "keep the conversation short"),
-        _ => ("the agent broke its protocol", "answer in the form that the environment asks for"),
+        Termination::ContextWindowExceeded => (
+            "the conversation no longer fitted the model",
+            "keep the conversation short",
+        ),
+        _ => (
+            "the agent broke its protocol",
+            "answer in the form that the environment asks for",
+        ),
     };
     let cause = RootCause {
-        mechanism: Mechanism { rule: RULE.ident.to_owned(), subject: trace.termination.word().to_owned() },
-        finding: format!("The run was cut off after {}: {what}.", text::counted(trace.steps.len(), "step")),
-        evidence: trace.steps.len().checked_sub(1).map(|last| text::evidence(trace, last)).into_iter().collect(),
+        mechanism: Mechanism {
+            rule: RULE.ident.to_owned(),
+            subject: trace.termination.word().to_owned(),
+        },
+        finding: format!(
+            "The run was cut off after {}: {what}.",
+            text::counted(trace.steps.len(), "step")
+        ),
+        evidence: trace
+            .steps
+            .len()
+            .checked_sub(1)
+            .map(|last| text::evidence(trace, last))
+            .into_iter()
+            .collect(),
         confidence: 0.92,
         should: should.to_owned(),
         action: None,
@@ -54,7 +72,10 @@ mod tests {
         run.termination = Termination::MaxSteps;
         let causes = find(&run);
         assert_eq!(causes[0].mechanism.to_string(), "termination:max_steps");
-        assert_eq!(causes[0].finding, "The run was cut off after 2 steps: it took too many steps.");
+        assert_eq!(
+            causes[0].finding,
+            "The run was cut off after 2 steps: it took too many steps."
+        );
         assert_eq!(causes[0].evidence[0].step, Some(1));
         assert_eq!(causes[0].evidence[0].quote, "one more moment");
     }

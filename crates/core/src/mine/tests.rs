@@ -23,7 +23,10 @@ fn a_failed_run_becomes_a_record_with_the_surest_cause_first() {
     assert_eq!(record.context, "Please refund order O-7.");
     assert_eq!(record.behaviour, "made 2 calls (1 write), ended by agent_stop");
     let mechanisms: Vec<_> = record.causes.iter().map(|cause| cause.mechanism.to_string()).collect();
-    assert_eq!(mechanisms, ["missing_action:refund", "premature_handover:transfer_to_human_agents"]);
+    assert_eq!(
+        mechanisms,
+        ["missing_action:refund", "premature_handover:transfer_to_human_agents"]
+    );
     assert_eq!(record.id, mine("run-1", &TaskId::new("t"), &run).id);
     assert_ne!(record.id, mine("run-2", &TaskId::new("t"), &run).id);
 }
@@ -38,15 +41,29 @@ fn a_failure_that_is_not_the_agents_has_no_causes() {
 
 #[test]
 fn what_no_rule_explains_is_unknown_and_not_guessed() {
-    let run = trace(vec![user("hi"), agent_calls("a", "refund", "{}"), answer("a", "ok", false)]);
+    let run = trace(vec![
+        user("hi"),
+        agent_calls("a", "refund", "{}"),
+        answer("a", "ok", false),
+    ]);
     assert_eq!(mine("run-1", &TaskId::new("t"), &run).kind, FailureKind::Unknown);
 }
 
 #[test]
 fn a_last_resort_is_only_asked_when_nothing_else_is_known() {
     let mut run = expects(trace(vec![user("hi"), said("Bye")]), "refund", "{}");
-    run.checks = vec![Check { name: "refunded".to_owned(), kind: "state".to_owned(), ..Check::default() }];
-    let rules = |run: &Trace| mine("r", &TaskId::new("t"), run).causes.into_iter().map(|cause| cause.mechanism.rule).collect::<Vec<_>>();
+    run.checks = vec![Check {
+        name: "refunded".to_owned(),
+        kind: "state".to_owned(),
+        ..Check::default()
+    }];
+    let rules = |run: &Trace| {
+        mine("r", &TaskId::new("t"), run)
+            .causes
+            .into_iter()
+            .map(|cause| cause.mechanism.rule)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(rules(&run), ["missing_action"]);
     run.expected = None;
     assert_eq!(rules(&run), ["failed_check"]);
@@ -59,8 +76,15 @@ fn every_rule_is_documented_and_has_a_name_of_its_own() {
     assert_eq!(idents.len(), RULES.len());
     for rule in RULES {
         let heading = format!("\n## `{}`\n", rule.ident);
-        assert!(docs.contains(&heading), "docs/miner-rules.md has no section {heading:?}");
-        assert!(docs.contains(rule.description), "docs/miner-rules.md does not say: {}", rule.description);
+        assert!(
+            docs.contains(&heading),
+            "docs/miner-rules.md has no section {heading:?}"
+        );
+        assert!(
+            docs.contains(rule.description),
+            "docs/miner-rules.md does not say: {}",
+            rule.description
+        );
     }
 }
 
@@ -78,39 +102,96 @@ fn names() -> impl Strategy<Value = String> {
 }
 
 fn arguments() -> impl Strategy<Value = serde_json::Map<String, serde_json::Value>> {
-    let value = prop_oneof![Just(serde_json::json!("O-7")), Just(serde_json::json!(2)), Just(serde_json::json!([null]))];
+    let value = prop_oneof![
+        Just(serde_json::json!("O-7")),
+        Just(serde_json::json!(2)),
+        Just(serde_json::json!([null]))
+    ];
     prop::collection::vec(("[ab]", value), 0..3).prop_map(|pairs| pairs.into_iter().collect())
 }
 
 fn calls() -> impl Strategy<Value = ToolCall> {
-    (prop_oneof![Just(String::new()), "[abc]"], names(), arguments(), prop::option::of(Just("user".to_owned())))
-        .prop_map(|(id, name, arguments, requestor)| ToolCall { id, name, arguments, requestor })
+    (
+        prop_oneof![Just(String::new()), "[abc]"],
+        names(),
+        arguments(),
+        prop::option::of(Just("user".to_owned())),
+    )
+        .prop_map(|(id, name, arguments, requestor)| ToolCall {
+            id,
+            name,
+            arguments,
+            requestor,
+        })
 }
 
 fn steps() -> impl Strategy<Value = Step> {
     let role = prop::sample::select(vec![Role::System, Role::User, Role::Assistant, Role::Tool]);
-    (role, texts(), prop::collection::vec(calls(), 0..3), prop::option::of("[abc]"), any::<bool>())
-        .prop_map(|(role, content, tool_calls, call_id, error)| Step { role, content, tool_calls, call_id, error })
+    (
+        role,
+        texts(),
+        prop::collection::vec(calls(), 0..3),
+        prop::option::of("[abc]"),
+        any::<bool>(),
+    )
+        .prop_map(|(role, content, tool_calls, call_id, error)| Step {
+            role,
+            content,
+            tool_calls,
+            call_id,
+            error,
+        })
 }
 
 fn expectations() -> impl Strategy<Value = Option<Expected>> {
-    let action = (names(), arguments(), prop::option::of(prop::collection::vec("[ab]".prop_map(String::from), 0..2)))
-        .prop_map(|(name, arguments, compare)| ExpectedAction { name, arguments, compare, requestor: None });
-    let expected = (prop::collection::vec(action, 0..4), prop::collection::vec(texts(), 0..3))
+    let action = (
+        names(),
+        arguments(),
+        prop::option::of(prop::collection::vec("[ab]".prop_map(String::from), 0..2)),
+    )
+        .prop_map(|(name, arguments, compare)| ExpectedAction {
+            name,
+            arguments,
+            compare,
+            requestor: None,
+        });
+    let expected = (
+        prop::collection::vec(action, 0..4),
+        prop::collection::vec(texts(), 0..3),
+    )
         .prop_map(|(actions, communicate)| Expected { actions, communicate });
     prop::option::of(expected)
 }
 
 fn checks() -> impl Strategy<Value = Check> {
     let kind = prop::sample::select(vec!["state", "action", "communicate", "assertion", "judged", ""]);
-    (names(), kind, any::<bool>(), texts())
-        .prop_map(|(name, kind, passed, detail)| Check { name, kind: kind.to_owned(), passed, detail })
+    (names(), kind, any::<bool>(), texts()).prop_map(|(name, kind, passed, detail)| Check {
+        name,
+        kind: kind.to_owned(),
+        passed,
+        detail,
+    })
 }
 
 fn traces() -> impl Strategy<Value = Trace> {
-    let termination = prop::sample::select(vec![Termination::AgentStop, Termination::MaxSteps, Termination::Unknown]);
-    (prop::collection::vec(steps(), 0..20), termination, expectations(), prop::collection::vec(checks(), 0..4))
-        .prop_map(|(steps, termination, expected, checks)| Trace { steps, termination, tools: Vec::new(), expected, checks })
+    let termination = prop::sample::select(vec![
+        Termination::AgentStop,
+        Termination::MaxSteps,
+        Termination::Unknown,
+    ]);
+    (
+        prop::collection::vec(steps(), 0..20),
+        termination,
+        expectations(),
+        prop::collection::vec(checks(), 0..4),
+    )
+        .prop_map(|(steps, termination, expected, checks)| Trace {
+            steps,
+            termination,
+            tools: Vec::new(),
+            expected,
+            checks,
+        })
 }
 
 proptest! {

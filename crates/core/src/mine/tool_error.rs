@@ -15,12 +15,18 @@ pub(super) const RULE: Rule = Rule {
 
 fn find(trace: &Trace) -> Vec<RootCause> {
     let exchanges = trace.exchanges();
-    let refused = compare::compare(trace).map(|comparison| comparison.refused).unwrap_or_default();
+    let refused = compare::compare(trace)
+        .map(|comparison| comparison.refused)
+        .unwrap_or_default();
     let mut seen = BTreeSet::new();
     let mut causes = Vec::new();
     for (at, call) in exchanges.iter().enumerate() {
-        let Some((answer, step)) = call.answer.filter(|(_, step)| step.error) else { continue };
-        let wanted = refused.iter().find(|(_, other)| other.answer.map(|(step, _)| step) == Some(answer));
+        let Some((answer, step)) = call.answer.filter(|(_, step)| step.error) else {
+            continue;
+        };
+        let wanted = refused
+            .iter()
+            .find(|(_, other)| other.answer.map(|(step, _)| step) == Some(answer));
         let wanted = wanted.map(|(action, _)| *action);
         // What was expected is known: only an error that kept the agent from it counts.
         let counts = wanted.is_some() || trace.expected.is_none();
@@ -38,13 +44,22 @@ fn find(trace: &Trace) -> Vec<RootCause> {
 /// Whether the agent found a way: the tool worked later, or, if it only looks, anything did.
 fn repaired(trace: &Trace, call: &Exchange<'_>, later: &[Exchange<'_>]) -> bool {
     let looks = !calls::writes(trace, &call.call.name);
-    later.iter().any(|other| other.succeeded() && (looks || other.call.name == call.call.name))
+    later
+        .iter()
+        .any(|other| other.succeeded() && (looks || other.call.name == call.call.name))
 }
 
 /// The answer without what belongs to this run.
 fn class(call: &Exchange<'_>, answer: &str) -> String {
-    let line = answer.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
-    let line = line.strip_prefix("Error:").or_else(|| line.strip_prefix("error:")).unwrap_or(line);
+    let line = answer
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default()
+        .trim();
+    let line = line
+        .strip_prefix("Error:")
+        .or_else(|| line.strip_prefix("error:"))
+        .unwrap_or(line);
     let values: Vec<&str> = call.call.arguments.values().filter_map(Value::as_str).collect();
     match text::masked(line, &values) {
         class if class.is_empty() => "error".to_owned(),
@@ -52,13 +67,25 @@ fn class(call: &Exchange<'_>, answer: &str) -> String {
     }
 }
 
-fn cause(call: &Exchange<'_>, answer: usize, subject: String, wanted: Option<&ExpectedAction>, trace: &Trace) -> RootCause {
+fn cause(
+    call: &Exchange<'_>,
+    answer: usize,
+    subject: String,
+    wanted: Option<&ExpectedAction>,
+    trace: &Trace,
+) -> RootCause {
     let tool = &call.call.name;
     let said = text::shortened(&trace.steps[answer].content, 120);
     RootCause {
-        mechanism: Mechanism { rule: RULE.ident.to_owned(), subject },
+        mechanism: Mechanism {
+            rule: RULE.ident.to_owned(),
+            subject,
+        },
         finding: format!("`{tool}` failed (\"{said}\") and the agent found no way round."),
-        evidence: vec![text::call_evidence(call.step, call.call), text::answer_evidence(answer, &trace.steps[answer])],
+        evidence: vec![
+            text::call_evidence(call.step, call.call),
+            text::answer_evidence(answer, &trace.steps[answer]),
+        ],
         confidence: if wanted.is_some() { 0.8 } else { 0.45 },
         should: wanted.map_or_else(
             || format!("make `{tool}` work, or reach the goal another way"),
@@ -94,7 +121,10 @@ mod tests {
 
     #[test]
     fn an_error_that_was_repaired_is_none() {
-        let again = vec![agent_calls("b", "book", r#"{"city":"Cusco"}"#), answer("b", "ok", false)];
+        let again = vec![
+            agent_calls("b", "book", r#"{"city":"Cusco"}"#),
+            answer("b", "ok", false),
+        ];
         assert!(find(&failing(again)).is_empty());
         let another_tool = vec![agent_calls("b", "get_city", "{}"), answer("b", "ok", false)];
         assert_eq!(find(&failing(another_tool)).len(), 1);
@@ -104,7 +134,10 @@ mod tests {
     fn where_the_truth_is_known_only_an_error_of_an_expected_call_counts() {
         assert!(find(&expects(failing(Vec::new()), "refund", "{}")).is_empty());
         let causes = find(&expects(failing(Vec::new()), "book", r#"{"city":"Lima"}"#));
-        assert_eq!(causes[0].should, "do first what `book` needs, then call `book` with city = Lima");
+        assert_eq!(
+            causes[0].should,
+            "do first what `book` needs, then call `book` with city = Lima"
+        );
         assert!(causes[0].action.is_some());
     }
 }

@@ -12,19 +12,37 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn find(trace: &Trace) -> Vec<RootCause> {
-    let told: Vec<&str> = trace.steps.iter().filter(|step| step.role == Role::Assistant).map(|step| step.content.as_str()).collect();
-    let wanted = wanted(trace).into_iter().filter(|wanted| !told.iter().any(|message| says(message, wanted)));
+    let told: Vec<&str> = trace
+        .steps
+        .iter()
+        .filter(|step| step.role == Role::Assistant)
+        .map(|step| step.content.as_str())
+        .collect();
+    let wanted = wanted(trace)
+        .into_iter()
+        .filter(|wanted| !told.iter().any(|message| says(message, wanted)));
     wanted.map(|wanted| cause(trace, wanted)).collect()
 }
 
 /// What should have been said and, as far as the evaluator looked, was not.
 fn wanted(trace: &Trace) -> Vec<&str> {
-    let checks: Vec<_> = trace.checks.iter().filter(|check| check.kind == "communicate").collect();
-    let failed = checks.iter().filter(|check| !check.passed).map(|check| check.name.as_str());
+    let checks: Vec<_> = trace
+        .checks
+        .iter()
+        .filter(|check| check.kind == "communicate")
+        .collect();
+    let failed = checks
+        .iter()
+        .filter(|check| !check.passed)
+        .map(|check| check.name.as_str());
     if !checks.is_empty() {
         return failed.collect();
     }
-    trace.expected.iter().flat_map(|expected| expected.communicate.iter().map(String::as_str)).collect()
+    trace
+        .expected
+        .iter()
+        .flat_map(|expected| expected.communicate.iter().map(String::as_str))
+        .collect()
 }
 
 /// Whether a message says it: a number as a number of its own ("4" is not in "40"), anything else as a part of the text.
@@ -42,11 +60,17 @@ fn number(text: &str) -> Option<f64> {
 
 fn numbers(message: &str) -> impl Iterator<Item = f64> {
     let words = message.split(|letter: char| !(letter.is_ascii_digit() || matches!(letter, '.' | ',' | '-')));
-    words.filter_map(|word| number(word.trim_end_matches(['.', ',', '-'])).or_else(|| number(word.trim_matches(['.', ',', '-']))))
+    words.filter_map(|word| {
+        number(word.trim_end_matches(['.', ',', '-'])).or_else(|| number(word.trim_matches(['.', ',', '-'])))
+    })
 }
 
 fn plain(text: &str) -> String {
-    text.to_lowercase().replace(',', "").split_whitespace().collect::<Vec<_>>().join(" ")
+    text.to_lowercase()
+        .replace(',', "")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn cause(trace: &Trace, wanted: &str) -> RootCause {
@@ -54,9 +78,15 @@ fn cause(trace: &Trace, wanted: &str) -> RootCause {
     let subject = if number(wanted).is_some() { "number" } else { "text" };
     let wanted = text::shortened(wanted, 80);
     RootCause {
-        mechanism: Mechanism { rule: RULE.ident.to_owned(), subject: subject.to_owned() },
+        mechanism: Mechanism {
+            rule: RULE.ident.to_owned(),
+            subject: subject.to_owned(),
+        },
         finding: format!("The agent never told the person \"{wanted}\"."),
-        evidence: calls::last_chance(trace).map(|step| text::evidence(trace, step)).into_iter().collect(),
+        evidence: calls::last_chance(trace)
+            .map(|step| text::evidence(trace, step))
+            .into_iter()
+            .collect(),
         confidence: 0.7,
         should: format!("tell the person \"{wanted}\""),
         action: None,
@@ -88,12 +118,20 @@ mod tests {
     #[test]
     fn what_was_not_said_is_a_cause_unless_the_evaluator_heard_it() {
         let mut run = trace(vec![user("How long?"), said("A while.")]);
-        run.expected = Some(Expected { communicate: vec!["5 days".to_owned(), "12.30".to_owned()], ..Expected::default() });
+        run.expected = Some(Expected {
+            communicate: vec!["5 days".to_owned(), "12.30".to_owned()],
+            ..Expected::default()
+        });
         let subjects: Vec<_> = find(&run).into_iter().map(|cause| cause.mechanism.subject).collect();
         assert_eq!(subjects, ["text", "number"]);
         assert_eq!(find(&run)[0].should, "tell the person \"5 days\"");
         assert_eq!(find(&run)[0].evidence[0].quote, "A while.");
-        let check = |name: &str, passed| Check { name: name.to_owned(), kind: "communicate".to_owned(), passed, ..Check::default() };
+        let check = |name: &str, passed| Check {
+            name: name.to_owned(),
+            kind: "communicate".to_owned(),
+            passed,
+            ..Check::default()
+        };
         run.checks = vec![check("5 days", true), check("12.30", false)];
         assert_eq!(find(&run).len(), 1);
     }
@@ -101,7 +139,10 @@ mod tests {
     #[test]
     fn what_only_the_person_said_was_not_told() {
         let mut run = trace(vec![user("5 days?"), said("Maybe.")]);
-        run.expected = Some(Expected { communicate: vec!["5 days".to_owned()], ..Expected::default() });
+        run.expected = Some(Expected {
+            communicate: vec!["5 days".to_owned()],
+            ..Expected::default()
+        });
         assert_eq!(find(&run).len(), 1);
     }
 }

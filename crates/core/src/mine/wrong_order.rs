@@ -12,19 +12,33 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn find(trace: &Trace) -> Vec<RootCause> {
-    let (Some(expected), Some(comparison)) = (&trace.expected, compare::compare(trace)) else { return Vec::new() };
+    let (Some(expected), Some(comparison)) = (&trace.expected, compare::compare(trace)) else {
+        return Vec::new();
+    };
     if !comparison.all_done() || !comparison.extra.is_empty() {
         return Vec::new();
     }
     let swapped = comparison.done.windows(2).find(|pair| pair[0].1 > pair[1].1);
-    let Some(&[(first, late), (second, early)]) = swapped else { return Vec::new() };
+    let Some(&[(first, late), (second, early)]) = swapped else {
+        return Vec::new();
+    };
     let (first, second) = (&expected.actions[first], &expected.actions[second]);
     let cause = RootCause {
-        mechanism: Mechanism { rule: RULE.ident.to_owned(), subject: format!("{}->{}", first.name, second.name) },
-        finding: format!("The agent called `{}` before `{}`; the other way round was expected.", second.name, first.name),
+        mechanism: Mechanism {
+            rule: RULE.ident.to_owned(),
+            subject: format!("{}->{}", first.name, second.name),
+        },
+        finding: format!(
+            "The agent called `{}` before `{}`; the other way round was expected.",
+            second.name, first.name
+        ),
         evidence: vec![text::evidence(trace, early), text::evidence(trace, late)],
         confidence: 0.5,
-        should: format!("{}, and only then {}", text::instruction(first), text::instruction(second)),
+        should: format!(
+            "{}, and only then {}",
+            text::instruction(first),
+            text::instruction(second)
+        ),
         action: Some(first.clone()),
     };
     vec![cause]
@@ -48,7 +62,14 @@ mod tests {
         let causes = find(&run(["reboot", "reset_apn"]));
         assert_eq!(causes[0].mechanism.to_string(), "wrong_order:reset_apn->reboot");
         assert_eq!(causes[0].should, "call `reset_apn`, and only then call `reboot`");
-        assert_eq!(causes[0].evidence.iter().map(|evidence| evidence.step).collect::<Vec<_>>(), [Some(1), Some(3)]);
+        assert_eq!(
+            causes[0]
+                .evidence
+                .iter()
+                .map(|evidence| evidence.step)
+                .collect::<Vec<_>>(),
+            [Some(1), Some(3)]
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! scored by Youden's J (W. J. Youden, "Index for rating diagnostic tests", 1950): its share among the runs that needed the action minus
 //! its share among those that did not. Where no single fact separates, pairs are tried.
 
-use super::observation::{Atom, Snapshot};
+use super::observation::{Atom, FieldValue, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A condition: all facts must hold.
@@ -25,8 +25,19 @@ const MIN_J: f64 = 0.4;
 /// How many facts are paired with each other.
 const PAIR_POOL: usize = 40;
 
-/// Conditions that tell `needed` from `not_needed`, best first: by J, then by closeness of the words to `about` (the action's name and
-/// arguments), then the shorter. At most `limit`, of different reach: of facts that hold in exactly the same runs only the closest
+impl Condition {
+    /// J less the chance of luck: every further fact costs as much as [`PER_FACT`].
+    #[expect(clippy::cast_precision_loss, reason = "one or two facts")]
+    pub fn merit(&self) -> f64 {
+        self.j - PER_FACT * self.atoms.len().saturating_sub(1) as f64
+    }
+}
+
+/// What a further fact costs.
+const PER_FACT: f64 = 0.08;
+
+/// Conditions that tell `needed` from `not_needed`, best first: by J, less what makes a fact likely to be luck (further facts, words of
+/// the request, values that name one thing, places in a list), plus the closeness of its words to `about` (the action's name and arguments). At most `limit`, of different reach: of facts that hold in exactly the same runs only the closest
 /// `TWINS` are kept. Facts that are not `usable` are left out.
 pub fn conditions(
     needed: &[Snapshot<'_>],
@@ -75,6 +86,10 @@ impl Reach {
 fn candidates(needed: &[Snapshot<'_>], not_needed: &[Snapshot<'_>], usable: &dyn Fn(&Atom) -> bool) -> Vec<Reach> {
     let mut atoms: Vec<Atom> = needed.iter().flat_map(Snapshot::atoms).collect();
     atoms.extend(thresholds(needed, not_needed));
+    atoms.extend(not_needed.iter().flat_map(Snapshot::atoms).filter_map(|atom| match atom {
+        Atom::Line { tool, line } => Some(Atom::Lacks { tool, line }),
+        _ => None,
+    }));
     atoms.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
     atoms.dedup();
     atoms.retain(|atom| usable(atom));
@@ -147,15 +162,28 @@ fn pairs(pool: &[Reach], needed: usize, not_needed: usize, best_alone: f64) -> V
 
 fn sort(found: &mut [Reach], about: &str, needed: usize, not_needed: usize) {
     let about = trigrams(about);
-    let key = |reach: &Reach| {
-        let words: String = reach.atoms.iter().map(Atom::describe).collect();
-        let phrases = reach.atoms.iter().filter(|atom| atom.tool().is_none()).count();
-        (reach.j(needed, not_needed), overlap(&about, &trigrams(&words)), phrases, words.len())
-    };
     found.sort_by_cached_key(|reach| {
-        let (j, closeness, phrases, length) = key(reach);
-        (Descending(j), reach.atoms.len(), phrases, Descending(closeness), length)
+        let words: String = reach.atoms.iter().map(Atom::describe).collect();
+        let closeness = overlap(&about, &trigrams(&words));
+        let luck: f64 = reach.atoms.iter().map(luck).sum::<f64>() - PER_FACT;
+        (Descending(reach.j(needed, not_needed) - luck + CLOSENESS * closeness), words.len())
     });
+}
+
+/// How much closeness of words weighs against J.
+const CLOSENESS: f64 = 0.25;
+
+/// What a fact costs: more, where there are many of its kind, so that one of them separates by chance.
+fn luck(atom: &Atom) -> f64 {
+    let kind = match atom {
+        Atom::Phrase { .. } => 0.06,
+        Atom::Field { value: FieldValue::Text(text), .. } if text.chars().any(|c| c.is_ascii_digit()) => 0.06,
+        Atom::Line { line, .. } | Atom::Lacks { line, .. } if line.chars().any(|c| c.is_ascii_digit()) => 0.02,
+        Atom::Lacks { .. } => 0.01,
+        Atom::Line { .. } | Atom::Field { .. } | Atom::AtLeast { .. } | Atom::AtMost { .. } => 0.0,
+    };
+    let in_list = matches!(atom, Atom::Field { field, .. } if field.split('.').any(|part| part.parse::<usize>().is_ok()));
+    PER_FACT + kind + if in_list { 0.03 } else { 0.0 }
 }
 
 /// Larger first; the numbers here are never NaN.

@@ -39,6 +39,13 @@ pub enum Atom {
         /// The line.
         line: String,
     },
+    /// The latest result of a tool contains no such line.
+    Lacks {
+        /// The tool.
+        tool: String,
+        /// The line.
+        line: String,
+    },
     /// A field of the latest JSON result of a tool has a value; `field` is a dotted path.
     Field {
         /// The tool.
@@ -192,9 +199,12 @@ impl<'a> Snapshot<'a> {
         })
     }
 
-    /// Whether a tool was called.
-    pub fn saw(&self, tool: &str) -> bool {
-        self.results.contains_key(tool)
+    /// Whether the latest text of a tool has a line with this in it; `None` when there is no such text.
+    fn has_line(&self, tool: &str, line: &str) -> Option<bool> {
+        match self.results.get(tool)? {
+            Seen::Text(text) => Some(text.lines().any(|have| have.contains(line))),
+            Seen::Json(_) => None,
+        }
     }
 }
 
@@ -221,14 +231,17 @@ fn scalars(json: &Value) -> Vec<(String, FieldValue)> {
     out
 }
 
-/// The lines of a text, and the parts of lines that are lists (`a | b`) or several sentences.
+/// The lines of a text, and the parts of lines that are lists (`a | b`, `what: a, b`) or several sentences.
 fn lines(text: &str) -> BTreeSet<String> {
     let mut out = BTreeSet::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         out.insert(line.to_owned());
-        for part in line.split(" | ").flat_map(|part| part.split(". ")) {
-            let part = part.trim();
-            if part.chars().any(char::is_alphabetic) {
+        let sentences = line.split(" | ").flat_map(|part| part.split(". "));
+        let items = sentences.clone().filter_map(|part| part.split_once(": ")).flat_map(|(_, list)| list.split(", "));
+        for part in sentences.chain(items) {
+            let part = part.trim().trim_end_matches('.');
+            // A bare `ON` or `3` would be found in too many lines that mean something else.
+            if part.chars().filter(|c| c.is_alphabetic()).count() >= 3 {
                 out.insert(part.to_owned());
             }
         }
@@ -258,10 +271,8 @@ impl Atom {
             _ => None,
         };
         match self {
-            Self::Line { tool, line } => match snapshot.results.get(tool.as_str()) {
-                Some(Seen::Text(text)) => text.lines().any(|have| have.contains(line.as_str())),
-                Some(Seen::Json(_)) | None => false,
-            },
+            Self::Line { tool, line } => snapshot.has_line(tool, line) == Some(true),
+            Self::Lacks { tool, line } => snapshot.has_line(tool, line) == Some(false),
             Self::Field { tool, field, value } => snapshot.field(tool, field) == Some(value),
             Self::AtLeast { tool, field, value } => number(tool, field).is_some_and(|have| have >= *value),
             Self::AtMost { tool, field, value } => number(tool, field).is_some_and(|have| have <= *value),
@@ -273,6 +284,7 @@ impl Atom {
     pub fn tool(&self) -> Option<&str> {
         match self {
             Self::Line { tool, .. }
+            | Self::Lacks { tool, .. }
             | Self::Field { tool, .. }
             | Self::AtLeast { tool, .. }
             | Self::AtMost { tool, .. } => Some(tool),
@@ -284,6 +296,7 @@ impl Atom {
     pub fn describe(&self) -> String {
         match self {
             Self::Line { tool, line } => format!("`{tool}` says \"{line}\""),
+            Self::Lacks { tool, line } => format!("`{tool}` does not say \"{line}\""),
             Self::Field { tool, field, value } => format!("`{field}` of `{tool}` is {}", value.to_json()),
             Self::AtLeast { tool, field, value } => {
                 format!("`{field}` of `{tool}` is at least {}", number_json(*value))

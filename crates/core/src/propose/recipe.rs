@@ -20,6 +20,9 @@ const CONDITIONS: usize = 6;
 /// From this J on a condition is as good as the runs on record can tell.
 const CLEAR: f64 = 0.95;
 
+/// How many conditions are tried before the next position, or the next recipe, has its first.
+const LATER: usize = 2;
+
 /// One candidate in outline, ranked before it is written.
 #[derive(Debug, Clone)]
 struct Sketch<'a> {
@@ -37,11 +40,14 @@ struct Sketch<'a> {
 /// All candidates for the brief's cluster, the most promising first: clear conditions before doubtful ones, then the recipes' order.
 pub(super) fn candidates<'a>(brief: &'a Brief<'a>, recipes: &[&'a Recipe]) -> impl Iterator<Item = Candidate> + use<'a> {
     let appends = recipes.iter().filter(|recipe| recipe.op == RecipeOp::Append);
-    let mut sketches: Vec<Sketch<'a>> = appends.flat_map(|recipe| sketches(brief, recipe)).collect();
-    sketches.sort_by_key(|sketch| (doubt(&sketch.condition), sketch.look, sketch.rank + 2 * sketch.place));
+    let mut sketches: Vec<(usize, Sketch<'a>)> =
+        appends.enumerate().flat_map(|(order, recipe)| sketches(brief, recipe).into_iter().map(move |sketch| (order, sketch))).collect();
+    sketches.sort_by_key(|(order, sketch)| {
+        (doubt(&sketch.condition), sketch.look, sketch.rank + LATER * (order + sketch.place))
+    });
     let knobs: Vec<&'a Recipe> = recipes.iter().filter(|recipe| recipe.op == RecipeOp::Set).copied().collect();
     let knobs = knobs.into_iter().flat_map(move |recipe| recipe.values.iter().filter_map(move |value| set(brief, recipe, value)));
-    sketches.into_iter().filter_map(move |sketch| append(brief, &sketch)).chain(knobs)
+    sketches.into_iter().filter_map(move |(_, sketch)| append(brief, &sketch)).chain(knobs)
 }
 
 /// What to look at before proposing: first wider; then again, if nothing separates clearly so far.
@@ -63,8 +69,9 @@ pub(super) fn explore(brief: &Brief<'_>, recipes: &[&Recipe]) -> Option<(Look, H
     None
 }
 
+/// Two facts together separate a few runs by chance far more often than one, so they count as less clear.
 fn doubt(condition: &Condition) -> u8 {
-    match condition.j {
+    match condition.merit() {
         j if j >= CLEAR => 0,
         j if j >= 0.75 => 1,
         _ => 2,
@@ -341,6 +348,7 @@ fn write_argument(recipe: &Recipe, argument: &Argument) -> Value {
 fn template_of<'a>(templates: &'a ConditionTemplates, atom: &Atom) -> Option<&'a Value> {
     match atom {
         Atom::Line { .. } => templates.line.as_ref(),
+        Atom::Lacks { .. } => templates.no_line.as_ref(),
         Atom::Field { .. } => templates.field.as_ref(),
         Atom::AtLeast { .. } => templates.at_least.as_ref(),
         Atom::AtMost { .. } => templates.at_most.as_ref(),
@@ -354,7 +362,7 @@ fn write_atom(templates: &ConditionTemplates, atom: &Atom) -> Option<Value> {
         values.insert("tool", json!(tool));
     }
     match atom {
-        Atom::Line { line, .. } => {
+        Atom::Line { line, .. } | Atom::Lacks { line, .. } => {
             values.insert("line", json!(line));
         }
         Atom::Field { field, value, .. } => {

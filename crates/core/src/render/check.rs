@@ -115,14 +115,14 @@ fn check_run(view: &CheckView, stage: Stage) -> CheckRun {
             name: "regression",
             card: experiment.regression.as_ref(),
             needed: view.gate.regression_threshold,
-            needed_is: "the threshold",
+            needed_is: "threshold",
         },
         Stage::Validation => Gate {
             stage,
             name: "validation",
             card: experiment.validation.as_ref(),
             needed: experiment.best_before,
-            needed_is: "the best seen",
+            needed_is: "best seen",
         },
     };
     let conclusion = gate.conclusion(experiment);
@@ -161,9 +161,9 @@ impl Gate<'_> {
         if card.total() == 0 {
             return "Nothing to measure".to_owned();
         }
-        let needed = format!("needed {}, {}", words::score(self.needed), self.needed_is);
+        let needed = format!("{} {}", self.needed_is, words::score(self.needed));
         match conclusion {
-            Conclusion::Success | Conclusion::Failure => format!("{}: {needed}", words::result(card)),
+            Conclusion::Success | Conclusion::Failure => format!("{} pass, {needed}", words::result(card)),
             Conclusion::Neutral if card.errored > 0 => format!(
                 "Not decided: {} of {} have no verdict",
                 card.errored,
@@ -183,7 +183,7 @@ impl Gate<'_> {
             None => self.not_run(view),
             Some(card) if card.total() == 0 => "There was nothing to run, and an empty gate proves nothing.".to_owned(),
             Some(card) => format!(
-                "The {} measured {}; {} is {}.",
+                "The {} measured {}; the {} is {}.",
                 self.stage,
                 words::result(card),
                 self.needed_is,
@@ -229,7 +229,7 @@ impl Gate<'_> {
         );
         match (self.stage, self.card) {
             (Stage::Validation, _) => {
-                text += "\nThe validation tasks are held out: only counts leave the gate, never a task.\n"
+                text += "\nThe validation tasks are held out: only counts leave the gate, never a task.\n";
             }
             (Stage::Cluster | Stage::Regression, Some(card)) => {
                 text += &names("Broken by this change", &card.broken_tasks);

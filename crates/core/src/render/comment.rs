@@ -80,9 +80,9 @@ fn cause(record: &FailureRecord) -> String {
         text += &format!("\n{quotes}");
     }
     text += &format!(
-        "\n\nMechanism {}, {}.",
+        "\n\nMechanism {}, confidence {:.0} %.",
         inline_code(&likeliest.mechanism.to_string()),
-        sureness(likeliest.confidence)
+        likeliest.confidence * 100.0
     );
     let others = record.causes.len() - 1;
     if others > 0 {
@@ -96,16 +96,6 @@ fn cause(record: &FailureRecord) -> String {
         );
     }
     text
-}
-
-fn sureness(confidence: f64) -> &'static str {
-    if confidence >= 0.8 {
-        "quite sure"
-    } else if confidence >= 0.5 {
-        "fairly sure"
-    } else {
-        "a guess"
-    }
 }
 
 fn standing(clusters: &[Cluster]) -> String {

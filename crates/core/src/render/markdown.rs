@@ -16,10 +16,11 @@ static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
 });
 static SKIP_CI: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)\[(skip ci|ci skip|no ci|skip actions|actions skip)\]|skip-checks:\s*true"));
-/// What GitHub turns into a link or a notification: addresses, mentions of people and teams, references to issues and commits.
+/// What belongs in a code span: what the text itself put there, names with underscores, and what GitHub would turn into a link or a
+/// notification: addresses, mentions of people and teams, references to issues and commits.
 static LIVE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)(?:(?:https?|ftp)://[^\s|<>`]+|www\.[^\s|<>`]+|(?:mailto|xmpp):[^\s|<>`]+|[\w./+-]*@\w[\w./-]*|[\w./-]*#\d+|\bGH-\d+)+",
+        r"(?i)(?:`[^`|]+`|(?:https?|ftp)://[^\s|<>`]+|www\.[^\s|<>`]+|(?:mailto|xmpp):[^\s|<>`]+|[\w./+-]*@\w[\w./-]*|[\w./-]*#\d+|\w*GH-\d+|[[:alnum:]][\w.]*_[\w.]*[[:alnum:]])+",
     )
 });
 static SLASH_COMMAND: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?m)^/([A-Za-z])"));
@@ -74,18 +75,27 @@ fn one_line(text: &str) -> String {
 }
 
 /// Untrusted text as one line of Markdown prose, also inside a table cell. It looks like the text and is nothing but text;
-/// mentions, references and addresses stand in code spans.
+/// names, mentions, references and addresses stand in code spans.
 pub fn escape(text: &str) -> String {
     let text = one_line(&inert(text));
     let mut out = String::with_capacity(text.len() + 16);
     let mut end = 0;
     for live in LIVE.find_iter(&text) {
         escape_punctuation(&text[end..live.start()], &mut out);
-        out.push_str(&code_span(live.as_str()));
+        out.push_str(&code_span(unquoted(live.as_str())));
         end = live.end();
     }
     escape_punctuation(&text[end..], &mut out);
     escape_start(out)
+}
+
+/// The inside of a code span that the text brought along.
+fn unquoted(text: &str) -> &str {
+    let inner = text
+        .strip_prefix('`')
+        .and_then(|rest| rest.strip_suffix('`'))
+        .filter(|inner| !inner.contains('`'));
+    inner.map(str::trim).filter(|inner| !inner.is_empty()).unwrap_or(text)
 }
 
 fn escape_punctuation(text: &str, out: &mut String) {

@@ -11,6 +11,7 @@ use crate::failure::RootCause;
 use crate::id::TaskId;
 use measured::{gate_results, paired, prediction};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 /// GitHub takes no longer bodies.
@@ -131,18 +132,11 @@ fn effect(experiment: &Experiment) -> String {
         .and_then(|card| Some((words::before(card)?.score()?, card.score()?)));
     if let Some((before, after)) = scores {
         let and = if fixed.is_some() { " and" } else { "" };
-        let moved = if after > before {
-            "raises"
-        } else if after < before {
-            "lowers"
-        } else {
-            "keeps"
-        };
-        sentence += &format!("{and} {moved} the held-out validation score");
-        sentence += &if after == before {
-            format!(" at {}", words::score(after))
-        } else {
-            format!(" from {} to {}", words::score(before), words::score(after))
+        let (from, to) = (words::score(before), words::score(after));
+        sentence += &match after.total_cmp(&before) {
+            Ordering::Greater => format!("{and} raises the held-out validation score from {from} to {to}"),
+            Ordering::Less => format!("{and} lowers the held-out validation score from {from} to {to}"),
+            Ordering::Equal => format!("{and} keeps the held-out validation score at {to}"),
         };
     } else if fixed.is_none() {
         sentence += " has not been measured";
@@ -356,8 +350,9 @@ fn review(view: &PullView) -> String {
          1. Read the diff: is it something a person on your team would have written, and is it general rather than made for these tasks?\n\
          2. Look at what broke, if anything did, and decide whether it is worth it.\n\
          3. Merge, or close with a comment `/sprag reject <reason>`. The reason is remembered and steers the next proposals.\n\n\
-         **On merge** the new cases join the regression suite for good, the cluster is marked resolved",
+         **On merge** the new cases join the regression suite for good, ",
     );
+    text += &resolution(view);
     text += if view.issues.is_empty() {
         "."
     } else {
@@ -369,6 +364,16 @@ fn review(view: &PullView) -> String {
         text += &issues(view);
     }
     text
+}
+
+fn resolution(view: &PullView) -> String {
+    match view.experiment.cluster_cases.as_ref().map_or(0, |card| card.failed) {
+        0 => "the cluster is marked resolved".to_owned(),
+        left => format!(
+            "the failures that it fixes are marked resolved ({} of the cluster left)",
+            words::count(left, "case")
+        ),
+    }
 }
 
 /// Only a change that passed may close an issue.

@@ -6,6 +6,7 @@
 mod charts;
 
 use super::markdown::{truncate, visible};
+use super::svg;
 use super::view::{BatchView, ReportView};
 use super::words;
 use crate::candidate::{Experiment, Stage, Verdict};
@@ -15,7 +16,7 @@ use crate::id::ClusterId;
 use crate::score::Scorecard;
 use charts::Charts;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
+use minijinja::value::{Serde, Value};
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub fn report(view: &ReportView) -> String {
         .build()
         .expect("the usual delimiters are valid");
     environment.set_syntax(syntax);
+    environment.add_filter("prose", prose);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment
         .add_template("report.css", STYLE)
@@ -45,6 +47,23 @@ pub fn report(view: &ReportView) -> String {
     template
         .render(Serde(page(view)))
         .expect("the template asks for nothing the page lacks")
+}
+
+/// A text as HTML: escaped, and what stands between backticks as code.
+fn prose(text: &str) -> Value {
+    let pieces: Vec<&str> = text.split('`').collect();
+    if pieces.len().is_multiple_of(2) {
+        return Value::from_safe_string(svg::escape(text));
+    }
+    let html = pieces.iter().enumerate().map(|(index, piece)| {
+        let piece = svg::escape(piece);
+        if index.is_multiple_of(2) {
+            piece
+        } else {
+            format!("<code>{piece}</code>")
+        }
+    });
+    Value::from_safe_string(html.collect())
 }
 
 /// What the template shows.
@@ -255,10 +274,11 @@ fn tiles(view: &ReportView) -> Vec<Tile> {
             resolved.to_string(),
             &format!("of {} found", view.clusters.len()),
         ),
+        tile("Batches", view.batches.len().to_string(), "of traffic"),
         tile(
-            "Batches",
-            view.batches.len().to_string(),
-            &format!("{}, {failures} failed", words::count(traffic, "task")),
+            "Traffic",
+            words::thousands(traffic.into()),
+            &format!("tasks, {failures} failed"),
         ),
         tile(
             "Task runs",

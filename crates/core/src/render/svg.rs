@@ -84,7 +84,7 @@ pub struct BarChart {
     pub bars: Vec<(String, f64, String)>,
 }
 
-const LEFT: f64 = 44.0;
+const LEFT: f64 = 54.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 44.0;
@@ -121,19 +121,20 @@ impl Frame {
     /// Grid lines with their numbers.
     fn grid(&self) -> String {
         let mut out = String::new();
-        let mut value = self.axis.min;
-        while value <= self.axis.max + self.axis.step / 2.0 {
+        for index in 0_u32.. {
+            let value = self.axis.min + self.axis.step * f64::from(index);
+            if value > self.axis.max + self.axis.step / 2.0 {
+                break;
+            }
             let y = self.y(value);
-            let class = if value == self.axis.min { "axis" } else { "grid" };
-            line(&mut out, class, (LEFT, y), (self.right, y));
-            text(
+            line(
                 &mut out,
-                "end",
-                LEFT - 8.0,
-                y + 4.0,
-                &format!("{value:.*}", self.axis.decimals),
+                if index == 0 { "axis" } else { "grid" },
+                (LEFT, y),
+                (self.right, y),
             );
-            value += self.axis.step;
+            let number = format!("{value:.*}", self.axis.decimals);
+            text(&mut out, "end", LEFT - 8.0, y + 4.0, &number);
         }
         out
     }
@@ -282,7 +283,16 @@ fn text(out: &mut String, anchor: &str, x: f64, y: f64, content: &str) {
     );
 }
 
-/// The line goes on at the last value to the end of the axis.
+fn value(out: &mut String, anchor: &str, x: f64, y: f64, content: &str) {
+    let _ = write!(
+        out,
+        r#"<text class="value" x="{x:.1}" y="{y:.1}" text-anchor="{anchor}">{}</text>"#,
+        escape(content)
+    );
+}
+
+/// The line goes on at the last value to the end of the axis. Its first value, where there is room, and its
+/// last are written over it.
 fn steps(frame: &Frame, points: &[(f64, f64)]) -> String {
     let Some(((x, y), rest)) = points.split_first() else {
         return String::new();
@@ -292,7 +302,16 @@ fn steps(frame: &Frame, points: &[(f64, f64)]) -> String {
         let _ = write!(path, "H{:.1}V{:.1}", frame.x(*x), frame.y(*y));
     }
     let _ = write!(path, "H{:.1}", frame.right);
-    format!(r#"<path class="line" d="{path}"/>"#)
+    let mut out = format!(r#"<path class="line" d="{path}"/>"#);
+    let number = |value: f64| format!("{value:.3}");
+    let until = rest.first().map_or(frame.right, |(x, _)| frame.x(*x));
+    if until - LEFT > 44.0 {
+        value(&mut out, "start", LEFT + 4.0, frame.y(*y) - 7.0, &number(*y));
+    }
+    if let Some((_, last)) = rest.last() {
+        value(&mut out, "end", frame.right, frame.y(*last) - 9.0, &number(*last));
+    }
+    out
 }
 
 fn draw(mark: &Mark, x: f64, y: f64) -> String {
@@ -322,7 +341,7 @@ fn tick_distance(columns: u32, width: u32) -> u32 {
 }
 
 /// Text for an attribute or an element.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     visible(text)
         .replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -373,35 +392,37 @@ mod tests {
         );
         insta::assert_snapshot!(svg.replace("><", ">\n<"), @r#"
         <svg class="chart" viewBox="0 0 300 180" role="img" aria-label="score">
-        <line class="axis" x1="44.0" y1="112.0" x2="286.0" y2="112.0"/>
-        <text x="36.0" y="116.0" text-anchor="end">0.5</text>
-        <line class="grid" x1="44.0" y1="62.0" x2="286.0" y2="62.0"/>
-        <text x="36.0" y="66.0" text-anchor="end">0.6</text>
-        <line class="grid" x1="44.0" y1="12.0" x2="286.0" y2="12.0"/>
-        <text x="36.0" y="16.0" text-anchor="end">0.7</text>
-        <rect class="lane" x="44" y="112.0" width="242.0" height="24"/>
-        <text x="36.0" y="128.0" text-anchor="end">not run</text>
-        <text x="44.0" y="152.0" text-anchor="middle">0</text>
-        <text x="104.5" y="152.0" text-anchor="middle">1</text>
-        <text x="165.0" y="152.0" text-anchor="middle">2</text>
-        <text x="225.5" y="152.0" text-anchor="middle">3</text>
+        <line class="axis" x1="54.0" y1="112.0" x2="286.0" y2="112.0"/>
+        <text x="46.0" y="116.0" text-anchor="end">0.5</text>
+        <line class="grid" x1="54.0" y1="62.0" x2="286.0" y2="62.0"/>
+        <text x="46.0" y="66.0" text-anchor="end">0.6</text>
+        <line class="grid" x1="54.0" y1="12.0" x2="286.0" y2="12.0"/>
+        <text x="46.0" y="16.0" text-anchor="end">0.7</text>
+        <rect class="lane" x="54" y="112.0" width="232.0" height="24"/>
+        <text x="46.0" y="128.0" text-anchor="end">not run</text>
+        <text x="54.0" y="152.0" text-anchor="middle">0</text>
+        <text x="112.0" y="152.0" text-anchor="middle">1</text>
+        <text x="170.0" y="152.0" text-anchor="middle">2</text>
+        <text x="228.0" y="152.0" text-anchor="middle">3</text>
         <text x="286.0" y="152.0" text-anchor="middle">4</text>
-        <text x="165.0" y="172.0" text-anchor="middle">experiment</text>
-        <path class="line" d="M44.0 112.0H165.0V12.0H286.0"/>
+        <text x="170.0" y="172.0" text-anchor="middle">experiment</text>
+        <path class="line" d="M54.0 112.0H170.0V12.0H286.0"/>
+        <text class="value" x="58.0" y="105.0" text-anchor="start">0.500</text>
+        <text class="value" x="286.0" y="3.0" text-anchor="end">0.700</text>
         <g class="mark ring accepted">
         <title>E001 &lt;b&gt;&quot;x&quot;</title>
-        <circle class="hit" cx="104.5" cy="62.0" r="9"/>
-        <circle cx="104.5" cy="62.0" r="4.5"/>
+        <circle class="hit" cx="112.0" cy="62.0" r="9"/>
+        <circle cx="112.0" cy="62.0" r="4.5"/>
         </g>
         <g class="mark dot accepted">
         <title>E001 &lt;b&gt;&quot;x&quot;</title>
-        <circle class="hit" cx="165.0" cy="12.0" r="9"/>
-        <circle cx="165.0" cy="12.0" r="4.5"/>
+        <circle class="hit" cx="170.0" cy="12.0" r="9"/>
+        <circle cx="170.0" cy="12.0" r="4.5"/>
         </g>
         <g class="mark cross accepted">
         <title>E001 &lt;b&gt;&quot;x&quot;</title>
-        <circle class="hit" cx="225.5" cy="124.0" r="9"/>
-        <path d="M222.0 120.5l7 7m0 -7l-7 7"/>
+        <circle class="hit" cx="228.0" cy="124.0" r="9"/>
+        <path d="M224.5 120.5l7 7m0 -7l-7 7"/>
         </g>
         </svg>
         "#);
@@ -428,29 +449,29 @@ mod tests {
         );
         insta::assert_snapshot!(svg.replace("><", ">\n<"), @r#"
         <svg class="chart" viewBox="0 0 300 160" role="img" aria-label="suite">
-        <line class="axis" x1="44.0" y1="116.0" x2="286.0" y2="116.0"/>
-        <text x="36.0" y="120.0" text-anchor="end">0</text>
-        <line class="grid" x1="44.0" y1="90.0" x2="286.0" y2="90.0"/>
-        <text x="36.0" y="94.0" text-anchor="end">1</text>
-        <line class="grid" x1="44.0" y1="64.0" x2="286.0" y2="64.0"/>
-        <text x="36.0" y="68.0" text-anchor="end">2</text>
-        <line class="grid" x1="44.0" y1="38.0" x2="286.0" y2="38.0"/>
-        <text x="36.0" y="42.0" text-anchor="end">3</text>
-        <line class="grid" x1="44.0" y1="12.0" x2="286.0" y2="12.0"/>
-        <text x="36.0" y="16.0" text-anchor="end">4</text>
+        <line class="axis" x1="54.0" y1="116.0" x2="286.0" y2="116.0"/>
+        <text x="46.0" y="120.0" text-anchor="end">0</text>
+        <line class="grid" x1="54.0" y1="90.0" x2="286.0" y2="90.0"/>
+        <text x="46.0" y="94.0" text-anchor="end">1</text>
+        <line class="grid" x1="54.0" y1="64.0" x2="286.0" y2="64.0"/>
+        <text x="46.0" y="68.0" text-anchor="end">2</text>
+        <line class="grid" x1="54.0" y1="38.0" x2="286.0" y2="38.0"/>
+        <text x="46.0" y="42.0" text-anchor="end">3</text>
+        <line class="grid" x1="54.0" y1="12.0" x2="286.0" y2="12.0"/>
+        <text x="46.0" y="16.0" text-anchor="end">4</text>
         <g class="bar">
         <title>batch 1</title>
-        <rect class="hit" x="44.0" y="12" width="121.0" height="104.0"/>
-        <rect x="84.5" y="64.0" width="40.0" height="52.0" rx="2"/>
+        <rect class="hit" x="54.0" y="12" width="116.0" height="104.0"/>
+        <rect x="92.0" y="64.0" width="40.0" height="52.0" rx="2"/>
         </g>
-        <text x="104.5" y="132.0" text-anchor="middle">1</text>
+        <text x="112.0" y="132.0" text-anchor="middle">1</text>
         <g class="bar">
         <title>batch 2</title>
-        <rect class="hit" x="165.0" y="12" width="121.0" height="104.0"/>
-        <rect x="205.5" y="12.0" width="40.0" height="104.0" rx="2"/>
+        <rect class="hit" x="170.0" y="12" width="116.0" height="104.0"/>
+        <rect x="208.0" y="12.0" width="40.0" height="104.0" rx="2"/>
         </g>
-        <text x="225.5" y="132.0" text-anchor="middle">2</text>
-        <text x="165.0" y="152.0" text-anchor="middle">batch</text>
+        <text x="228.0" y="132.0" text-anchor="middle">2</text>
+        <text x="170.0" y="152.0" text-anchor="middle">batch</text>
         </svg>
         "#);
     }
@@ -470,7 +491,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(count_axis(0).max, 1.0);
+        assert_eq!((count_axis(0).max, count_axis(0).step), (1.0, 1.0));
         assert_eq!((count_axis(17).max, count_axis(17).step), (20.0, 5.0));
         assert_eq!((count_axis(260).max, count_axis(260).step), (300.0, 100.0));
     }

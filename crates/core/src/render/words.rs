@@ -77,7 +77,7 @@ pub(super) fn gate_mode(mode: GateMode) -> &'static str {
 pub(super) fn gate_caveat(mode: GateMode) -> &'static str {
     match mode {
         GateMode::Strict => {
-            "It takes one trial per task, and accepts a validation score equal to the best seen. It is known to be optimistic: \
+            "This mode takes one trial per task, and accepts a validation score equal to the best seen. It is known to be optimistic: \
              an agent that is not deterministic can pass it by luck."
         }
     }

@@ -21,9 +21,15 @@ impl<'a> Node<'a> {
     /// The value as an object; anything else is reported.
     pub(super) fn object(self, warnings: &mut Vec<Warning>) -> Option<Object<'a>> {
         match serde_json::from_str(self.raw.get()) {
-            Ok(fields) => Some(Object { path: self.path, fields }),
+            Ok(fields) => Some(Object {
+                path: self.path,
+                fields,
+            }),
             Err(_) => {
-                warnings.push(Warning::new(self.path, format!("expected an object, found {}", kind_of(self.raw))));
+                warnings.push(Warning::new(
+                    self.path,
+                    format!("expected an object, found {}", kind_of(self.raw)),
+                ));
                 None
             }
         }
@@ -32,7 +38,9 @@ impl<'a> Node<'a> {
     /// The value as `T`; one that is none is reported.
     pub(super) fn parse<T: DeserializeOwned>(&self, warnings: &mut Vec<Warning>) -> Option<T> {
         let parsed = serde_json::from_str(self.raw.get());
-        parsed.map_err(|error| warnings.push(Warning::new(&self.path, in_words(&error)))).ok()
+        parsed
+            .map_err(|error| warnings.push(Warning::new(&self.path, in_words(&error))))
+            .ok()
     }
 }
 
@@ -50,11 +58,14 @@ impl<'a> Object<'a> {
     /// A field that is there and not null.
     pub(super) fn node(&self, key: &str) -> Option<Node<'a>> {
         let raw = self.fields.get(key).filter(|raw| raw.get() != "null")?;
-        Some(Node { path: self.path_of(key), raw })
+        Some(Node {
+            path: self.path_of(key),
+            raw,
+        })
     }
 
     /// A field that must be an object.
-    pub(super) fn object(&self, key: &str, warnings: &mut Vec<Warning>) -> Option<Object<'a>> {
+    pub(super) fn object(&self, key: &str, warnings: &mut Vec<Warning>) -> Option<Self> {
         self.node(key)?.object(warnings)
     }
 
@@ -64,14 +75,17 @@ impl<'a> Object<'a> {
         match serde_json::from_str::<Vec<&'a RawValue>>(node.raw.get()) {
             Ok(items) => numbered(&node.path, items),
             Err(_) => {
-                warnings.push(Warning::new(node.path, format!("expected a list, found {}", kind_of(node.raw))));
+                warnings.push(Warning::new(
+                    node.path,
+                    format!("expected a list, found {}", kind_of(node.raw)),
+                ));
                 Vec::new()
             }
         }
     }
 
     /// The objects of a list.
-    pub(super) fn objects(&self, key: &str, warnings: &mut Vec<Warning>) -> Vec<Object<'a>> {
+    pub(super) fn objects(&self, key: &str, warnings: &mut Vec<Warning>) -> Vec<Self> {
         let nodes = self.list(key, warnings);
         nodes.into_iter().filter_map(|node| node.object(warnings)).collect()
     }
@@ -81,7 +95,10 @@ impl<'a> Object<'a> {
         let node = self.node(key)?;
         let text = text_of(&node);
         if text.is_none() {
-            warnings.push(Warning::new(node.path, format!("expected a text, found {}", kind_of(node.raw))));
+            warnings.push(Warning::new(
+                node.path,
+                format!("expected a text, found {}", kind_of(node.raw)),
+            ));
         }
         text
     }
@@ -89,9 +106,14 @@ impl<'a> Object<'a> {
     /// A number; a text that spells one counts.
     pub(super) fn number(&self, key: &str, warnings: &mut Vec<Warning>) -> Option<f64> {
         let node = self.node(key)?;
-        let number = text_of(&node).and_then(|text| text.trim().parse::<f64>().ok()).filter(|number| number.is_finite());
+        let number = text_of(&node)
+            .and_then(|text| text.trim().parse::<f64>().ok())
+            .filter(|number| number.is_finite());
         if number.is_none() {
-            warnings.push(Warning::new(node.path, format!("expected a number, found {}", kind_of(node.raw))));
+            warnings.push(Warning::new(
+                node.path,
+                format!("expected a number, found {}", kind_of(node.raw)),
+            ));
         }
         number
     }
@@ -105,21 +127,29 @@ impl<'a> Object<'a> {
             _ => None,
         };
         if flag.is_none() {
-            warnings.push(Warning::new(node.path, format!("expected true or false, found {}", kind_of(node.raw))));
+            warnings.push(Warning::new(
+                node.path,
+                format!("expected true or false, found {}", kind_of(node.raw)),
+            ));
         }
         flag
     }
 
     /// An object by name; a text that holds one, as `OpenAI` writes arguments, counts.
     pub(super) fn map(&self, key: &str, warnings: &mut Vec<Warning>) -> serde_json::Map<String, Value> {
-        let Some(node) = self.node(key) else { return serde_json::Map::new() };
+        let Some(node) = self.node(key) else {
+            return serde_json::Map::new();
+        };
         let inner = serde_json::from_str::<String>(node.raw.get()).ok();
         let text = inner.as_deref().unwrap_or(node.raw.get());
         match serde_json::from_str(text) {
             Ok(map) => map,
             Err(_) if text.trim().is_empty() => serde_json::Map::new(),
             Err(_) => {
-                warnings.push(Warning::new(node.path, "expected an object of arguments by name".to_owned()));
+                warnings.push(Warning::new(
+                    node.path,
+                    "expected an object of arguments by name".to_owned(),
+                ));
                 serde_json::Map::new()
             }
         }
@@ -136,12 +166,23 @@ impl<'a> Object<'a> {
     }
 
     fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
     }
 }
 
 fn numbered<'a>(path: &str, items: Vec<&'a RawValue>) -> Vec<Node<'a>> {
-    items.into_iter().enumerate().map(|(at, raw)| Node { path: format!("{path}[{at}]"), raw }).collect()
+    items
+        .into_iter()
+        .enumerate()
+        .map(|(at, raw)| Node {
+            path: format!("{path}[{at}]"),
+            raw,
+        })
+        .collect()
 }
 
 /// A scalar as text, and the text parts of a list of message parts.
@@ -151,7 +192,10 @@ fn text_of(node: &Node<'_>) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(flag) => Some(flag.to_string()),
         Value::Array(parts) => {
-            let texts: Option<Vec<&str>> = parts.iter().map(|part| part.as_str().or_else(|| part.get("text")?.as_str())).collect();
+            let texts: Option<Vec<&str>> = parts
+                .iter()
+                .map(|part| part.as_str().or_else(|| part.get("text")?.as_str()))
+                .collect();
             texts.map(|texts| texts.join("\n"))
         }
         Value::Null | Value::Object(_) => None,
@@ -182,7 +226,10 @@ impl<'a> Document<'a> {
     pub(super) fn read(text: &'a str, streamed: &[&str], warnings: &mut Vec<Warning>) -> Self {
         let mut document = Self::default();
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let top = Top { document: &mut document, streamed };
+        let top = Top {
+            document: &mut document,
+            streamed,
+        };
         let end = top.deserialize(&mut deserializer).and_then(|()| deserializer.end());
         if let Err(error) = end {
             let message = format!("{}; what stands before it is used", in_words(&error));
@@ -198,7 +245,10 @@ impl<'a> Document<'a> {
 
     /// The fields of the object as an object.
     pub(super) fn into_object(self) -> Object<'a> {
-        Object { path: String::new(), fields: self.fields }
+        Object {
+            path: String::new(),
+            fields: self.fields,
+        }
     }
 }
 
@@ -206,11 +256,19 @@ impl<'a> Document<'a> {
 pub(super) fn in_words(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let end = text.rfind(" at line ").unwrap_or(text.len());
-    if error.is_eof() { "the file breaks off here".to_owned() } else { text[..end].to_owned() }
+    if error.is_eof() {
+        "the file breaks off here".to_owned()
+    } else {
+        text[..end].to_owned()
+    }
 }
 
 fn offset_of(text: &str, error: &serde_json::Error) -> usize {
-    let before: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+    let before: usize = text
+        .split_inclusive('\n')
+        .take(error.line().saturating_sub(1))
+        .map(str::len)
+        .sum();
     (before + error.column()).min(text.len())
 }
 

@@ -8,7 +8,9 @@ use super::{ExpectedAction, Role, Step, ToolCall};
 pub(super) fn steps(messages: Vec<Node<'_>>, warnings: &mut Vec<Warning>) -> Vec<Step> {
     let mut steps = Vec::with_capacity(messages.len());
     for message in messages {
-        let Some(message) = message.object(warnings) else { continue };
+        let Some(message) = message.object(warnings) else {
+            continue;
+        };
         if message.has("tool_messages") {
             let answers = message.objects("tool_messages", warnings);
             steps.extend(answers.iter().filter_map(|answer| step(answer, warnings)));
@@ -34,10 +36,21 @@ fn step(message: &Object<'_>, warnings: &mut Vec<Warning>) -> Option<Step> {
     let content = message.text("content", warnings).unwrap_or_default();
     let calls = message.objects("tool_calls", warnings);
     let tool_calls = calls.iter().filter_map(|one| call(one, warnings)).collect();
-    let id_key = ["call_id", "tool_call_id", "id"].into_iter().find(|key| message.has(key)).filter(|_| role == Role::Tool);
-    let call_id = id_key.and_then(|key| message.text(key, warnings)).filter(|id| !id.is_empty());
+    let id_key = ["call_id", "tool_call_id", "id"]
+        .into_iter()
+        .find(|key| message.has(key))
+        .filter(|_| role == Role::Tool);
+    let call_id = id_key
+        .and_then(|key| message.text(key, warnings))
+        .filter(|id| !id.is_empty());
     let error = role == Role::Tool && message.flag("error", warnings).unwrap_or(false);
-    Some(Step { role, content, tool_calls, call_id, error })
+    Some(Step {
+        role,
+        content,
+        tool_calls,
+        call_id,
+        error,
+    })
 }
 
 fn call(call: &Object<'_>, warnings: &mut Vec<Warning>) -> Option<ToolCall> {
@@ -57,7 +70,11 @@ fn call(call: &Object<'_>, warnings: &mut Vec<Warning>) -> Option<ToolCall> {
 
 /// An action that should have been done; `arguments` is the key of its arguments.
 pub(super) fn action(action: &Object<'_>, arguments: &str, warnings: &mut Vec<Warning>) -> Option<ExpectedAction> {
-    let compare_key = if action.has("compare") { "compare" } else { "compare_args" };
+    let compare_key = if action.has("compare") {
+        "compare"
+    } else {
+        "compare_args"
+    };
     Some(ExpectedAction {
         name: action.text("name", warnings)?,
         arguments: action.map(arguments, warnings),

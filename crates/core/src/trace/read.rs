@@ -37,7 +37,10 @@ pub struct Warning {
 
 impl Warning {
     pub(super) fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { place: place.into(), message: message.into() }
+        Self {
+            place: place.into(),
+            message: message.into(),
+        }
     }
 }
 
@@ -91,7 +94,10 @@ fn format_of(text: &str) -> Option<Format> {
     if tau2::recognises(&document) {
         return Some(Format::Tau);
     }
-    let listed = document.items("").into_iter().find_map(|item| item.object(&mut Vec::new()));
+    let listed = document
+        .items("")
+        .into_iter()
+        .find_map(|item| item.object(&mut Vec::new()));
     let object = listed.unwrap_or_else(|| document.into_object());
     (object.has("steps") || object.has("trace")).then_some(Format::Worker)
 }
@@ -103,7 +109,10 @@ pub(super) fn decoded<'a>(bytes: &'a [u8], warnings: &mut Vec<Warning>) -> Cow<'
         Ok(text) => Cow::Borrowed(text),
         Err(error) => {
             let place = format!("byte {}", error.valid_up_to());
-            warnings.push(Warning::new(place, "not UTF-8 from here on; the bytes that are none are replaced"));
+            warnings.push(Warning::new(
+                place,
+                "not UTF-8 from here on; the bytes that are none are replaced",
+            ));
             String::from_utf8_lossy(bytes)
         }
     }

@@ -33,7 +33,10 @@ pub(super) fn read_text(text: &str, warnings: &mut Vec<Warning>) -> Vec<ReadTrac
         return tau_bench::read(&document, warnings);
     }
     if !recognises(&document) {
-        warnings.push(Warning::new("", "no tau2 result file: it has no `simulations`, and is no list of tau-bench runs"));
+        warnings.push(Warning::new(
+            "",
+            "no tau2 result file: it has no `simulations`, and is no list of tau-bench runs",
+        ));
         return Vec::new();
     }
     let simulations = document.items("simulations");
@@ -43,8 +46,14 @@ pub(super) fn read_text(text: &str, warnings: &mut Vec<Warning>) -> Vec<ReadTrac
         return simulation(&top, &BTreeMap::new(), warnings).into_iter().collect();
     }
     let criteria = criteria_by_task(top.list("tasks", warnings), warnings);
-    let objects = simulations.into_iter().filter_map(|node| node.object(warnings)).collect::<Vec<_>>();
-    objects.iter().filter_map(|object| simulation(object, &criteria, warnings)).collect()
+    let objects = simulations
+        .into_iter()
+        .filter_map(|node| node.object(warnings))
+        .collect::<Vec<_>>();
+    objects
+        .iter()
+        .filter_map(|object| simulation(object, &criteria, warnings))
+        .collect()
 }
 
 /// What a task asks for.
@@ -58,12 +67,23 @@ fn criteria_by_task(tasks: Vec<Node<'_>>, warnings: &mut Vec<Warning>) -> BTreeM
     for task in tasks {
         let Some(task) = task.object(warnings) else { continue };
         let Some(id) = task.text("id", warnings) else { continue };
-        let Some(criteria) = task.object("evaluation_criteria", warnings) else { continue };
+        let Some(criteria) = task.object("evaluation_criteria", warnings) else {
+            continue;
+        };
         let actions = criteria.objects("actions", warnings);
-        let actions = actions.iter().filter_map(|action| message::action(action, "arguments", warnings)).collect();
+        let actions = actions
+            .iter()
+            .filter_map(|action| message::action(action, "arguments", warnings))
+            .collect();
         let communicate = criteria.texts("communicate_info", warnings);
         let basis = criteria.texts("reward_basis", warnings);
-        by_task.insert(id, Criteria { expected: Expected { actions, communicate }, basis });
+        by_task.insert(
+            id,
+            Criteria {
+                expected: Expected { actions, communicate },
+                basis,
+            },
+        );
     }
     by_task
 }
@@ -80,18 +100,39 @@ fn simulation(run: &Object<'_>, tasks: &BTreeMap<String, Criteria>, warnings: &m
     let criteria = tasks.get(&task);
     let (checks, expected) = match &reward {
         Some(reward) => judged(reward, criteria, warnings),
-        None => (Vec::new(), criteria.map(|criteria| counting(criteria.expected.clone(), &criteria.basis))),
+        None => (
+            Vec::new(),
+            criteria.map(|criteria| counting(criteria.expected.clone(), &criteria.basis)),
+        ),
     };
-    let trace = Trace { steps, termination: termination(run, warnings), tools: Vec::new(), expected, checks };
+    let trace = Trace {
+        steps,
+        termination: termination(run, warnings),
+        tools: Vec::new(),
+        expected,
+        checks,
+    };
     let source = match run.text("id", warnings) {
         Some(id) => format!("tau2:{id}:{trial}"),
         None => format!("tau2:{task}:{trial}:{}", crate::hash::of(&trace)),
     };
     let passed = score.map(|score| (1.0 - score).abs() < 1e-6);
-    Some(ReadTrace { source, task: TaskId::new(task), trial, passed, score, kind_hint: None, trace })
+    Some(ReadTrace {
+        source,
+        task: TaskId::new(task),
+        trial,
+        passed,
+        score,
+        kind_hint: None,
+        trace,
+    })
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, and a trial number is small")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, and a trial number is small"
+)]
 pub(super) fn whole(number: f64) -> u32 {
     number as u32
 }
@@ -105,20 +146,29 @@ fn termination(run: &Object<'_>, warnings: &mut Vec<Warning>) -> Termination {
 }
 
 /// The checks that counted, and what was expected: as the evaluator of this run saw it, else as the task says.
-fn judged(reward: &Object<'_>, criteria: Option<&Criteria>, warnings: &mut Vec<Warning>) -> (Vec<Check>, Option<Expected>) {
+fn judged(
+    reward: &Object<'_>,
+    criteria: Option<&Criteria>,
+    warnings: &mut Vec<Warning>,
+) -> (Vec<Check>, Option<Expected>) {
     let mut basis = reward.texts("reward_basis", warnings);
     if basis.is_empty() {
         basis = criteria.map(|criteria| criteria.basis.clone()).unwrap_or_default();
     }
     let seen = reward.objects("action_checks", warnings);
-    let seen = seen.iter().filter_map(|check| message::action(&check.object("action", warnings)?, "arguments", warnings));
+    let seen = seen
+        .iter()
+        .filter_map(|check| message::action(&check.object("action", warnings)?, "arguments", warnings));
     let seen: Vec<_> = seen.collect();
     let mut expected = criteria.map(|criteria| criteria.expected.clone()).unwrap_or_default();
     if !seen.is_empty() {
         expected.actions = seen;
     }
     let known = criteria.is_some() || !expected.actions.is_empty();
-    (checks(reward, &basis, warnings), known.then(|| counting(expected, &basis)))
+    (
+        checks(reward, &basis, warnings),
+        known.then(|| counting(expected, &basis)),
+    )
 }
 
 /// What of the expected things counted: a text that was expected but not part of the reward is none.
@@ -137,25 +187,44 @@ fn checks(reward: &Object<'_>, basis: &[String], warnings: &mut Vec<Warning>) ->
         && let Some(passed) = database.flag("db_match", warnings)
     {
         let detail = "the final database is as expected".to_owned();
-        checks.push(Check { name: "database".to_owned(), kind: "state".to_owned(), passed, detail });
+        checks.push(Check {
+            name: "database".to_owned(),
+            kind: "state".to_owned(),
+            passed,
+            detail,
+        });
     }
     if counts("ENV_ASSERTION") {
         for check in reward.objects("env_assertions", warnings) {
-            let Some(assertion) = check.object("env_assertion", warnings) else { continue };
+            let Some(assertion) = check.object("env_assertion", warnings) else {
+                continue;
+            };
             let arguments = serde_json::Value::Object(assertion.map("arguments", warnings));
             let should = assertion.flag("assert_value", warnings).unwrap_or(true);
             let name = assertion.text("func_name", warnings).unwrap_or_default();
             let detail = format!("{name} with {arguments} should be {should}");
-            checks.push(Check { name, kind: "assertion".to_owned(), passed: met(&check, "met", warnings), detail });
+            checks.push(Check {
+                name,
+                kind: "assertion".to_owned(),
+                passed: met(&check, "met", warnings),
+                detail,
+            });
         }
     }
     if counts("ACTION") {
         for check in reward.objects("action_checks", warnings) {
-            let Some(action) = check.object("action", warnings) else { continue };
+            let Some(action) = check.object("action", warnings) else {
+                continue;
+            };
             let name = action.text("name", warnings).unwrap_or_default();
             let detail = "should have been called".to_owned();
             let passed = met(&check, "action_match", warnings);
-            checks.push(Check { name, kind: "action".to_owned(), passed, detail });
+            checks.push(Check {
+                name,
+                kind: "action".to_owned(),
+                passed,
+                detail,
+            });
         }
     }
     for (basis, list, name, kind) in [
@@ -166,7 +235,12 @@ fn checks(reward: &Object<'_>, basis: &[String], warnings: &mut Vec<Warning>) ->
             let passed = met(&check, "met", warnings);
             let name = check.text(name, warnings).unwrap_or_default();
             let detail = check.text("justification", warnings).unwrap_or_default();
-            checks.push(Check { name, kind: kind.to_owned(), passed, detail });
+            checks.push(Check {
+                name,
+                kind: kind.to_owned(),
+                passed,
+                detail,
+            });
         }
     }
     checks

@@ -23,11 +23,17 @@ pub(super) fn read_lines(text: &str, warnings: &mut Vec<Warning>) -> Vec<ReadTra
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         match serde_json::from_str(line) {
             Ok(raw) => {
-                let node = Node { path: format!("line {}", number + 1), raw };
+                let node = Node {
+                    path: format!("line {}", number + 1),
+                    raw,
+                };
                 let object = node.object(warnings);
                 traces.extend(object.and_then(|object| one(&object, warnings)));
             }
-            Err(error) => warnings.push(Warning::new(format!("line {}", number + 1), super::json::in_words(&error))),
+            Err(error) => warnings.push(Warning::new(
+                format!("line {}", number + 1),
+                super::json::in_words(&error),
+            )),
         }
     }
     traces
@@ -54,26 +60,41 @@ fn one(run: &Object<'_>, warnings: &mut Vec<Warning>) -> Option<ReadTrace> {
     let score = run.number("score", warnings);
     let passed = run.flag("passed", warnings).filter(|_| kind_hint.is_none());
     let source = format!("worker:{task}:{trial}:{}", crate::hash::of(&trace));
-    Some(ReadTrace { source, task: TaskId::new(task), trial, passed, score, kind_hint, trace })
+    Some(ReadTrace {
+        source,
+        task: TaskId::new(task),
+        trial,
+        passed,
+        score,
+        kind_hint,
+        trace,
+    })
 }
 
 fn trace_of(trace: &Object<'_>, warnings: &mut Vec<Warning>) -> Trace {
     let expected = trace.object("expected", warnings).map(|expected| {
         let actions = expected.objects("actions", warnings);
         Expected {
-            actions: actions.iter().filter_map(|action| message::action(action, "arguments", warnings)).collect(),
+            actions: actions
+                .iter()
+                .filter_map(|action| message::action(action, "arguments", warnings))
+                .collect(),
             communicate: expected.texts("communicate", warnings),
         }
     });
     Trace {
         steps: message::steps(trace.list("steps", warnings), warnings),
-        termination: trace.node("termination").and_then(|node| node.parse(warnings)).unwrap_or_default(),
-        tools: parsed(trace.list("tools", warnings), warnings),
+        termination: trace
+            .node("termination")
+            .and_then(|node| node.parse(warnings))
+            .unwrap_or_default(),
+        tools: parsed(trace, "tools", warnings),
         expected,
-        checks: parsed(trace.list("checks", warnings), warnings),
+        checks: parsed(trace, "checks", warnings),
     }
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(nodes: Vec<Node<'_>>, warnings: &mut Vec<Warning>) -> Vec<T> {
+fn parsed<T: serde::de::DeserializeOwned>(trace: &Object<'_>, key: &str, warnings: &mut Vec<Warning>) -> Vec<T> {
+    let nodes = trace.list(key, warnings);
     nodes.iter().filter_map(|node| node.parse(warnings)).collect()
 }

@@ -3,36 +3,74 @@
 use crate::trace::{Expected, ExpectedAction, Role, Step, Termination, ToolCall, Trace};
 
 pub(in crate::mine) fn trace(steps: Vec<Step>) -> Trace {
-    Trace { steps, termination: Termination::AgentStop, ..Trace::default() }
+    Trace {
+        steps,
+        termination: Termination::AgentStop,
+        ..Trace::default()
+    }
 }
 
 pub(in crate::mine) fn user(content: &str) -> Step {
-    Step { role: Role::User, content: content.to_owned(), ..Step::default() }
+    Step {
+        role: Role::User,
+        content: content.to_owned(),
+        ..Step::default()
+    }
 }
 
 pub(in crate::mine) fn said(content: &str) -> Step {
-    Step { role: Role::Assistant, content: content.to_owned(), ..Step::default() }
+    Step {
+        role: Role::Assistant,
+        content: content.to_owned(),
+        ..Step::default()
+    }
 }
 
 pub(in crate::mine) fn agent_calls(id: &str, tool: &str, arguments: &str) -> Step {
     let arguments = serde_json::from_str(arguments).unwrap();
-    let call = ToolCall { id: id.to_owned(), name: tool.to_owned(), arguments, requestor: None };
-    Step { role: Role::Assistant, tool_calls: vec![call], ..Step::default() }
+    let call = ToolCall {
+        id: id.to_owned(),
+        name: tool.to_owned(),
+        arguments,
+        requestor: None,
+    };
+    Step {
+        role: Role::Assistant,
+        tool_calls: vec![call],
+        ..Step::default()
+    }
 }
 
 /// A call `u` of the person.
 pub(in crate::mine) fn user_calls(tool: &str, arguments: &str) -> Step {
-    Step { role: Role::User, ..agent_calls("u", tool, arguments) }
+    Step {
+        role: Role::User,
+        ..agent_calls("u", tool, arguments)
+    }
 }
 
 pub(in crate::mine) fn answer(id: &str, content: &str, error: bool) -> Step {
-    Step { role: Role::Tool, content: content.to_owned(), call_id: Some(id.to_owned()), error, ..Step::default() }
+    Step {
+        role: Role::Tool,
+        content: content.to_owned(),
+        call_id: Some(id.to_owned()),
+        error,
+        ..Step::default()
+    }
 }
 
 /// The trace with one more expected action.
 pub(in crate::mine) fn expects(mut trace: Trace, tool: &str, arguments: &str) -> Trace {
     let arguments = serde_json::from_str(arguments).unwrap();
-    let action = ExpectedAction { name: tool.to_owned(), arguments, ..ExpectedAction::default() };
-    trace.expected.get_or_insert_with(Expected::default).actions.push(action);
+    let action = ExpectedAction {
+        name: tool.to_owned(),
+        arguments,
+        ..ExpectedAction::default()
+    };
+    trace
+        .expected
+        .get_or_insert_with(Expected::default)
+        .actions
+        .push(action);
     trace
 }

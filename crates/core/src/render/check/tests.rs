@@ -16,7 +16,7 @@ fn both_gates_are_told_as_github_takes_them() {
 fn a_failed_gate_names_what_broke() {
     let runs = runs(|experiment| *experiment = fixtures::rejected("E008", "Something else"));
     assert_eq!(runs[0].conclusion, Conclusion::Failure);
-    assert_eq!(runs[0].output.title, "13/18 (0.722): needed 0.800, the threshold");
+    assert_eq!(runs[0].output.title, "13/18 (0.722) pass, threshold 0.800");
     assert!(
         runs[0]
             .output
@@ -52,7 +52,7 @@ fn missing_verdicts_are_neutral() {
         experiment.regression = Some(Scorecard {
             errored: 1,
             ..fixtures::card(17, 0, 0, 0)
-        })
+        });
     });
     assert_eq!(runs[0].conclusion, Conclusion::Neutral);
     assert_eq!(runs[0].output.title, "Not decided: 1 of 18 runs have no verdict");

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 #[test]
 fn markup_is_text() {
     insta::assert_snapshot!(
-        escape("# **bold** <img src=x> [a](b) | `c` _d_ ~~e~~ $x$ &amp;"),
-        @r"\# \*\*bold\*\* &lt;img src=x&gt; \[a\](b) &#124; \`c\` \_d\_ \~\~e\~\~ \$x\$ &amp;amp;"
+        escape("# **bold** <img src=x> [a](b) | `c _d_ ~~e~~ $x$ &amp;"),
+        @r"\# \*\*bold\*\* &lt;img src=x&gt; \[a\](b) &#124; \`c \_d\_ \~\~e\~\~ \$x\$ &amp;amp;"
     );
 }
 
@@ -16,6 +16,16 @@ fn what_github_would_turn_into_a_link_or_a_ping_stands_in_code() {
         @"ask `@octocat` and `@org/team`, mail `a@b.org`, see `#12`, `o/r#3`, `GH-4`, `https://evil.test/x?a=1` and `www.evil.test`"
     );
     assert_eq!(escape("@a#1"), "`@a#1`", "two in a row are one code span");
+    assert_eq!(escape("_GH-1"), "`_GH-1`");
+}
+
+#[test]
+fn names_and_quoted_code_are_code() {
+    assert_eq!(
+        escape("call `get order` or open_parcel_trace, not ``"),
+        r"call `get order` or `open_parcel_trace`, not \`\`"
+    );
+    assert_eq!(escape("`` a` ` `"), r"\``a` `` ` ` ``");
 }
 
 #[test]
@@ -59,7 +69,7 @@ fn code_and_fences_hold_backticks() {
     assert_eq!(inline_code(" \n"), "(empty)");
     assert_eq!(fence("x\n````\ny", "diff"), "`````diff\nx\n````\ny\n`````\n");
     assert_eq!(fence("x", "di ff\n`"), "```diff\nx\n```\n");
-    assert_eq!(cell_code("a|b_c"), r"a&#124;b\_c");
+    assert_eq!(cell_code("a|b_c"), "a&#124;`b_c`");
 }
 
 #[test]

@@ -92,6 +92,9 @@ pub(super) fn paired(experiment: &Experiment) -> String {
     if rows.is_empty() {
         return String::new();
     }
+    if !names.is_empty() {
+        names.push('\n');
+    }
     format!(
         "## Fixed, broken, unchanged\n\nEvery task is compared with what the harness before this change did on it.\n\n\
          | | fixed | broken | unchanged | no verdict |\n|---|---:|---:|---:|---:|\n{rows}{names}\n\

@@ -69,7 +69,9 @@ fn outside_fences(body: &str) -> Vec<&str> {
         match fence {
             Some(ticks) if line == ticks => fence = None,
             Some(_) => {}
-            None if line.starts_with("```") => fence = Some(line.trim_end_matches(char::is_alphabetic)),
+            None if line.starts_with("```") && !line.trim_start_matches('`').contains('`') => {
+                fence = Some(line.trim_end_matches(char::is_alphabetic));
+            }
             None => outside.push(line),
         }
     }

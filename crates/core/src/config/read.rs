@@ -1,0 +1,274 @@
+//! The tables of `sprag.toml`, their defaults and their limits.
+
+use super::convert::{Mistake, anything, choice, duration, number, text, whole};
+use super::problem::Problem;
+use super::reader::{Log, Reader};
+use super::{
+    BudgetConfig, CommandTasks, Config, GateConfig, GateMode, HarnessConfig, ProposerConfig, ProposerKind, ReportKind,
+    RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, recipe,
+};
+use crate::harness::PathPolicy;
+use globset::Glob;
+use std::collections::BTreeSet;
+use toml::de::{DeTable, DeValue};
+
+/// Reads the whole file.
+pub(super) fn parse(text: &str) -> Result<Config, Vec<Problem>> {
+    parse_knowing(text).0
+}
+
+/// Reads the whole file and says which keys were asked for, so that a test can hold the schema against them.
+pub(super) fn parse_knowing(text: &str) -> (Result<Config, Vec<Problem>>, BTreeSet<String>) {
+    let log = Log::new(text);
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let offset = error.span().map_or(0, |span| span.start);
+        log.report(
+            offset,
+            "",
+            Mistake::new(
+                format!("this is not TOML: {}", error.message().replace('\n', "; ")),
+                "mend this line; the rest is checked after that",
+            ),
+        );
+    }
+    let config = errors.is_empty().then(|| Reader::root(&log, table.get_ref(), config));
+    let (problems, known) = log.finish();
+    (config.filter(|_| problems.is_empty()).ok_or(problems), known)
+}
+
+fn config(file: &Reader<'_>) -> Config {
+    let harness = file.table("harness", harness);
+    // Globs that could not be read would make every recipe's file look forbidden.
+    let policy = file
+        .is_clean()
+        .then(|| PathPolicy::new(&harness.paths, &harness.protect, &[]).ok())
+        .flatten();
+    let runner = file.table("runner", runner);
+    let signals = file.table("signals", signals);
+    file.table("model", model);
+    file.table("review", review);
+    let traffic = file.table("traffic", |traffic| TrafficConfig {
+        batch_size: count(traffic, "batch_size", 10, 1, 100_000),
+    });
+    let proposer = file.table("proposer", proposer);
+    let gate = file.table("gate", gate);
+    let budget = file.table("budget", budget);
+    let recipes = recipe::read_all(file, policy.as_ref());
+    Config {
+        harness,
+        runner,
+        signals,
+        traffic,
+        proposer,
+        gate,
+        budget,
+        recipes,
+    }
+}
+
+fn harness(table: &Reader<'_>) -> HarnessConfig {
+    HarnessConfig {
+        paths: table.some("paths", glob).unwrap_or_else(|| vec!["agent/**".to_owned()]),
+        protect: table.many("protect", glob).unwrap_or_default(),
+    }
+}
+
+fn runner(table: &Reader<'_>) -> RunnerConfig {
+    let kind = table
+        .one(
+            "kind",
+            choice(&[
+                ("worker", Some(RunnerKind::Worker)),
+                ("command", Some(RunnerKind::Command)),
+            ]),
+        )
+        .unwrap_or(RunnerKind::Worker);
+    let report = table.one(
+        "report",
+        choice(&[
+            ("result", Some(ReportKind::Result)),
+            ("junit", Some(ReportKind::Junit)),
+            ("promptfoo", None),
+            ("inspect", None),
+        ]),
+    );
+    let tasks = table.table("tasks", |tasks| CommandTasks {
+        train: tasks.many("train", text).unwrap_or_default(),
+        validation: tasks.many("validation", text).unwrap_or_default(),
+    });
+    let command = table
+        .some("command", text)
+        .unwrap_or_else(|| vec!["python3".to_owned(), "evals/worker.py".to_owned()]);
+    match kind {
+        RunnerKind::Worker => only_for_commands(table),
+        RunnerKind::Command => check_command(table, &command, &tasks),
+    }
+    RunnerConfig {
+        kind,
+        command,
+        env: table.many("env", text).unwrap_or_default(),
+        tasks,
+        report: report.unwrap_or(ReportKind::Result),
+        concurrency: count(table, "concurrency", 2, 1, 1024),
+        timeout_ms: table.one("timeout", duration).unwrap_or(120_000),
+        trials: count(table, "trials", 1, 1, 1000),
+        retries: count(table, "retries", 2, 0, 100),
+    }
+}
+
+fn only_for_commands(table: &Reader<'_>) {
+    for key in ["tasks", "report"] {
+        if table.has(key) {
+            table.problem(
+                key,
+                Mistake::new(
+                    "has no meaning for kind \"worker\", which is asked for its tasks and answers for itself",
+                    "take it out, or write kind = \"command\"",
+                ),
+            );
+        }
+    }
+}
+
+fn check_command(table: &Reader<'_>, command: &[String], tasks: &CommandTasks) {
+    table.require(
+        "command",
+        "write the program and its arguments, such as [\"./run-task\", \"{task}\", \"{out}\"]",
+    );
+    let uses = |placeholder: &str| command.iter().any(|argument| argument.contains(placeholder));
+    if table.has("command") && !uses("{task}") && !uses("{case}") {
+        table.problem(
+            "command",
+            Mistake::new(
+                "does not say which task to run",
+                "put {task}, its id, or {case}, the path of a file with the task, among the arguments",
+            ),
+        );
+    }
+    if table.has("command") && !uses("{out}") {
+        table.problem(
+            "command",
+            Mistake::new(
+                "does not say where to write the result",
+                "put {out} among the arguments; it is the path of the file that sprag reads",
+            ),
+        );
+    }
+    if tasks.train.is_empty() || tasks.validation.is_empty() {
+        table.problem(
+            "tasks",
+            Mistake::new(
+                "must name train and validation tasks, since there is no worker to ask",
+                "write tasks = { train = [\"…\"], validation = [\"…\"] }",
+            ),
+        );
+    }
+    if let Some(leak) = tasks.train.iter().find(|task| tasks.validation.contains(task)) {
+        table.problem(
+            "tasks",
+            Mistake::new(
+                format!("has \"{leak}\" in both splits, so that it would not be held out"),
+                "keep it in one of them",
+            ),
+        );
+    }
+}
+
+fn signals(table: &Reader<'_>) -> SignalsConfig {
+    SignalsConfig {
+        issue_labels: table
+            .many("issue_labels", text)
+            .unwrap_or_else(|| vec!["agent-failure".to_owned()]),
+        artifacts: table.many("artifacts", glob).unwrap_or_default(),
+        workflows: table.many("workflows", text).unwrap_or_default(),
+    }
+}
+
+/// `[model]` is checked and not used yet.
+fn model(table: &Reader<'_>) {
+    table.one(
+        "provider",
+        choice(&[
+            ("github-models", Some(())),
+            ("openai", Some(())),
+            ("anthropic", Some(())),
+            ("openai-compatible", Some(())),
+        ]),
+    );
+    table.one("name", text);
+    table.one("base_url", text);
+}
+
+/// `[review]` is checked and not used yet.
+fn review(table: &Reader<'_>) {
+    for key in ["clusters", "cases"] {
+        table.one(key, choice(&[("auto", Some(())), ("human", Some(()))]));
+    }
+}
+
+fn proposer(table: &Reader<'_>) -> ProposerConfig {
+    // The command of a kind that this version refuses is no second mistake.
+    table.many("command", anything);
+    ProposerConfig {
+        kind: table
+            .one(
+                "kind",
+                choice(&[
+                    ("recipes", Some(ProposerKind::Recipes)),
+                    ("model", None),
+                    ("command", None),
+                ]),
+            )
+            .unwrap_or(ProposerKind::Recipes),
+    }
+}
+
+fn gate(table: &Reader<'_>) -> GateConfig {
+    GateConfig {
+        mode: table
+            .one(
+                "mode",
+                choice(&[
+                    ("strict", Some(GateMode::Strict)),
+                    ("efficient", None),
+                    ("assured", None),
+                ]),
+            )
+            .unwrap_or(GateMode::Strict),
+        regression_threshold: table
+            .one(
+                "regression_threshold",
+                number(0.0, 1.0, "a number from 0 to 1, such as 0.80"),
+            )
+            .unwrap_or(0.80),
+    }
+}
+
+fn budget(table: &Reader<'_>) -> BudgetConfig {
+    BudgetConfig {
+        experiments: count(table, "experiments", 6, 1, 1_000_000),
+        task_runs: count(table, "task_runs", 2000, 1, 1_000_000_000),
+        usd: table
+            .one("usd", number(0.0, 1e9, "an amount of US dollars, 0 or more"))
+            .unwrap_or(20.0),
+        wall_ms: table.one("wall", duration).unwrap_or(3 * 3_600_000),
+    }
+}
+
+/// A whole number from `least` to `most`, which fits the type it is asked as.
+fn count<N: TryFrom<u64>>(table: &Reader<'_>, key: &str, default: u64, least: u64, most: u64) -> N {
+    let number = table.one(key, whole(least, most)).unwrap_or(default);
+    N::try_from(number).ok().expect("the limits fit the type")
+}
+
+fn glob(value: &DeValue<'_>) -> Result<String, Mistake> {
+    let written = text(value)?;
+    match Glob::new(&written) {
+        Ok(_) => Ok(written),
+        Err(error) => Err(Mistake::new(
+            format!("has \"{written}\", which is not a glob: {}", error.kind()),
+            "write paths such as \"agent/**\" or \"prompts/*.md\"",
+        )),
+    }
+}

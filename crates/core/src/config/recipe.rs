@@ -1,0 +1,243 @@
+//! `[[recipe]]`: each one checked on its own, against the others, and against what a candidate may change.
+
+use super::convert::{Mistake, anything, choice, listed, text, wrong_type};
+use super::placeholder::{self, CALL, ENTRY, FIELD, LINE, PHRASE, REFERENCE};
+use super::reader::Reader;
+use super::{ConditionTemplates, Observe, Recipe, RecipeOp};
+use crate::edit::{Format, Position};
+use crate::harness::PathPolicy;
+use serde_json::Value;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use toml::de::DeValue;
+
+/// All recipes in order. Without a policy nobody knows which files they may edit.
+pub(super) fn read_all(file: &Reader<'_>, policy: Option<&PathPolicy>) -> Vec<Recipe> {
+    let names = RefCell::new(BTreeSet::new());
+    file.tables("recipe", |table| {
+        let recipe = read(table);
+        if !recipe.name.is_empty() && !names.borrow_mut().insert(recipe.name.clone()) {
+            table.problem(
+                "name",
+                Mistake::new(
+                    format!("is \"{}\", as that of a recipe above", recipe.name),
+                    "give each recipe its own name",
+                ),
+            );
+        }
+        check_file(table, &recipe, policy);
+        recipe
+    })
+}
+
+fn read(table: &Reader<'_>) -> Recipe {
+    table.require(
+        "name",
+        "write what the recipe does, such as name = \"add the missing step\"",
+    );
+    table.require(
+        "mechanisms",
+        "write which ones it answers to: mechanisms = [\"missing_action\"], or [\"*\"] for every one",
+    );
+    table.require(
+        "file",
+        "write which harness file it edits, such as file = \"agent/workflow.toml\"",
+    );
+    table.require("op", "write op = \"append\" or op = \"set\"");
+    let op = table.one(
+        "op",
+        choice(&[("append", Some(RecipeOp::Append)), ("set", Some(RecipeOp::Set))]),
+    );
+    let recipe = Recipe {
+        name: table.one("name", text).unwrap_or_default(),
+        mechanisms: table.some("mechanisms", text).unwrap_or_default(),
+        file: table.one("file", text).unwrap_or_default(),
+        op: op.unwrap_or(RecipeOp::Append),
+        at: table.one("at", place).unwrap_or_default(),
+        entry: table.one("entry", template(ENTRY)).unwrap_or(Value::Null),
+        positions: table
+            .some("positions", choice(POSITIONS))
+            .unwrap_or_else(|| vec![Position::End]),
+        values: table.some("values", anything).unwrap_or_default(),
+        call: table.one("call", template(CALL)),
+        reference: table.one("reference", reference),
+        condition: table.table("condition", conditions),
+        observe: table.has("observe").then(|| table.table("observe", observe)),
+    };
+    match op {
+        Some(RecipeOp::Append) => check_append(table, &recipe),
+        Some(RecipeOp::Set) => check_set(table, &recipe),
+        None => {}
+    }
+    recipe
+}
+
+const POSITIONS: &[(&str, Option<Position>)] = &[
+    ("start", Some(Position::Start)),
+    ("before_last", Some(Position::BeforeLast)),
+    ("end", Some(Position::End)),
+];
+
+fn conditions(table: &Reader<'_>) -> ConditionTemplates {
+    ConditionTemplates {
+        line: table.one("line", template(LINE)),
+        no_line: table.one("no_line", template(LINE)),
+        field: table.one("field", template(FIELD)),
+        at_least: table.one("at_least", template(FIELD)),
+        at_most: table.one("at_most", template(FIELD)),
+        phrase: table.one("phrase", template(PHRASE)),
+    }
+}
+
+fn observe(table: &Reader<'_>) -> Observe {
+    table.require("at", "write the list to append to, such as at = \"diagnose\"");
+    table.require(
+        "entry",
+        "write how one look is written, such as entry = { tool = \"{tool}\", args = \"{arguments}\" }",
+    );
+    let arguments = table.one("arguments", |value| match anything(value)? {
+        Value::Object(map) => Ok(map),
+        _ => Err(wrong_type(
+            value,
+            "a table",
+            "the values by argument name, such as { app_name = \"messaging\" }",
+        )),
+    });
+    Observe {
+        at: table.one("at", text).unwrap_or_default(),
+        entry: table.one("entry", template(CALL)).unwrap_or(Value::Null),
+        arguments: arguments.unwrap_or_default().into_iter().collect(),
+    }
+}
+
+fn check_append(table: &Reader<'_>, recipe: &Recipe) {
+    if !table.has("entry") {
+        table.problem(
+            "op",
+            Mistake::new(
+                "is \"append\", but there is no entry to append",
+                "write [recipe.entry] with its keys below it, or entry = \"…\"",
+            ),
+        );
+    }
+    unused(table, "values", "op \"append\"");
+    let used = placeholder::used(&recipe.entry);
+    let uses = |name: &str| used.iter().any(|placeholder| placeholder == name);
+    if uses("calls") && !table.has("call") {
+        table.problem(
+            "entry",
+            Mistake::new(
+                "uses `{calls}`, but the recipe does not say how a call is written",
+                "write call = { tool = \"{tool}\", args = \"{arguments}\" } in the form of your harness",
+            ),
+        );
+    }
+    if uses("conditions") && recipe.condition == ConditionTemplates::default() && !table.has("condition") {
+        table.problem("entry", Mistake::new("uses `{conditions}`, but the recipe does not say how a condition is written", "write [recipe.condition] with at least one of `line`, `no_line`, `field`, `at_least`, `at_most` and `phrase`"));
+    }
+}
+
+fn check_set(table: &Reader<'_>, recipe: &Recipe) {
+    if !table.has("values") {
+        table.problem(
+            "op",
+            Mistake::new(
+                "is \"set\", but there are no values to try",
+                "write values = […], in the order in which they are tried",
+            ),
+        );
+    }
+    for key in ["entry", "positions", "call", "reference", "condition", "observe"] {
+        unused(table, key, "op \"set\"");
+    }
+    if matches!(Format::of(&recipe.file), Some(Format::Jsonl | Format::Markdown)) {
+        table.problem(
+            "op",
+            Mistake::new(
+                "is \"set\", but the file has no keys",
+                "write op = \"append\", or name a TOML, YAML or JSON file",
+            ),
+        );
+    }
+}
+
+fn check_file(table: &Reader<'_>, recipe: &Recipe, policy: Option<&PathPolicy>) {
+    if recipe.file.is_empty() {
+        return;
+    }
+    let Some(format) = Format::of(&recipe.file) else {
+        let endings = listed(&[".toml", ".yaml", ".yml", ".json", ".jsonl", ".md"]);
+        return table.problem(
+            "file",
+            Mistake::new(
+                format!("is \"{}\", whose ending says no format that can be edited", recipe.file),
+                format!("name a file that ends in one of {endings}"),
+            ),
+        );
+    };
+    if policy.is_some_and(|policy| !policy.allows(&recipe.file)) {
+        table.problem(
+            "file",
+            Mistake::new(
+                format!("is \"{}\", which a candidate may not change", recipe.file),
+                "name a file under harness.paths that is not protected, or add it to harness.paths",
+            ),
+        );
+    }
+    match format {
+        Format::Jsonl if !recipe.at.is_empty() => table.problem(
+            "at",
+            Mistake::new(
+                "has no meaning for a JSONL file, which is one list of lines",
+                "take it out",
+            ),
+        ),
+        Format::Toml | Format::Yaml | Format::Json if !table.has("at") => {
+            table.problem(
+                "at",
+                Mistake::new("is missing", "write the dotted path in the file, such as at = \"step\""),
+            );
+        }
+        Format::Markdown if table.has("entry") && !recipe.entry.is_string() && !recipe.entry.is_null() => {
+            table.problem(
+                "entry",
+                Mistake::new(
+                    "is not a text, but the file is Markdown",
+                    "write entry = \"{should}\" or another text",
+                ),
+            );
+        }
+        Format::Jsonl | Format::Toml | Format::Yaml | Format::Json | Format::Markdown => {}
+    }
+}
+
+fn unused(table: &Reader<'_>, key: &str, place: &str) {
+    if table.has(key) {
+        table.problem(key, Mistake::new(format!("has no meaning for {place}"), "take it out"));
+    }
+}
+
+fn template(allowed: &'static [&'static str]) -> impl Fn(&DeValue<'_>) -> Result<Value, Mistake> {
+    move |value| {
+        let template = anything(value)?;
+        placeholder::check(&template, allowed).map(|()| template)
+    }
+}
+
+fn reference(value: &DeValue<'_>) -> Result<String, Mistake> {
+    const RIGHT: &str = "write a text with {tool} and {field}, such as \"{{tool}.{field}}\"";
+    let written = text(value)?;
+    placeholder::check(&Value::String(written.clone()), REFERENCE)?;
+    match written.contains("{tool}") && written.contains("{field}") {
+        true => Ok(written),
+        false => Err(Mistake::new("must say both the tool and the field", RIGHT)),
+    }
+}
+
+/// An empty place is the whole of a Markdown or JSONL file.
+fn place(value: &DeValue<'_>) -> Result<String, Mistake> {
+    value
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| wrong_type(value, "a text", "a dotted path or a heading in quotes"))
+}

@@ -1,0 +1,383 @@
+//! Tests of the whole file: defaults, every key, every mistake, and that schema and docs name the same keys as the parser.
+
+use super::*;
+use proptest::prelude::*;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+const SCHEMA: &str = include_str!("../../../../schema/sprag.schema.json");
+const DOCS: &str = include_str!("../../../../docs/config.md");
+
+/// A file that reaches every table.
+const FULL: &str = r#"
+[harness]
+paths = ["agent/**", "prompts/*.md"]
+protect = ["agent/secrets/**"]
+
+[runner]
+kind = "command"
+command = ["./run", "{task}", "{out}"]
+tasks = { train = ["a", "b"], validation = ["c"] }
+report = "junit"
+env = ["MODEL_KEY"]
+concurrency = 4
+timeout = "2m"
+trials = 3
+retries = 0
+
+[signals]
+issue_labels = ["bug"]
+artifacts = ["agent-traces*"]
+workflows = ["nightly.yml"]
+
+[model]
+provider = "github-models"
+name = "some/model"
+
+[review]
+clusters = "human"
+
+[traffic]
+batch_size = 5
+
+[gate]
+mode = "strict"
+regression_threshold = 1
+
+[budget]
+experiments = 3
+task_runs = 1_000
+usd = 0
+wall = "500ms"
+
+[[recipe]]
+name = "add the missing step"
+mechanisms = ["missing_action"]
+file = "agent/workflow.toml"
+op = "append"
+at = "step"
+positions = ["end", "start"]
+call = { tool = "{tool}", args = "{arguments}" }
+reference = "{{tool}.{field}}"
+[recipe.entry]
+name = "{title}"
+when = "{conditions}"
+do = "{calls}"
+[recipe.condition]
+line = { tool = "{tool}", has = "{line}" }
+field = { tool = "{tool}", field = "{field}", is = "{value}" }
+[recipe.observe]
+at = "diagnose"
+entry = { tool = "{tool}", args = "{arguments}" }
+[recipe.observe.arguments]
+app_name = "messaging"
+
+[[recipe]]
+name = "go through it twice"
+mechanisms = ["*"]
+file = "agent/workflow.toml"
+op = "set"
+at = "rounds"
+values = [2, 3]
+
+[[recipe]]
+name = "add a rule"
+mechanisms = ["*"]
+file = "prompts/system.md"
+op = "append"
+at = "Rules"
+entry = "{should}"
+"#;
+
+fn problems(text: &str) -> Vec<Problem> {
+    parse(text).expect_err("the text has mistakes")
+}
+
+fn rendered(text: &str) -> String {
+    render_problems("sprag.toml", text, &problems(text))
+}
+
+#[test]
+fn every_key_has_a_default() {
+    let config = parse("").expect("an empty file is right");
+    assert_eq!(config.harness.paths, ["agent/**"]);
+    assert_eq!(config.runner.command, ["python3", "evals/worker.py"]);
+    assert_eq!(
+        (
+            config.runner.concurrency,
+            config.runner.timeout_ms,
+            config.runner.trials,
+            config.runner.retries
+        ),
+        (2, 120_000, 1, 2)
+    );
+    assert_eq!(
+        config.gate,
+        GateConfig {
+            mode: GateMode::Strict,
+            regression_threshold: 0.80
+        }
+    );
+    assert_eq!(
+        config.budget,
+        BudgetConfig {
+            experiments: 6,
+            task_runs: 2000,
+            usd: 20.0,
+            wall_ms: 10_800_000
+        }
+    );
+    assert_eq!(config.recipes, []);
+}
+
+#[test]
+fn every_key_is_read() {
+    let config = parse(FULL).expect("the file is right");
+    assert_eq!(config.harness.protect, ["agent/secrets/**"]);
+    assert_eq!(
+        (config.runner.kind, config.runner.report),
+        (RunnerKind::Command, ReportKind::Junit)
+    );
+    assert_eq!(
+        config.runner.tasks,
+        CommandTasks {
+            train: vec!["a".into(), "b".into()],
+            validation: vec!["c".into()]
+        }
+    );
+    assert_eq!(
+        (
+            config.runner.concurrency,
+            config.runner.timeout_ms,
+            config.runner.trials,
+            config.runner.retries
+        ),
+        (4, 120_000, 3, 0)
+    );
+    assert_eq!(config.runner.env, ["MODEL_KEY"]);
+    assert_eq!(config.signals.workflows, ["nightly.yml"]);
+    assert_eq!(config.traffic.batch_size, 5);
+    assert_eq!(
+        config.budget,
+        BudgetConfig {
+            experiments: 3,
+            task_runs: 1000,
+            usd: 0.0,
+            wall_ms: 500
+        }
+    );
+    let [add, set, rule] = config.recipes.as_slice() else {
+        panic!("three recipes")
+    };
+    assert_eq!(
+        serde_json::to_string(&add.entry).expect("JSON"),
+        r#"{"name":"{title}","when":"{conditions}","do":"{calls}"}"#,
+        "the order of the keys is kept"
+    );
+    assert_eq!(add.positions, [Position::End, Position::Start]);
+    assert_eq!(
+        add.condition.field,
+        Some(json!({"tool": "{tool}", "field": "{field}", "is": "{value}"}))
+    );
+    assert_eq!(
+        add.observe.as_ref().expect("observe").arguments["app_name"],
+        json!("messaging")
+    );
+    assert_eq!((set.op, set.values.clone()), (RecipeOp::Set, vec![json!(2), json!(3)]));
+    assert_eq!(
+        (rule.entry.clone(), rule.positions.clone()),
+        (json!("{should}"), vec![Position::End])
+    );
+}
+
+#[test]
+fn three_mistakes_are_all_named_with_line_and_fix() {
+    insta::assert_snapshot!(rendered("[runner]\nconcurency = 4\ntimeout = \"2 parsecs\"\n\n[gate]\nregression_threshold = 1.5\n"), @r#"
+    sprag.toml:2: runner.concurency is not a key of [runner]
+      2 | concurency = 4
+      fix: did you mean `concurrency`?
+
+    sprag.toml:3: runner.timeout is "2 parsecs", which is not a time
+      3 | timeout = "2 parsecs"
+      fix: write a time such as "500ms", "120s", "2m" or "3h"
+
+    sprag.toml:6: gate.regression_threshold is 1.5, which is not a number from 0 to 1, such as 0.80
+      6 | regression_threshold = 1.5
+      fix: write a number from 0 to 1, such as 0.80
+    "#);
+}
+
+#[test]
+fn broken_toml_names_its_line() {
+    let found = problems("[gate]\nmode = \"strict\n\n[runner]\n");
+    assert_eq!((found[0].line, found[0].key.as_str()), (2, ""));
+    assert!(found[0].what.starts_with("this is not TOML: "), "{}", found[0].what);
+    assert_eq!(problems("a = 1\na = 2\n")[0].line, 2, "a doubled key");
+}
+
+/// Each mistake alone in its file: the line, the key, and a part of what is said.
+#[test]
+fn each_mistake_is_found_at_its_line() {
+    let recipe =
+        |lines: &str| format!("[[recipe]]\nname = \"r\"\nmechanisms = [\"*\"]\nfile = \"agent/a.toml\"\n{lines}\n");
+    let set = "op = \"set\"\nat = \"x\"\nvalues = [1]\n";
+    let cases: Vec<(String, usize, &str, &str)> = vec![
+        ("[harnes]\npaths = []".into(), 1, "harnes", "did you mean `harness`?"),
+        ("top = 1".into(), 1, "top", "take it out"),
+        ("runner = 3".into(), 1, "runner", "is a whole number, but a table is needed"),
+        ("[harness]\npaths = \"agent\"".into(), 2, "harness.paths", "is a text, but a list is needed"),
+        ("[harness]\npaths = []".into(), 2, "harness.paths", "is an empty list"),
+        ("[harness]\npaths = [\n  \"agent/**\",\n  \"agent/[\",\n]".into(), 4, "harness.paths", "is not a glob"),
+        ("[runner]\ncommand = []".into(), 2, "runner.command", "is an empty list"),
+        ("[runner]\ncommand = [\"\"]".into(), 2, "runner.command", "is empty"),
+        ("[runner]\nkind = \"comand\"".into(), 2, "runner.kind", "did you mean \"command\"?"),
+        ("[runner]\nconcurrency = 0".into(), 2, "runner.concurrency", "is 0, which is too small"),
+        ("[runner]\nconcurrency = -1".into(), 2, "runner.concurrency", "is -1, which is too small"),
+        ("[runner]\nconcurrency = 0xFFFFFFFFFF".into(), 2, "runner.concurrency", "too large"),
+        ("[runner]\nconcurrency = 2.5".into(), 2, "runner.concurrency", "is a number, but a whole number is needed"),
+        ("[runner]\ntimeout = \"0s\"".into(), 2, "runner.timeout", "no time at all"),
+        ("[runner]\ntimeout = 120".into(), 2, "runner.timeout", "a time is needed"),
+        ("[runner]\ntimeout = \"99999999999999999h\"".into(), 2, "runner.timeout", "not a time"),
+        ("[runner]\ntasks = { train = [\"a\"] }".into(), 2, "runner.tasks", "no meaning for kind \"worker\""),
+        ("[runner]\nkind = \"command\"\ncommand = [\"x\", \"{task}\"]\ntasks = { train = [\"a\"], validation = [\"b\"] }".into(), 3, "runner.command", "{out}"),
+        ("[runner]\nkind = \"command\"\ncommand = [\"x\", \"{task}\", \"{out}\"]".into(), 1, "runner.tasks", "must name train and validation tasks"),
+        ("[runner]\nkind = \"command\"\ncommand = [\"x\", \"{task}\", \"{out}\"]\ntasks = { train = [\"a\"], validation = [\"a\"] }".into(), 4, "runner.tasks", "in both splits"),
+        ("[runner]\nkind = \"command\"\ncommand = [\"x\", \"{task}\", \"{out}\"]\nreport = \"promptfoo\"\ntasks = { train = [\"a\"], validation = [\"b\"] }".into(), 4, "runner.report", "this version does not have yet"),
+        ("[traffic]\nbatch_size = 0".into(), 2, "traffic.batch_size", "too small"),
+        ("[model]\nprovider = \"opnai\"".into(), 2, "model.provider", "did you mean \"openai\"?"),
+        ("[review]\nclusters = true".into(), 2, "review.clusters", "is true or false, but a text is needed"),
+        ("[proposer]\nkind = \"model\"".into(), 2, "proposer.kind", "this version does not have yet"),
+        ("[gate]\nmode = \"efficient\"".into(), 2, "gate.mode", "write \"strict\", the only choice so far"),
+        ("[gate]\nmode = \"lenient\"".into(), 2, "gate.mode", "not one of the choices"),
+        ("[gate]\nregression_threshold = nan".into(), 2, "gate.regression_threshold", "is nan"),
+        ("[budget]\nusd = -0.5".into(), 2, "budget.usd", "0 or more"),
+        ("recipe = 3".into(), 1, "recipe", "a list of tables is needed"),
+        ("[[recipe]]\nname = \"r\"\nmechanisms = [\"*\"]\nfile = \"agent/a.toml\"\nat = \"x\"".into(), 1, "recipe.op", "is missing"),
+        (recipe("op = \"append\"\nat = \"step\""), 5, "recipe.op", "there is no entry to append"),
+        (recipe("op = \"set\"\nat = \"x\""), 5, "recipe.op", "there are no values to try"),
+        (recipe("op = \"set\"\nvalues = [1]"), 1, "recipe.at", "is missing"),
+        (recipe(&format!("{set}entry = 1")), 8, "recipe.entry", "no meaning for op \"set\""),
+        (recipe("op = \"append\"\nat = \"s\"\nentry = { name = \"{titel}\" }"), 7, "recipe.entry", "did you mean `{title}`?"),
+        (recipe("op = \"append\"\nat = \"s\"\nentry = [\"{calls}\"]"), 7, "recipe.entry", "how a call is written"),
+        (recipe("op = \"append\"\nat = \"s\"\nentry = [\"{conditions}\"]"), 7, "recipe.entry", "how a condition is written"),
+        (recipe("op = \"append\"\nat = \"s\"\nentry = 1\npositions = [\"middle\"]"), 8, "recipe.positions", "not one of the choices"),
+        (recipe("op = \"append\"\nat = \"s\"\nentry = 1\nreference = \"{tool}\""), 8, "recipe.reference", "both the tool and the field"),
+        (recipe("op = \"append\"\nat = \"s\"\nentry = 1\ncondition = { phrase = \"{line}\" }"), 8, "recipe.condition.phrase", "use `{phrase}`"),
+        (recipe("op = \"append\"\nat = \"s\"\nentry = 1\ncondition = { lines = 1 }"), 8, "recipe.condition.lines", "did you mean `line`?"),
+        (recipe("op = \"append\"\nat = \"s\"\nentry = 1\n[recipe.observe]\nat = \"d\""), 8, "recipe.observe.entry", "is missing"),
+        (recipe(set).replace("agent/a.toml", "src/a.toml"), 4, "recipe.file", "a candidate may not change"),
+        (recipe(set).replace("agent/a.toml", "agent/a.py"), 4, "recipe.file", "no format that can be edited"),
+        (recipe(set).replace("agent/a.toml", "agent/a.md"), 5, "recipe.op", "the file has no keys"),
+        (recipe("op = \"append\"\nat = \"s\"\nentry = 1").replace("a.toml", "a.md"), 7, "recipe.entry", "the file is Markdown"),
+        (recipe("op = \"append\"\nat = \"s\"\nentry = 1").replace("a.toml", "a.jsonl"), 6, "recipe.at", "no meaning for a JSONL file"),
+        (format!("[harness]\npaths = [\"[\"]\n{}", recipe(set)), 2, "harness.paths", "is not a glob"),
+        (format!("{}{}", recipe(set), recipe(set)), 10, "recipe.name", "as that of a recipe above"),
+    ];
+    for (text, line, key, part) in cases {
+        let found = problems(&text);
+        assert_eq!(found.len(), 1, "one mistake, one problem in\n{text}\n{found:#?}");
+        assert_eq!(
+            (found[0].line, found[0].key.as_str()),
+            (line, key),
+            "in\n{text}\n{found:#?}"
+        );
+        let said = format!("{} / {}", found[0].what, found[0].fix);
+        assert!(said.contains(part), "`{said}` should contain `{part}`");
+    }
+}
+
+#[test]
+fn the_digest_is_of_the_meaning() {
+    let digest = |text: &str| parse(text).expect("right").digest();
+    assert_eq!(
+        digest(""),
+        digest("# a comment\n[runner]\nconcurrency = 2\n[review]\ncases = \"auto\"\n")
+    );
+    assert_ne!(digest(""), digest("[runner]\nconcurrency = 3\n"));
+    assert_ne!(
+        digest(FULL),
+        digest(&FULL.replace("values = [2, 3]", "values = [3, 2]"))
+    );
+}
+
+fn schema_keys(schema: &Value, prefix: &str, keys: &mut BTreeSet<String>) {
+    let inner = schema
+        .get("items")
+        .filter(|items| items.get("properties").is_some())
+        .unwrap_or(schema);
+    for (key, property) in inner["properties"].as_object().into_iter().flatten() {
+        let name = if prefix.is_empty() {
+            key.clone()
+        } else {
+            format!("{prefix}.{key}")
+        };
+        assert!(property["description"].is_string(), "{name} has no description");
+        schema_keys(property, &name, keys);
+        keys.insert(name);
+    }
+}
+
+#[test]
+fn parser_schema_and_docs_name_the_same_keys() {
+    let (_, known) = read::parse_knowing(FULL);
+    let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
+    let mut keys = BTreeSet::new();
+    schema_keys(&schema, "", &mut keys);
+    assert_eq!(known, keys);
+    let undocumented: Vec<_> = keys
+        .iter()
+        .filter(|key| !DOCS.contains(&format!("`{key}`")) && !DOCS.contains(&format!("[{key}]")))
+        .collect();
+    assert!(undocumented.is_empty(), "docs/config.md does not name {undocumented:?}");
+}
+
+#[test]
+fn the_defaults_of_the_schema_are_those_of_the_parser() {
+    let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
+    let mut text = String::new();
+    for (table, inner) in schema["properties"].as_object().expect("properties") {
+        text.push_str(
+            &format!("[{table}]\n")
+                .replace("[recipe]", "[unused]")
+                .replace("[unused]", ""),
+        );
+        for (key, property) in inner["properties"].as_object().into_iter().flatten() {
+            if let Some(default) = property.get("default") {
+                text.push_str(&format!("{key} = {default}\n"));
+            }
+        }
+    }
+    assert_eq!(parse(&text), parse(""), "{text}");
+}
+
+/// The TOML examples of the docs are right, taken together or each on its own.
+#[test]
+fn the_examples_of_the_docs_are_right() {
+    let examples: Vec<&str> = DOCS
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert!(examples.len() >= 2);
+    for example in examples {
+        assert!(
+            parse(example).is_ok(),
+            "{}",
+            render_problems("docs/config.md", example, &problems(example))
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_parser_panic(text in "\\PC{0,60}", line in 0..60_usize, junk in "[\\[\\]{}=\"'#a-z0-9., \n]{0,12}") {
+        let _any = parse(&text);
+        // The same in a file that is right: every problem points into the file.
+        let at = FULL.match_indices('\n').nth(line).map_or(0, |(at, _)| at + 1);
+        let text = format!("{}{junk}{}", &FULL[..at], &FULL[at..]);
+        if let Err(found) = parse(&text) {
+            prop_assert!(found.iter().all(|problem| (1..=text.lines().count() + 1).contains(&problem.line) && !problem.fix.is_empty()));
+            let _shown = render_problems("sprag.toml", &text, &found);
+        }
+    }
+}
