@@ -21,7 +21,7 @@ pub(super) struct Shop {
 }
 
 impl Shop {
-    /// Adds the rows of `other`; a row with a known id replaces the old one.
+    /// Adds the rows of `other` to all tables; a row with a known id replaces the old one.
     pub(super) fn merge(&mut self, other: Self) {
         self.customers.extend(other.customers);
         self.orders.extend(other.orders);
@@ -31,7 +31,6 @@ impl Shop {
         self.products.extend(other.products);
         self.subscriptions.extend(other.subscriptions);
         self.vouchers.extend(other.vouchers);
-        self.handover = other.handover.or(self.handover.take());
     }
 }
 

@@ -3,7 +3,9 @@
 use super::tasks::{self, Task};
 use super::{issues, project_files, worker};
 use serde_json::{Value, json};
+use sprag_core::config;
 use sprag_core::failure::FailureKind;
+use sprag_core::harness::PathPolicy;
 use sprag_core::id::TaskId;
 use sprag_core::signal::Clue;
 use sprag_core::trace::{Effect, Termination, Trace};
@@ -62,10 +64,11 @@ fn the_playbook_written_in_a_hurry_solves_less_than_half() {
 #[test]
 fn the_repaired_playbook_solves_everything() {
     for split in [Split::Train, Split::Validation] {
-        for (task, trace) in failures(REFERENCE, split) {
-            let failed: Vec<_> = trace.checks.iter().filter(|check| !check.passed).collect();
-            panic!("{} fails: {failed:?}\n{}", task.id, task.ticket);
-        }
+        let failed: Vec<_> = failures(REFERENCE, split)
+            .iter()
+            .map(|(task, trace)| (&task.ticket, trace.checks.clone()))
+            .collect();
+        assert!(failed.is_empty(), "{failed:#?}");
     }
 }
 
@@ -218,17 +221,20 @@ fn the_arguments_of_every_expected_action_are_in_sight() {
 fn the_issues_fit_the_tasks_and_the_agent() {
     let train: Vec<TaskId> = of(Split::Train).map(|task| TaskId::new(&task.id)).collect();
     let root = checkout(START);
-    let clues: Vec<(u64, Clue)> = issues()
-        .into_iter()
-        .map(|issue| (issue.number, issue.clue(&train)))
-        .collect();
-    let numbers: Vec<u64> = clues.iter().map(|(number, _)| *number).collect();
+    let numbers: Vec<u64> = issues().iter().map(|issue| issue.number).collect();
     assert_eq!(numbers, [12, 15, 17, 18, 21]);
-    for (number, clue) in clues {
-        match (number, clue) {
+    for issue in issues() {
+        match (issue.number, issue.clue(&train)) {
             (12 | 15, Clue::Task(id)) => {
-                let (passed, _) = worker::run_task(root.path(), tasks::find(id.as_str()).unwrap()).unwrap();
-                assert!(!passed, "issue {number} is about a task that passes");
+                let task = tasks::find(id.as_str()).unwrap();
+                let quotes: Vec<_> = issue.body.lines().filter_map(|line| line.strip_prefix("> ")).collect();
+                assert!(
+                    quotes.iter().all(|quote| task.ticket.contains(quote)),
+                    "{}",
+                    task.ticket
+                );
+                let (passed, _) = worker::run_task(root.path(), task).unwrap();
+                assert!(!passed, "issue {} is about a task that passes", issue.number);
             }
             (17, Clue::Trace(attached)) => {
                 let (_, trace) = worker::run_task(root.path(), tasks::find("hd-5da38c33").unwrap()).unwrap();
@@ -340,4 +346,19 @@ fn what_it_cannot_run_is_an_error_of_the_evaluator() {
     );
     assert_eq!(answers[4].get("passed"), None, "the case is scored by sprag");
     assert!(answers[4]["trace"].to_string().contains("unlock_account"));
+}
+
+#[test]
+fn the_configuration_has_no_mistakes_and_only_the_playbook_may_change() {
+    let files = project_files();
+    let text = files.iter().find(|(path, _)| *path == "sprag.toml").unwrap().1;
+    let config = config::parse(text).unwrap();
+    assert_eq!(config.runner.command, ["{sprag}", "helpdesk-worker"]);
+    let policy = PathPolicy::new(&config.harness.paths, &config.harness.protect, &[]).unwrap();
+    let allowed: Vec<&str> = files
+        .iter()
+        .map(|(path, _)| *path)
+        .filter(|path| policy.allows(path))
+        .collect();
+    assert_eq!(allowed, ["agent/playbook.toml"]);
 }

@@ -97,12 +97,9 @@ pub(super) fn call(shop: &mut Shop, name: &str, arguments: &Arguments) -> Answer
     if let Some(unknown) = arguments.keys().find(|key| !tool.required.contains(&key.as_str())) {
         return Err(format!("{name} does not know the argument '{unknown}'"));
     }
-    match &shop.handover {
-        Some(customer) if tool.effect == Effect::Write => {
-            Err(format!("a person has taken over the ticket of customer {customer}"))
-        }
-        _ => (tool.run)(shop, arguments),
-    }
+    let taken_over = tool.effect == Effect::Write && shop.handover.is_some();
+    require(!taken_over, || "a person has taken over this ticket".to_owned())?;
+    (tool.run)(shop, arguments)
 }
 
 fn get_customer(shop: &mut Shop, arguments: &Arguments) -> Answer {
@@ -461,7 +458,7 @@ mod tests {
             "5.00 is more than the 4.90 that is left of the payment for order O-10001"
         );
         let reverse = ("reverse_charge", json!({"payment_id": "P-40003"}));
-        assert_eq!(after(&[reverse.clone()]).1.payments["P-40003"].captures, 1);
+        assert_eq!(after(std::slice::from_ref(&reverse)).1.payments["P-40003"].captures, 1);
         assert_eq!(
             refused(&[reverse.clone(), reverse]),
             "payment P-40003 was charged only once"
@@ -582,11 +579,14 @@ mod tests {
     #[test]
     fn after_a_handover_the_agent_may_only_look() {
         let handover = ("transfer_to_human", json!({"customer_id": "C-1002"}));
-        assert_eq!(after(&[handover.clone()]).1.handover.as_deref(), Some("C-1002"));
+        assert_eq!(
+            after(std::slice::from_ref(&handover)).1.handover.as_deref(),
+            Some("C-1002")
+        );
         let unlock = ("unlock_account", json!({"customer_id": "C-1002"}));
         assert_eq!(
             refused(&[handover.clone(), unlock]),
-            "a person has taken over the ticket of customer C-1002"
+            "a person has taken over this ticket"
         );
         assert!(
             after(&[handover, ("get_customer", json!({"customer_id": "C-1002"}))])

@@ -75,7 +75,7 @@ impl Draft {
             format!("{letter}-{}", first + number * step % modulus)
         };
         let (customer_id, order_id) = (id('C', 173, 997, 2000), id('O', 619, 9973, 20_000));
-        let (sku, name, price) = PRODUCTS[number % PRODUCTS.len()];
+        let (sku, name, price) = PRODUCTS[(number * 5 + number / 7) % PRODUCTS.len()];
         let quantity = if number.is_multiple_of(4) { 2 } else { 1 };
         let total = Money(price * quantity);
         let pick = |options: usize| number % options;
@@ -125,32 +125,10 @@ impl Draft {
                 state: ReturnState::Announced,
                 settled: false,
             }),
-            subscription: (
-                id('S', 53, 997, 3000),
-                Subscription {
-                    customer_id: customer_id.clone(),
-                    plan: if pick(2) == 0 { "tea box" } else { "yarn box" }.to_owned(),
-                    paused_by: if pick(3) == 2 {
-                        PausedBy::Customer
-                    } else {
-                        PausedBy::Nobody
-                    },
-                    card: Card::Valid,
-                    boxes_charged: 2 + number as u32 % 6,
-                    failed_charges: 0,
-                },
-            ),
+            subscription: (id('S', 53, 997, 3000), subscription(number, customer_id.clone())),
             voucher: (
                 format!("V-{:04X}", (number * 4177 + 499) & 0xFFFF),
-                Voucher {
-                    customer_id: customer_id.clone(),
-                    value: Money(if pick(2) == 0 { 10_00 } else { 15_00 }),
-                    state: if pick(3) == 1 {
-                        VoucherState::Used
-                    } else {
-                        VoucherState::Active
-                    },
-                },
+                voucher(number, customer_id.clone()),
             ),
             customer_id,
             order_id,
@@ -213,7 +191,7 @@ impl Draft {
                 .collect(),
             subscriptions: [self.subscription].into(),
             vouchers: [self.voucher].into(),
-            handover: None,
+            ..Shop::default()
         };
         (ticket, rows, self.expected)
     }
@@ -229,5 +207,32 @@ impl Draft {
             pick(&GREETINGS, 1),
             pick(&CLOSINGS, 3),
         )
+    }
+}
+
+fn subscription(number: usize, customer_id: String) -> Subscription {
+    let paused = number % 3 == 2;
+    Subscription {
+        customer_id,
+        plan: if number.is_multiple_of(2) {
+            "tea box"
+        } else {
+            "yarn box"
+        }
+        .to_owned(),
+        paused_by: if paused { PausedBy::Customer } else { PausedBy::Nobody },
+        card: Card::Valid,
+        boxes_charged: 2 + number as u32 % 6,
+        failed_charges: 0,
+    }
+}
+
+fn voucher(number: usize, customer_id: String) -> Voucher {
+    let used = number % 3 == 1;
+    let cents = if number.is_multiple_of(2) { 10_00 } else { 15_00 };
+    Voucher {
+        customer_id,
+        value: Money(cents),
+        state: if used { VoucherState::Used } else { VoucherState::Active },
     }
 }

@@ -105,7 +105,7 @@ impl Problem {
         match self {
             Self::Cancel | Self::BadAddress => before_shipping(self, draft, nth),
             Self::Lost | Self::LostSoldOut | Self::VeryLate | Self::InTransit | Self::Customs => {
-                on_the_way(self, draft, nth)
+                on_the_way(self, draft, nth);
             }
             Self::Damaged | Self::ReturnArrived | Self::ChargedTwice => after_delivery(self, draft),
             Self::VoucherExpired | Self::VoucherLost | Self::PausedByUs | Self::CardExpired => extras(self, draft),
@@ -141,23 +141,23 @@ fn on_the_way(problem: Problem, draft: &mut Draft, nth: usize) {
             draft.expect("add_credit", [("customer_id", customer), ("amount", json!(5))]);
         }
         Problem::InTransit => {
-            draft.sent(OrderStatus::Shipped, ShipmentStatus::InTransit, [6, 2, 5, 0][nth % 4]);
+            draft.sent(OrderStatus::Shipped, ShipmentStatus::InTransit, [6, 3, 5, 0][nth % 4]);
             draft.tell("on its way");
         }
         Problem::Customs => {
-            draft.sent(OrderStatus::Shipped, ShipmentStatus::HeldAtCustoms, [5, 6][nth % 2]);
+            draft.sent(OrderStatus::Shipped, ShipmentStatus::HeldAtCustoms, [3, 0][nth % 2]);
             draft.tell("Your parcel is at customs: please send the carrier the form CN22.");
         }
         Problem::LostSoldOut => {
             draft.sent(OrderStatus::Shipped, ShipmentStatus::Lost, [3, 6][nth % 2]);
-            draft.shipment.last_scan_days = 16 + draft.shipment.last_scan_days;
+            draft.shipment.last_scan_days += 16;
             draft.product.available = 0;
             let amount = json!(draft.order.total);
             draft.expect("refund", [("order_id", order), ("amount", amount)]);
         }
         _ => {
-            draft.sent(OrderStatus::Shipped, ShipmentStatus::Lost, [6, 4, 2][nth % 3]);
-            draft.shipment.last_scan_days = 15 + draft.shipment.last_scan_days;
+            draft.sent(OrderStatus::Shipped, ShipmentStatus::Lost, [3, 6, 4][nth % 3]);
+            draft.shipment.last_scan_days += 15;
             draft.expect("reship_order", [("order_id", order)]);
         }
     }
