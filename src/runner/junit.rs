@@ -1,4 +1,4 @@
-//! Reading a JUnit XML report: what a test run says about one task. Entities of a document type are never expanded.
+//! Reading a `JUnit` XML report: what a test run says about one task. Entities of a document type are never expanded.
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
@@ -76,7 +76,7 @@ fn enter(element: &BytesStart<'_>, open: &mut Option<TestCase>) {
             *open = Some(TestCase {
                 name: attribute(element, b"name"),
                 ..TestCase::default()
-            })
+            });
         }
         (b"failure", Some(case)) => case.failed = true,
         (b"skipped", Some(case)) => case.skipped = true,

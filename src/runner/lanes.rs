@@ -215,16 +215,13 @@ impl<'a> Work<'a> {
     }
 
     /// An error is tried again while there are tries left; what the tries cost adds up.
-    fn settle(&self, attempt: Attempt, mut trial: Trial) {
+    fn settle(&self, mut attempt: Attempt, mut trial: Trial) {
         let usage = sum(attempt.spent_before, trial.usage);
         let mut state = self.state();
         if !trial.has_verdict() && attempt.tries_before < self.retries {
-            let tries_before = attempt.tries_before + 1;
-            state.queue.push_back(Attempt {
-                job: attempt.job,
-                tries_before,
-                spent_before: usage,
-            });
+            attempt.tries_before += 1;
+            attempt.spent_before = usage;
+            state.queue.push_back(attempt);
             return;
         }
         state.unfinished.remove(&attempt.job);
@@ -240,8 +237,8 @@ impl<'a> Work<'a> {
 /// What two tries cost together.
 pub(crate) fn sum(a: Usage, b: Usage) -> Usage {
     Usage {
-        input_tokens: a.input_tokens + b.input_tokens,
-        output_tokens: a.output_tokens + b.output_tokens,
+        input_tokens: a.input_tokens.saturating_add(b.input_tokens),
+        output_tokens: a.output_tokens.saturating_add(b.output_tokens),
         usd: a.usd + b.usd,
     }
 }

@@ -7,7 +7,24 @@ use sprag::runner::check::{CheckReport, CheckRequest, Outcome, check};
 use sprag_testkit::workers;
 use std::time::Duration;
 
+/// Long enough for any machine; no test waits for it.
+const PATIENT: Duration = Duration::from_secs(60);
+/// For workers that never answer, so that it cannot be too short.
+const SHORT: Duration = Duration::from_millis(300);
+/// Answers everything but a run.
+const HANGS: &str = r#"while read -r line; do case "$line" in
+    *hello*) echo '{"type":"ready","protocol":1,"name":"sh"}' ;;
+    *train*) echo '{"type":"tasks","split":"train","ids":["a"]}' ;;
+    *validation*) echo '{"type":"tasks","split":"validation","ids":["b"]}' ;;
+    *run*) sleep 1000 ;;
+    *shutdown*) exit ;;
+esac; done"#;
+
 async fn report(command: Vec<String>) -> CheckReport {
+    report_within(command, PATIENT, PATIENT).await
+}
+
+async fn report_within(command: Vec<String>, limit: Duration, shutdown_limit: Duration) -> CheckReport {
     let project = tempfile::tempdir().unwrap();
     let request = CheckRequest {
         command,
@@ -15,15 +32,18 @@ async fn report(command: Vec<String>) -> CheckReport {
         files: ProjectFiles::default(),
         env_pass: vec![],
         scratch: project.path().join("scratch"),
-        limit: Duration::from_millis(700),
-        shutdown_limit: Duration::from_millis(500),
+        limit,
+        shutdown_limit,
     };
     check(request).await.unwrap()
 }
 
-/// Every finding that is not fine, as it is printed.
 async fn complaints(fault: &str) -> String {
-    let report = report(workers::python("wrong.py", &[fault])).await;
+    complaints_in(&report(workers::python("wrong.py", &[fault])).await)
+}
+
+/// Every finding that is not fine, as it is printed.
+fn complaints_in(report: &CheckReport) -> String {
     let bad = report
         .checks
         .iter()
@@ -114,8 +134,8 @@ async fn a_worker_that_does_not_get_ready() {
                | no module named agent
                mend: run the command by hand in the root of the project until it waits for input; its log says what is missing
     "#);
-    insta::assert_snapshot!(complaints("hello").await, @r#"
-    problem  start: did not answer `hello` within 700 ms
+    insta::assert_snapshot!(complaints_in(&report_within(workers::shell("sleep 1000"), SHORT, SHORT).await), @r#"
+    problem  start: did not answer `hello` within 300 ms
                mend: answer every message with one line of JSON and flush stdout after it (Python: `flush=True`); if it only needs longer, give `--limit SECONDS`
     "#);
     insta::assert_snapshot!(complaints("not-json").await, @r#"
@@ -210,8 +230,8 @@ async fn runs_without_an_answer() {
                | KeyError: 'prompt'
                mend: catch what goes wrong in a run and answer with an `error` result; the log shows where it ended
     "#);
-    insta::assert_snapshot!(complaints("hang").await, @r#"
-    problem  run: did not answer `run` within 700 ms
+    insta::assert_snapshot!(complaints_in(&report_within(workers::shell(HANGS), SHORT, PATIENT).await), @r#"
+    problem  run: did not answer `run` within 300 ms
                mend: answer every message with one line of JSON and flush stdout after it (Python: `flush=True`); if it only needs longer, give `--limit SECONDS`
     "#);
 }
@@ -228,8 +248,8 @@ async fn messages_that_are_handled_wrongly() {
                | unknown message sprag_check
                mend: ignore types and fields you do not know
     "#);
-    insta::assert_snapshot!(complaints("shutdown").await, @r#"
-    problem  shutdown: still runs 500 ms after `shutdown`, and was killed
+    insta::assert_snapshot!(complaints_in(&report_within(workers::python("wrong.py", &["shutdown"]), PATIENT, SHORT).await), @r#"
+    problem  shutdown: still runs 300 ms after `shutdown`, and was killed
                mend: end the process on `shutdown`, and its threads and children too
     "#);
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use sprag::runner::{Job, ProjectFile, ProjectFiles, Runner, RunnerError, WorkerConfig, WorkerRunner};
 use sprag_core::harness::Harness;
 use sprag_core::id::TaskId;
-use sprag_core::trial::{Split, Trial, TrialStatus};
+use sprag_core::trial::{Split, Trial, TrialStatus, Usage};
 use sprag_testkit::workers;
 use std::path::Path;
 use std::time::Duration;
@@ -40,7 +40,7 @@ impl Bench {
                 harness: harness("base"),
             },
             concurrency: 1,
-            timeout: Duration::from_secs(20),
+            timeout: Duration::from_secs(60),
             retries: 0,
             env_pass: vec![],
             scratch: project.path().join("scratch"),
@@ -165,7 +165,13 @@ async fn errors_are_tried_again_and_their_cost_is_counted() {
     let bench = Bench::with(workers::python("scripted.py", &[]), |config| config.retries = 2);
     let trials = bench.run("base", &["error-twice", "error"]).await.unwrap();
     assert!(trials[0].passed());
-    assert_eq!(trials[0].usage.usd, 1.0);
+    assert_eq!(
+        trials[0].usage,
+        Usage {
+            usd: 1.0,
+            ..Usage::default()
+        }
+    );
     assert_eq!(
         error_of(&trials[1]),
         "infrastructure: the endpoint of ticket O-7 is down"
@@ -203,14 +209,21 @@ async fn a_worker_that_only_dies_ends_the_run() {
 
 #[tokio::test]
 async fn a_worker_that_hangs_is_killed_with_its_children() {
-    let bench = Bench::with(workers::python("scripted.py", &[]), |config| {
-        config.timeout = Duration::from_millis(700)
+    // A shell, because it starts well within a limit that a test can wait for.
+    let script = r#"while read -r line; do case "$line" in
+        *hello*) echo '{"type":"ready","protocol":1,"name":"sh"}' ;;
+        *hang*) sleep 1000 & echo $! > "$SPRAG_PROJECT/grandchild"; wait ;;
+        *run*) echo '{"type":"result","id":"r2","passed":true,"trace":{"steps":[]}}' ;;
+        *) exit ;;
+    esac; done"#;
+    let bench = Bench::with(workers::shell(script), |config| {
+        config.timeout = Duration::from_millis(300)
     });
     let trials = bench.run("base", &["hang", "ok"]).await.unwrap();
-    assert_eq!(error_of(&trials[0]), "infrastructure: did not answer within 700 ms");
+    assert_eq!(error_of(&trials[0]), "infrastructure: did not answer within 300 ms");
     assert!(trials[1].passed());
     let grandchild = std::fs::read_to_string(bench.project.path().join("grandchild")).unwrap();
-    assert!(is_gone(&grandchild).await);
+    assert!(is_gone(grandchild.trim()).await);
 }
 
 #[tokio::test]
@@ -277,7 +290,7 @@ async fn a_new_harness_does_not_restart_a_worker_that_reads_it_at_every_run() {
 #[tokio::test]
 async fn a_worker_gets_as_many_runs_at_a_time_as_it_says() {
     let bench = Bench::with(workers::python("scripted.py", &["--parallel", "2"]), |config| {
-        config.concurrency = 2
+        config.concurrency = 2;
     });
     let trials = bench.run("base", &["ok-1", "fail", "fail", "ok-2"]).await.unwrap();
     assert_eq!(
@@ -342,23 +355,26 @@ async fn the_environment_is_clean() {
 
 #[tokio::test]
 async fn a_worker_that_does_not_start_says_why() {
-    let problem = async |options: &[&str]| {
-        let command = workers::python("scripted.py", options);
-        let bench = Bench::with(command, |config| config.timeout = Duration::from_millis(700));
+    let problem = async |command: Vec<String>, limit| {
+        let bench = Bench::with(command, |config| config.timeout = limit);
         match bench.run("base", &["ok"]).await.unwrap_err() {
             RunnerError::Protocol { problem, stderr, .. } => format!("{problem} [{stderr}]"),
             error => error.to_string(),
         }
     };
+    let scripted = async |act: &str| {
+        let command = workers::python("scripted.py", &["--start", act]);
+        problem(command, Duration::from_secs(60)).await
+    };
     insta::assert_snapshot!([
-        problem(&["--start", "die"]).await,
-        problem(&["--start", "hang"]).await,
-        problem(&["--start", "garbage"]).await,
-        problem(&["--start", "protocol"]).await,
-        problem(&["--start", "nameless"]).await,
+        scripted("die").await,
+        problem(workers::shell("sleep 1000"), Duration::from_millis(300)).await,
+        scripted("garbage").await,
+        scripted("protocol").await,
+        scripted("nameless").await,
     ].join("\n"), @r"
     ended (exit status: 2) before it answered `hello` [no such model]
-    did not answer `hello` within 700 ms []
+    did not answer `hello` within 300 ms []
     ended (exit status: 0) before it answered `hello`; before that it wrote `{{{` to stdout, which belongs to the protocol []
     answered `hello` with protocol 2, and this sprag speaks 1 []
     answered `hello` with a broken `ready`: `name` is missing; it must be a text []

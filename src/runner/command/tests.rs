@@ -14,7 +14,7 @@ fn bench(script: &str, change: impl FnOnce(&mut CommandConfig)) -> Bench {
         project_dir: scratch.path().to_owned(),
         files: ProjectFiles::default(),
         concurrency: 2,
-        timeout: Duration::from_secs(20),
+        timeout: Duration::from_secs(60),
         retries: 0,
         env_pass: vec![],
         scratch: scratch.path().join("scratch"),
