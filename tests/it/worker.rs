@@ -217,7 +217,7 @@ async fn a_worker_that_hangs_is_killed_with_its_children() {
         *) exit ;;
     esac; done"#;
     let bench = Bench::with(workers::shell(script), |config| {
-        config.timeout = Duration::from_millis(300)
+        config.timeout = Duration::from_millis(300);
     });
     let trials = bench.run("base", &["hang", "ok"]).await.unwrap();
     assert_eq!(error_of(&trials[0]), "infrastructure: did not answer within 300 ms");
