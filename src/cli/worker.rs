@@ -28,8 +28,10 @@ pub struct CheckArgs {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "it must be a number of seconds, such as 30 or 0.5".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| "it must be a number of seconds above 0".to_owned())
+    let seconds: f64 = text
+        .parse()
+        .map_err(|error| format!("{error}; give a number of seconds, such as 30 or 0.5"))?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 /// The report as it is printed: one finding a line and a verdict, or one JSON object.
