@@ -2,11 +2,11 @@
 
 mod demo;
 mod helpdesk_worker;
-//mod init;
+mod init;
 mod run;
 mod session;
 mod simulate;
-//mod worker;
+mod worker;
 
 use crate::error::{CommandError, Exit};
 use clap::{Parser, Subcommand};
@@ -27,8 +27,9 @@ enum Command {
     Demo(demo::Args),
     Simulate(simulate::Args),
     Run(run::Args),
-    //Init(init::Args),
-    //Worker(worker::Args),
+    Init(init::InitArgs),
+    Worker(worker::Args),
+    /// Plays the demo's helpdesk agent as a worker
     #[command(hide = true)]
     HelpdeskWorker,
 }
@@ -56,8 +57,11 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Demo(args) => demo::demo(args).await,
         Command::Simulate(args) => simulate::simulate(args).await,
         Command::Run(args) => run::run(args).await,
-        //Command::Init(args) => init::init(args),
-        //Command::Worker(args) => worker::worker(args).await,
+        Command::Init(args) => {
+            print(&init::init(&args)?.to_string())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Worker(args) => worker::worker(args).await,
         Command::HelpdeskWorker => helpdesk_worker::serve(),
     }
 }

@@ -50,7 +50,12 @@ pub trait Runner: Send + Sync {
 
     /// Makes every job with this harness and sends `(index of the job, its trial)` as each one ends, in any order.
     /// A run without verdict, after the retries, is an errored trial and not an `Err`; `Err` means that no more runs can be made.
-    fn run<'a>(&'a self, harness: &'a Harness, jobs: &'a [Job], done: UnboundedSender<(usize, Trial)>) -> BoxFuture<'a, Result<(), RunnerError>>;
+    fn run<'a>(
+        &'a self,
+        harness: &'a Harness,
+        jobs: &'a [Job],
+        done: UnboundedSender<(usize, Trial)>,
+    ) -> BoxFuture<'a, Result<(), RunnerError>>;
 }
 
 /// Why no runs can be made.
@@ -93,7 +98,11 @@ fn identity(kind: &str, command: &[String], project: &ProjectFiles) -> String {
         let names = |part: &String| part.trim_start_matches("{project}/").trim_start_matches("./") == file.path;
         command.iter().any(names)
     };
-    let texts: Vec<(&str, String)> =
-        project.files.iter().filter(named).map(|file| (file.path.as_str(), String::from_utf8_lossy(&file.bytes).into())).collect();
+    let texts: Vec<(&str, String)> = project
+        .files
+        .iter()
+        .filter(named)
+        .map(|file| (file.path.as_str(), String::from_utf8_lossy(&file.bytes).into()))
+        .collect();
     format!("{kind} `{}` {}", command.join(" "), hash::of(&texts))
 }

@@ -18,7 +18,10 @@ command = ["python3", "evals/worker.py"]
 /// What `init` writes for Python, by path from the root of the project.
 const PYTHON: [(&str, &str); 3] = [
     ("evals/worker.py", include_str!("../../assets/python/worker.py")),
-    ("evals/sprag_worker.py", include_str!("../../assets/python/sprag_worker.py")),
+    (
+        "evals/sprag_worker.py",
+        include_str!("../../assets/python/sprag_worker.py"),
+    ),
     ("sprag.toml", CONFIG),
 ];
 
@@ -99,7 +102,10 @@ mod tests {
     fn what_is_missing_is_written_and_what_is_there_is_kept() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("sprag.toml"), "mine").unwrap();
-        let args = InitArgs { worker: Language::Python, dir: dir.path().to_owned() };
+        let args = InitArgs {
+            worker: Language::Python,
+            dir: dir.path().to_owned(),
+        };
         let report = init(&args).unwrap();
         insta::assert_snapshot!(report, @r"
         wrote evals/worker.py

@@ -1,9 +1,57 @@
 //! `sprag worker check`: its arguments, what it prints, and its exit code.
 
-use crate::runner::check::CheckReport;
+use super::session;
+use super::simulate::project_dir;
+use super::print;
+use crate::error::{CommandError, Exit};
+use crate::runner::ProjectFiles;
+use crate::runner::check::{CheckReport, CheckRequest, check};
+use crate::workspace::{files_of_folder, harness_of};
+use clap::Subcommand;
 use serde_json::json;
+use sprag_core::harness::PathPolicy;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
+
+/// Helps with writing the worker that makes your agent run.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(CheckArgs),
+}
+
+pub(super) async fn worker(args: Args) -> Result<ExitCode, CommandError> {
+    let Command::Check(args) = args.command;
+    let project = if args.config.exists() { project_dir(&args.config)? } else { std::env::current_dir()? };
+    let (command, env_pass, paths) = if args.command.is_empty() {
+        let config = session::load_config(&args.config)?;
+        (config.runner.command, config.runner.env, config.harness.paths)
+    } else {
+        (args.command.clone(), Vec::new(), vec!["agent/**".to_owned()])
+    };
+    let policy = PathPolicy::new(&paths, &[], &[])
+        .map_err(|error| CommandError::new(Exit::Config, error.to_string(), "correct `[harness]` in sprag.toml"))?;
+    let files = files_of_folder(&project)?;
+    let scratch = tempfile::tempdir()?;
+    let report = check(CheckRequest {
+        command: session::expand(&command, &project)?,
+        project_dir: project,
+        files: ProjectFiles { harness: harness_of(&files, &policy), files },
+        env_pass,
+        scratch: scratch.path().to_owned(),
+        limit: args.limit,
+        shutdown_limit: args.shutdown_limit,
+    })
+    .await?;
+    print(render(&report, args.json).trim_end())?;
+    Ok(ExitCode::from(exit_code(&report)))
+}
 
 /// Runs the worker protocol against a worker and says in plain words what is wrong with it.
 ///
@@ -28,8 +76,10 @@ pub struct CheckArgs {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "it must be a number of seconds, such as 30 or 0.5".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| "it must be a number of seconds above 0".to_owned())
+    let seconds: f64 = text
+        .parse()
+        .map_err(|error| format!("{error}; give a number of seconds, such as 30 or 0.5"))?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 /// The report as it is printed: one finding a line and a verdict, or one JSON object.

@@ -111,8 +111,10 @@ pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
         Event::TrafficRan { .. } => batches(state).pop().map(|batch| view::Progress::Mined { batch, batches: state.plan.batches }),
         Event::Proposed { .. } => last().map(|experiment| view::Progress::Proposed { experiment }),
         Event::NothingProposed { cluster, reason, .. } => {
-            let title = state.clusters.clusters.get(cluster).map_or("", |cluster| cluster.title.as_str());
-            Some(view::Progress::Idle { reason: format!("\"{title}\": {reason}") })
+            let cluster = state.clusters.clusters.get(cluster);
+            // Said once, and again only when the cluster has grown.
+            let news = cluster.filter(|cluster| cluster.last_batch == state.batch);
+            news.map(|cluster| view::Progress::Idle { reason: format!("\"{}\": {reason}", cluster.title) })
         }
         Event::Decided { .. } => last().map(|experiment| view::Progress::Judged { experiment }),
         Event::Promoted { experiment, .. } => {

@@ -4,10 +4,10 @@ mod fields;
 
 pub(crate) use fields::{ready_problems, result_problems, tasks_problems};
 
+use serde_json::Value;
 use sprag_core::failure::FailureKind;
 use sprag_core::protocol::{FromWorker, HarnessReload, RunResult};
 use sprag_core::trial::{Split, Trial, TrialStatus};
-use serde_json::Value;
 
 /// One line of a worker's stdout.
 #[derive(Debug)]
@@ -19,7 +19,11 @@ pub(crate) enum Answer {
     /// The answer to `run`.
     Result(Box<RunResult>),
     /// A message of the protocol that cannot be used.
-    Broken { kind: String, id: Option<String>, reason: String },
+    Broken {
+        kind: String,
+        id: Option<String>,
+        reason: String,
+    },
     /// Anything else.
     Noise,
 }
@@ -41,9 +45,16 @@ pub(crate) fn read(line: &[u8]) -> Answer {
         return Answer::Noise;
     }
     match serde_json::from_slice(line) {
-        Ok(FromWorker::Ready { protocol, parallel, harness, .. }) => {
-            Answer::Ready(Ready { protocol, parallel: parallel.max(1), harness })
-        }
+        Ok(FromWorker::Ready {
+            protocol,
+            parallel,
+            harness,
+            ..
+        }) => Answer::Ready(Ready {
+            protocol,
+            parallel: parallel.max(1),
+            harness,
+        }),
         Ok(FromWorker::Tasks { split, ids }) => Answer::Tasks { split, ids },
         Ok(FromWorker::Result(result)) => Answer::Result(Box::new(result)),
         Err(error) => read_broken(line, &error),
@@ -51,8 +62,12 @@ pub(crate) fn read(line: &[u8]) -> Answer {
 }
 
 fn read_broken(line: &[u8], error: &serde_json::Error) -> Answer {
-    let Ok(value) = serde_json::from_slice::<Value>(line) else { return Answer::Noise };
-    let Some(kind) = value["type"].as_str() else { return Answer::Noise };
+    let Ok(value) = serde_json::from_slice::<Value>(line) else {
+        return Answer::Noise;
+    };
+    let Some(kind) = value["type"].as_str() else {
+        return Answer::Noise;
+    };
     let problems = match kind {
         "ready" => ready_problems(&value),
         "tasks" => tasks_problems(&value),
@@ -60,7 +75,11 @@ fn read_broken(line: &[u8], error: &serde_json::Error) -> Answer {
         _ => return Answer::Noise,
     };
     let reason = problems.into_iter().next().unwrap_or_else(|| error.to_string());
-    Answer::Broken { kind: kind.to_owned(), id: value["id"].as_str().map(ToOwned::to_owned), reason }
+    Answer::Broken {
+        kind: kind.to_owned(),
+        id: value["id"].as_str().map(ToOwned::to_owned),
+        reason,
+    }
 }
 
 /// The trial that a result stands for. What is no usable verdict is an error of the evaluator.
@@ -69,25 +88,60 @@ pub(crate) fn trial_of(result: RunResult, trace_wanted: bool) -> Trial {
     usage.usd = usage.usd.max(0.0);
     let (status, score) = verdict(&result, trace_wanted);
     let trace = result.trace.filter(|_| trace_wanted);
-    Trial { status, score, usage, duration_ms: result.duration_ms, trace }
+    Trial {
+        status,
+        score,
+        usage,
+        duration_ms: result.duration_ms,
+        trace,
+    }
 }
 
 fn verdict(result: &RunResult, trace_wanted: bool) -> (TrialStatus, f64) {
-    let broken = |message: String| (TrialStatus::Errored { kind: FailureKind::Evaluator, message }, 0.0);
+    let broken = |message: String| {
+        (
+            TrialStatus::Errored {
+                kind: FailureKind::Evaluator,
+                message,
+            },
+            0.0,
+        )
+    };
     if let Some(error) = &result.error {
         // An error says that there is no verdict, so it cannot blame the agent.
-        let kind = if error.kind == FailureKind::Agent { FailureKind::Unknown } else { error.kind };
-        return (TrialStatus::Errored { kind, message: error.message.clone() }, 0.0);
+        let kind = if error.kind == FailureKind::Agent {
+            FailureKind::Unknown
+        } else {
+            error.kind
+        };
+        return (
+            TrialStatus::Errored {
+                kind,
+                message: error.message.clone(),
+            },
+            0.0,
+        );
     }
-    let Some(passed) = result.passed else { return broken("the runner gave no verdict".to_owned()) };
+    let Some(passed) = result.passed else {
+        return broken("the runner gave no verdict".to_owned());
+    };
     let score = result.score.unwrap_or(if passed { 1.0 } else { 0.0 });
     if !(0.0..=1.0).contains(&score) {
-        return broken(format!("the runner gave the score {score}, which is not between 0 and 1"));
+        return broken(format!(
+            "the runner gave the score {score}, which is not between 0 and 1"
+        ));
     }
     if trace_wanted && result.trace.is_none() {
         return broken("the runner gave no trace though it was asked for one".to_owned());
     }
-    (if passed { TrialStatus::Passed } else { TrialStatus::Failed }, score)
+    (
+        if passed {
+            TrialStatus::Passed
+        } else {
+            TrialStatus::Failed
+        },
+        score,
+    )
 }
 
 /// Takes the runner's own words out of the error of a held-out run: they can hold what the task is about.
@@ -101,7 +155,10 @@ pub(crate) fn mask(trial: &mut Trial) {
 /// A line as it is shown to people: one line, at most 160 characters.
 pub(crate) fn quote(line: &[u8]) -> String {
     let head = &line[..line.len().min(1024)];
-    let text: String = String::from_utf8_lossy(head).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text: String = String::from_utf8_lossy(head)
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     let text = text.trim();
     if text.chars().count() <= 160 && head.len() == line.len() {
         return text.to_owned();
@@ -139,7 +196,14 @@ mod tests {
 
     #[test]
     fn a_trace_that_nobody_wants_is_dropped() {
-        assert_eq!(trial(r#"{"type":"result","id":"1","passed":false,"trace":{"steps":[]}}"#, false).trace, None);
+        assert_eq!(
+            trial(
+                r#"{"type":"result","id":"1","passed":false,"trace":{"steps":[]}}"#,
+                false
+            )
+            .trace,
+            None
+        );
     }
 
     #[test]
@@ -150,20 +214,33 @@ mod tests {
             of(r#","passed":true,"score":1.5"#, false),
             "evaluator: the runner gave the score 1.5, which is not between 0 and 1"
         );
-        assert_eq!(of(r#","passed":true"#, true), "evaluator: the runner gave no trace though it was asked for one");
+        assert_eq!(
+            of(r#","passed":true"#, true),
+            "evaluator: the runner gave no trace though it was asked for one"
+        );
         assert_eq!(of(r#","error":{"kind":"agent","message":"hm"}"#, false), "unknown: hm");
     }
 
     #[test]
     fn a_broken_result_says_what_is_wrong_with_it() {
-        let Answer::Broken { kind, id, reason } = read(br#"{"type":"result","id":"7","passed":"yes"}"#) else { panic!() };
+        let Answer::Broken { kind, id, reason } = read(br#"{"type":"result","id":"7","passed":"yes"}"#) else {
+            panic!()
+        };
         assert_eq!((kind.as_str(), id.as_deref()), ("result", Some("7")));
         assert_eq!(reason, "`passed` must be true or false, and it is \"yes\"");
     }
 
     #[test]
     fn what_is_not_of_the_protocol_is_noise() {
-        for line in ["", "Loading…", "[1]", "{}", "{\"type\":\"log\"}", "17", "{\"type\":\"result\""] {
+        for line in [
+            "",
+            "Loading…",
+            "[1]",
+            "{}",
+            "{\"type\":\"log\"}",
+            "17",
+            "{\"type\":\"result\"",
+        ] {
             assert!(matches!(read(line.as_bytes()), Answer::Noise), "{line}");
         }
     }
@@ -172,7 +249,9 @@ mod tests {
     fn a_held_out_error_keeps_only_its_kind() {
         let mut trial = Trial::errored(FailureKind::UserSimulator, "the ticket O-7 was lost");
         mask(&mut trial);
-        let TrialStatus::Errored { message, .. } = trial.status else { panic!() };
+        let TrialStatus::Errored { message, .. } = trial.status else {
+            panic!()
+        };
         assert_eq!(message, "the runner reported a user simulator error on a held-out task");
     }
 

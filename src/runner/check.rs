@@ -20,21 +20,17 @@ const NO_TRACE: &str = "leave `trace` out of the result when the run says `\"tra
 const QUIET: &str =
     "print to stderr instead (Python: `print(..., file=sys.stderr)`); sprag_worker.py does this for all of your code";
 const IDS: &str = "give every task one id of its own, in one split only";
-/// The checks after `start`, in order; they are skipped when the worker does not get ready.
-const LATER: [&str; 12] = [
-    "ready",
-    "train tasks",
-    "validation tasks",
-    "splits",
+/// The checks that make runs, in order.
+const RUNS: [&str; 6] = [
     "run",
     "second run",
     "parallel runs",
     "unknown task",
-    "unknown message",
     "no trace",
     "held-out run",
-    "shutdown",
 ];
+/// How many problems of one message are named.
+const MAX_NAMED: usize = 5;
 
 /// What to check, and how patiently.
 #[derive(Debug, Clone)]
@@ -58,11 +54,17 @@ pub struct CheckRequest {
 /// Runs every check. `Err` only when no checkout can be written: everything the worker does wrong is in the report.
 pub async fn check(mut request: CheckRequest) -> std::io::Result<CheckReport> {
     request.command = super::fill_project(&request.command, &request.project_dir);
-    let mut checks = Checks { session: Session::new(&request)?, report: CheckReport::default() };
-    if let Some(parallel) = checks.start(&request.command).await {
+    let mut checks = Checks {
+        session: Session::new(&request)?,
+        report: CheckReport::default(),
+    };
+    let parallel = checks.start(&request.command).await;
+    if let Some(parallel) = parallel {
         checks.conversation(parallel, request.shutdown_limit).await;
     }
-    checks.noise();
+    if parallel.is_some() || checks.session.noise.n_lines > 0 {
+        checks.noise();
+    }
     Ok(checks.report)
 }
 
@@ -78,7 +80,7 @@ impl Checks<'_> {
             let message = format!("`{}` cannot be started: {error}", command.join(" "));
             let fix = "check the program's name and that it is installed; the command runs in the root of the project";
             self.report.problem("start", Trouble::new(message, fix));
-            return self.skip_rest(&LATER);
+            return self.not_ready();
         }
         match self.session.hello().await {
             Ok(ready) => {
@@ -93,43 +95,61 @@ impl Checks<'_> {
                     ready.value["name"]
                 );
                 self.report.settle("ready", troubles, fine);
-                if is_usable { Some(parallel) } else { self.skip_rest(&LATER[1..]) }
+                if is_usable { Some(parallel) } else { self.not_ready() }
             }
             Err(trouble) => {
                 self.report.problem("start", trouble);
-                self.skip_rest(&LATER)
+                self.not_ready()
             }
         }
     }
 
-    fn skip_rest(&mut self, checks: &[&'static str]) -> Option<u64> {
-        for check in checks {
-            self.report.skipped(check, "the worker does not get ready");
-        }
+    fn not_ready(&mut self) -> Option<u64> {
+        self.skip(
+            &["train tasks", "validation tasks", "splits"],
+            "the worker does not get ready",
+        );
+        self.skip(&RUNS, "the worker does not get ready");
+        self.skip(&["unknown message", "shutdown"], "the worker does not get ready");
         None
+    }
+
+    fn skip(&mut self, checks: &[&'static str], why: &str) {
+        for check in checks {
+            self.report.skipped(check, why);
+        }
     }
 
     async fn conversation(&mut self, parallel: u64, shutdown_limit: Duration) {
         let train = self.tasks("train", "train tasks").await;
         let validation = self.tasks("validation", "validation tasks").await;
         self.splits(&train, &validation);
-        match train.first() {
-            Some(task) => self.train_runs(task, parallel).await,
-            None => {
-                for check in ["run", "second run", "parallel runs"] {
-                    self.report.skipped(check, "there is no train task");
-                }
+        let Some(task) = train.first() else {
+            self.skip(&RUNS, "there is no train task");
+            return self.shutdown(shutdown_limit).await;
+        };
+        if let Some(passed) = self.run("run", task).await {
+            self.second_run(task, passed).await;
+            self.parallel_runs(task, parallel).await;
+            self.unknown_task().await;
+            self.untraced("no trace", task).await;
+            match validation.first() {
+                Some(task) => self.untraced("held-out run", task).await,
+                None => self.report.skipped("held-out run", "there is no validation task"),
             }
+        } else {
+            self.skip(&RUNS[1..], "mend `run` first");
         }
-        self.unknown_task().await;
         self.unknown_message().await;
-        self.untraced("no trace", train.first(), "there is no train task").await;
-        self.untraced("held-out run", validation.first(), "there is no validation task").await;
         self.shutdown(shutdown_limit).await;
     }
 
     async fn tasks(&mut self, split: &str, check: &'static str) -> Vec<String> {
-        let said = match self.session.ask(&json!({"type": "list", "split": split}), "tasks").await {
+        let said = match self
+            .session
+            .ask(&json!({"type": "list", "split": split}), "tasks")
+            .await
+        {
             Ok(said) => said,
             Err(trouble) => {
                 self.report.problem(check, trouble);
@@ -139,18 +159,31 @@ impl Checks<'_> {
         let ids: Vec<String> = serde_json::from_value(said.value["ids"].clone()).unwrap_or_default();
         let mut troubles = fields(tasks_problems(&said.value), &said);
         if said.value["split"].is_string() && said.value["split"] != split {
-            let message = format!("`split` must be the one that was asked for, \"{split}\", and it is {}", said.value["split"]);
+            let message = format!(
+                "`split` must be the one that was asked for, \"{split}\", and it is {}",
+                said.value["split"]
+            );
             troubles.push(Trouble::new(message, FIELDS).quoting(&said.line));
         }
         if troubles.is_empty() && ids.is_empty() {
-            troubles.push(Trouble::new(format!("has no {split} tasks"), "list at least one task in train and in validation"));
+            troubles.push(Trouble::new(
+                format!("has no {split} tasks"),
+                "list at least one task in train and in validation",
+            ));
         }
         let twice = duplicates(&ids);
         if !twice.is_empty() {
-            troubles.push(Trouble::new(format!("lists some {split} tasks twice: {}", some(&twice)), IDS));
+            troubles.push(Trouble::new(
+                format!("lists some {split} tasks twice: {}", some(&twice)),
+                IDS,
+            ));
         }
         let n_ids = ids.len();
-        self.report.settle(check, troubles, format!("{n_ids} task{}", if n_ids == 1 { "" } else { "s" }));
+        self.report.settle(
+            check,
+            troubles,
+            format!("{n_ids} task{}", if n_ids == 1 { "" } else { "s" }),
+        );
         ids
     }
 
@@ -159,30 +192,29 @@ impl Checks<'_> {
             return self.report.skipped("splits", "one of them has no tasks");
         }
         let train: BTreeSet<&String> = train.iter().collect();
-        let shared: BTreeSet<&str> = validation.iter().filter(|id| train.contains(id)).map(String::as_str).collect();
+        let shared: BTreeSet<&str> = validation
+            .iter()
+            .filter(|id| train.contains(id))
+            .map(String::as_str)
+            .collect();
         let shared: Vec<&str> = shared.into_iter().collect();
         if shared.is_empty() {
             return self.report.ok("splits", "train and validation share no task");
         }
         let message = format!("has tasks that are in train and in validation: {}", some(&shared));
-        self.report.problem("splits", Trouble::new(message, "keep validation tasks out of train: they must stay unseen"));
+        self.report.problem(
+            "splits",
+            Trouble::new(message, "keep validation tasks out of train: they must stay unseen"),
+        );
     }
 
-    async fn train_runs(&mut self, task: &str, parallel: u64) {
-        let first = self.run("run", task).await;
+    async fn second_run(&mut self, task: &str, first: bool) {
         let second = self.run("second run", task).await;
-        if let (Some(first), Some(second)) = (first, second)
-            && first != second
-        {
-            let word = |passed| if passed { "passed" } else { "failed" };
+        let word = |passed| if passed { "passed" } else { "failed" };
+        if let Some(second) = second.filter(|second| *second != first) {
             let message = format!("the same task and seed {} and then {}", word(first), word(second));
             let fix = "take all randomness from `seed` where you can; sprag copes, but needs more runs to be sure";
             self.report.warning("second run", Trouble::new(message, fix));
-        }
-        if parallel == 1 {
-            self.report.skipped("parallel runs", "it takes 1 run at a time");
-        } else {
-            self.parallel_runs(task).await;
         }
     }
 
@@ -195,7 +227,8 @@ impl Checks<'_> {
                 let passed = said.value["passed"].as_bool().filter(|_| troubles.is_empty());
                 let n_steps = said.value["trace"]["steps"].as_array().map_or(0, Vec::len);
                 let word = if passed == Some(true) { "passed" } else { "failed" };
-                self.report.settle(check, troubles, format!("{word}, with a trace of {n_steps} steps"));
+                self.report
+                    .settle(check, troubles, format!("{word}, with a trace of {n_steps} steps"));
                 passed
             }
             Err(trouble) => {
@@ -205,7 +238,10 @@ impl Checks<'_> {
         }
     }
 
-    async fn parallel_runs(&mut self, task: &str) {
+    async fn parallel_runs(&mut self, task: &str, parallel: u64) {
+        if parallel == 1 {
+            return self.report.skipped("parallel runs", "it takes 1 run at a time");
+        }
         let mut waiting = BTreeSet::from(["check-parallel-1".to_owned(), "check-parallel-2".to_owned()]);
         for id in waiting.clone() {
             if let Err(trouble) = self.session.tell(&run_message(&id, task, true)).await {
@@ -217,7 +253,9 @@ impl Checks<'_> {
                 Ok(said) if waiting.remove(said.value["id"].as_str().unwrap_or_default()) => {}
                 Ok(said) => {
                     let message = "answered two runs at a time with a result for neither of them, or for one twice";
-                    return self.report.problem("parallel runs", Trouble::new(message, FIELDS).quoting(&said.line));
+                    return self
+                        .report
+                        .problem("parallel runs", Trouble::new(message, FIELDS).quoting(&said.line));
                 }
                 Err(trouble) => return self.report.problem("parallel runs", trouble),
             }
@@ -240,24 +278,37 @@ impl Checks<'_> {
 
     /// A later sprag may say more than this one.
     async fn unknown_message(&mut self) {
-        let told = self.session.tell(&json!({"type": "sprag_check", "note": "ignore me"})).await;
+        let told = self
+            .session
+            .tell(&json!({"type": "sprag_check", "note": "ignore me"}))
+            .await;
         let asked = json!({"type": "list", "split": "train", "note": "ignore me"});
         let answer = match told {
             Ok(()) => self.session.ask(&asked, "tasks").await,
             Err(trouble) => Err(trouble),
         };
         match answer {
-            Ok(_) => self.report.ok("unknown message", "unknown types and fields are ignored"),
+            Ok(_) => self
+                .report
+                .ok("unknown message", "unknown types and fields are ignored"),
             Err(trouble) => {
-                let trouble = Trouble { message: format!("sent a message of an unknown type, then `list`: {}", trouble.message), ..trouble };
-                self.report.problem("unknown message", Trouble { fix: "ignore types and fields you do not know", ..trouble });
+                let trouble = Trouble {
+                    message: format!("sent a message of an unknown type, then `list`: {}", trouble.message),
+                    ..trouble
+                };
+                self.report.problem(
+                    "unknown message",
+                    Trouble {
+                        fix: "ignore types and fields you do not know",
+                        ..trouble
+                    },
+                );
             }
         }
     }
 
     /// A run that must give no trace. Nothing of the answer is quoted: it can be about held-out tasks.
-    async fn untraced(&mut self, check: &'static str, task: Option<&String>, nothing: &str) {
-        let Some(task) = task else { return self.report.skipped(check, nothing) };
+    async fn untraced(&mut self, check: &'static str, task: &str) {
         let id = format!("check-{}", check.replace(' ', "-"));
         match self.session.ask(&run_message(&id, task, false), "result").await {
             Ok(said) if !said.value["trace"].is_null() => {
@@ -266,10 +317,14 @@ impl Checks<'_> {
             }
             Ok(said) if said.value["error"].is_object() => {
                 let message = "the run ended in an error (not shown: it can be about held-out tasks)";
-                self.report.problem(check, Trouble::new(message, "make the run work without a trace too"));
+                self.report
+                    .problem(check, Trouble::new(message, "make the run work without a trace too"));
             }
             Ok(said) => {
-                let troubles = result_problems(&said.value).into_iter().map(|text| Trouble::new(text, FIELDS)).collect();
+                let troubles = result_problems(&said.value)
+                    .into_iter()
+                    .map(|text| Trouble::new(text, FIELDS))
+                    .collect();
                 self.report.settle(check, troubles, "gives a verdict and no trace");
             }
             Err(trouble) => self.report.problem(check, Trouble { line: None, ..trouble }),
@@ -293,8 +348,12 @@ impl Checks<'_> {
         if noise.n_lines == 0 {
             return self.report.ok("stdout", "carries nothing but messages");
         }
-        let (plural, other) = if noise.n_lines == 1 { ("", "another line") } else { ("s", "other lines") };
-        let message = format!("{} line{plural} on stdout: {other} than messages", noise.n_lines);
+        let plural = if noise.n_lines == 1 {
+            " is no message"
+        } else {
+            "s are no messages"
+        };
+        let message = format!("{} line{plural} of the protocol", noise.n_lines);
         let trouble = Trouble::new(message, QUIET).quoting(&noise.first.join("\n                 "));
         self.report.problem("stdout", trouble);
     }
@@ -316,7 +375,10 @@ fn result_troubles(said: &Said, id: &str) -> Vec<Trouble> {
     if let Some(error) = said.value["error"].as_object() {
         let text = error.get("message").and_then(Value::as_str).unwrap_or_default();
         let message = format!("the run of a train task ended in an error: {text}");
-        troubles.push(Trouble::new(message, "make this task work; the log of the worker may say more"));
+        troubles.push(Trouble::new(
+            message,
+            "make this task work; the log of the worker may say more",
+        ));
     } else if said.value["trace"].is_null() {
         let message = "gave no trace though the run said `\"trace\": true`";
         troubles.push(Trouble::new(message, "put the trace object into the result").quoting(&said.line));
@@ -325,12 +387,22 @@ fn result_troubles(said: &Said, id: &str) -> Vec<Trouble> {
 }
 
 fn fields(problems: Vec<String>, said: &Said) -> Vec<Trouble> {
-    problems.into_iter().map(|text| Trouble::new(text, FIELDS).quoting(&said.line)).collect()
+    let n_more = problems.len().saturating_sub(MAX_NAMED);
+    let named = problems
+        .into_iter()
+        .take(MAX_NAMED)
+        .map(|text| Trouble::new(text, FIELDS).quoting(&said.line));
+    let rest = (n_more > 0).then(|| Trouble::new(format!("and {n_more} more like these"), FIELDS).quoting(&said.line));
+    named.chain(rest).collect()
 }
 
 fn duplicates(ids: &[String]) -> Vec<&str> {
     let mut seen = BTreeSet::new();
-    let twice: BTreeSet<&str> = ids.iter().filter(|id| !seen.insert(id.as_str())).map(String::as_str).collect();
+    let twice: BTreeSet<&str> = ids
+        .iter()
+        .filter(|id| !seen.insert(id.as_str()))
+        .map(String::as_str)
+        .collect();
     twice.into_iter().collect()
 }
 
@@ -338,6 +410,10 @@ fn duplicates(ids: &[String]) -> Vec<&str> {
 fn some(ids: &[&str]) -> String {
     let shown: Vec<String> = ids.iter().take(3).map(|id| format!("`{id}`")).collect();
     let more = ids.len().saturating_sub(3);
-    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let rest = if more == 0 {
+        String::new()
+    } else {
+        format!(" and {more} more")
+    };
     shown.join(", ") + &rest
 }

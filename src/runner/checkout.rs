@@ -45,8 +45,17 @@ impl Checkout {
         for file in &project.files {
             write_file(dir.path(), &file.path, &file.bytes, file.executable)?;
         }
-        let executables = project.files.iter().filter(|file| file.executable).map(|file| file.path.clone()).collect();
-        let mut checkout = Self { dir, harness: project.harness.clone(), executables };
+        let executables = project
+            .files
+            .iter()
+            .filter(|file| file.executable)
+            .map(|file| file.path.clone())
+            .collect();
+        let mut checkout = Self {
+            dir,
+            harness: project.harness.clone(),
+            executables,
+        };
         checkout.change_to(harness)?;
         Ok(checkout)
     }
@@ -66,7 +75,12 @@ impl Checkout {
         for FileChange { path, text } in self.harness.changes_to(harness) {
             match text {
                 Some(text) => {
-                    write_file(self.dir.path(), &path, text.as_bytes(), self.executables.contains(&path))?;
+                    write_file(
+                        self.dir.path(),
+                        &path,
+                        text.as_bytes(),
+                        self.executables.contains(&path),
+                    )?;
                 }
                 None => remove_file(self.dir.path(), &path)?,
             }
@@ -97,7 +111,10 @@ fn remove_file(root: &Path, path: &str) -> io::Result<()> {
 
 fn set_mode(path: &Path, executable: bool) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, std::fs::Permissions::from_mode(if executable { 0o755 } else { 0o644 }))
+    fs::set_permissions(
+        path,
+        std::fs::Permissions::from_mode(if executable { 0o755 } else { 0o644 }),
+    )
 }
 
 /// Refuses a path that could leave the checkout.
@@ -107,7 +124,10 @@ fn plain(path: &str) -> io::Result<&Path> {
     if stays && path.components().next().is_some() {
         return Ok(path);
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("`{}` is not a path inside the project", path.display())))
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!("`{}` is not a path inside the project", path.display()),
+    ))
 }
 
 #[cfg(test)]
@@ -150,10 +170,19 @@ mod tests {
         let mut checkout = Checkout::write(scratch.path(), &project(), &first).unwrap();
         assert_eq!(read(&checkout, "evals/worker.sh").unwrap(), "worker");
         assert_eq!(read(&checkout, "agent/run.sh").unwrap(), "new");
-        assert!(is_executable(&checkout, "agent/run.sh"), "a rewritten file keeps its mode");
-        assert_eq!(read(&checkout, "agent/b.txt"), None, "a file the harness lacks is removed");
+        assert!(
+            is_executable(&checkout, "agent/run.sh"),
+            "a rewritten file keeps its mode"
+        );
+        assert_eq!(
+            read(&checkout, "agent/b.txt"),
+            None,
+            "a file the harness lacks is removed"
+        );
 
-        checkout.change_to(&harness(&[("agent/run.sh", "new"), ("agent/b.txt", "b2")])).unwrap();
+        checkout
+            .change_to(&harness(&[("agent/run.sh", "new"), ("agent/b.txt", "b2")]))
+            .unwrap();
         assert_eq!(read(&checkout, "agent/deep/c.txt"), None);
         assert_eq!(read(&checkout, "agent/b.txt").unwrap(), "b2");
         assert!(!is_executable(&checkout, "agent/b.txt"));
@@ -177,7 +206,9 @@ mod tests {
         let mut checkout = Checkout::write(scratch.path(), &project(), &project().harness).unwrap();
         fs::remove_file(checkout.path().join("agent/b.txt")).unwrap();
         std::os::unix::fs::symlink(&victim, checkout.path().join("agent/b.txt")).unwrap();
-        checkout.change_to(&harness(&[("agent/run.sh", "old"), ("agent/b.txt", "evil")])).unwrap();
+        checkout
+            .change_to(&harness(&[("agent/run.sh", "old"), ("agent/b.txt", "evil")]))
+            .unwrap();
         assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
         assert_eq!(read(&checkout, "agent/b.txt").unwrap(), "evil");
     }

@@ -64,7 +64,11 @@ impl CommandRunner {
         let identity = identity("command", &config.command, &config.files);
         config.command = fill_project(&config.command, &config.project_dir);
         let files = Arc::new(std::mem::take(&mut config.files));
-        Self { identity, files, config }
+        Self {
+            identity,
+            files,
+            config,
+        }
     }
 
     async fn run_all(
@@ -89,7 +93,9 @@ impl CommandRunner {
     ) -> Result<(), RunnerError> {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(job) = jobs.get(index).filter(|_| !done.is_closed()) else { return Ok(()) };
+            let Some(job) = jobs.get(index).filter(|_| !done.is_closed()) else {
+                return Ok(());
+            };
             let trial = self.run_with_retries(harness, job).await?;
             // Nobody listens when the receiver is gone; the loop ends then.
             drop(done.send((index, trial)));
@@ -113,7 +119,9 @@ impl CommandRunner {
     /// Each run gets a checkout of its own: what one leaves behind must not judge the next.
     async fn run_once(&self, harness: &Harness, job: &Job) -> Result<Trial, RunnerError> {
         let checkout = self.write_checkout(harness).await?;
-        let exchange = tempfile::Builder::new().prefix("exchange-").tempdir_in(&self.config.scratch)?;
+        let exchange = tempfile::Builder::new()
+            .prefix("exchange-")
+            .tempdir_in(&self.config.scratch)?;
         let (case, out) = (exchange.path().join("case.json"), exchange.path().join("out"));
         let request = json!({"task": job.task, "trial": job.trial, "seed": job.seed, "trace": job.trace});
         fs::write(&case, request.to_string())?;
@@ -126,7 +134,10 @@ impl CommandRunner {
         };
         let finished = run_to_end(launch, self.config.timeout)
             .await
-            .map_err(|source| RunnerError::Start { command: self.config.command.join(" "), source })?;
+            .map_err(|source| RunnerError::Start {
+                command: self.config.command.join(" "),
+                source,
+            })?;
         let mut trial = self.read_report(job, &finished, &out);
         if !job.trace {
             mask(&mut trial);
@@ -142,7 +153,11 @@ impl CommandRunner {
 
     fn read_report(&self, job: &Job, finished: &Finished, out: &Path) -> Trial {
         let Some(status) = finished.status else {
-            let text = format!("did not end within {}{}", in_words(self.config.timeout), end_of(finished.log()));
+            let text = format!(
+                "did not end within {}{}",
+                in_words(self.config.timeout),
+                end_of(finished.log())
+            );
             return Trial::errored(FailureKind::Infrastructure, text);
         };
         let ended = |why: String| {
@@ -172,7 +187,11 @@ impl CommandRunner {
         let problem = format!(
             "reports as `{name}`, which this version of sprag cannot read yet; set `runner.report` to `result` or `junit`"
         );
-        Err(RunnerError::Protocol { command: self.config.command.join(" "), problem, stderr: String::new() })
+        Err(RunnerError::Protocol {
+            command: self.config.command.join(" "),
+            problem,
+            stderr: String::new(),
+        })
     }
 }
 
@@ -204,9 +223,18 @@ impl Runner for CommandRunner {
 fn fill(command: &[String], job: &Job, case: &Path, out: &Path) -> Vec<String> {
     let (seed, trial) = (job.seed.to_string(), job.trial.to_string());
     let (case, out) = (case.to_string_lossy(), out.to_string_lossy());
-    let values: [(&str, &str); 5] =
-        [("{seed}", &seed), ("{trial}", &trial), ("{case}", &case), ("{out}", &out), ("{task}", job.task.as_str())];
-    let fill_part = |part: &String| values.iter().fold(part.clone(), |part, (name, value)| part.replace(name, value));
+    let values: [(&str, &str); 5] = [
+        ("{seed}", &seed),
+        ("{trial}", &trial),
+        ("{case}", &case),
+        ("{out}", &out),
+        ("{task}", job.task.as_str()),
+    ];
+    let fill_part = |part: &String| {
+        values
+            .iter()
+            .fold(part.clone(), |part, (name, value)| part.replace(name, value))
+    };
     command.iter().map(fill_part).collect()
 }
 
@@ -225,12 +253,19 @@ fn read_bounded(out: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn trial_of_result(bytes: &[u8], trace_wanted: bool) -> Trial {
-    let broken = |reason| Trial::errored(FailureKind::Evaluator, format!("the runner sent a broken result: {reason}"));
+    let broken = |reason| {
+        Trial::errored(
+            FailureKind::Evaluator,
+            format!("the runner sent a broken result: {reason}"),
+        )
+    };
     let mut value: Value = match serde_json::from_slice(bytes) {
         Ok(value) => value,
         Err(error) => return broken(format!("it is not JSON: {error}")),
     };
-    let Some(fields) = value.as_object_mut() else { return broken("it is not a JSON object".to_owned()) };
+    let Some(fields) = value.as_object_mut() else {
+        return broken("it is not a JSON object".to_owned());
+    };
     fields.insert("id".to_owned(), json!(""));
     let problem = result_problems(&value).into_iter().next();
     match serde_json::from_value(value) {
@@ -252,10 +287,23 @@ fn trial_of_junit(bytes: &[u8]) -> Trial {
     if n_tests == 0 {
         return unusable("has no test that ran".to_owned());
     }
-    #[expect(clippy::cast_precision_loss, reason = "a report has fewer tests than a float has integers")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a report has fewer tests than a float has integers"
+    )]
     let score = report.passed as f64 / n_tests as f64;
-    let status = if report.failed == 0 { TrialStatus::Passed } else { TrialStatus::Failed };
-    Trial { status, score, usage: Usage::default(), duration_ms: 0, trace: None }
+    let status = if report.failed == 0 {
+        TrialStatus::Passed
+    } else {
+        TrialStatus::Failed
+    };
+    Trial {
+        status,
+        score,
+        usage: Usage::default(),
+        duration_ms: 0,
+        trace: None,
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,9 @@ pub(super) fn of_child(
     pass: &[String],
     project_dir: &Path,
 ) -> Vec<(OsString, OsString)> {
-    let passed = all.into_iter().filter(|(name, _)| name.to_str().is_some_and(|name| passes(name, pass)));
+    let passed = all
+        .into_iter()
+        .filter(|(name, _)| name.to_str().is_some_and(|name| passes(name, pass)));
     let own = [
         ("SPRAG_PROJECT".into(), project_dir.into()),
         // Python trusts a cached module of the same size and second; two candidates can differ by one digit.
@@ -46,23 +48,47 @@ mod tests {
     fn names(all: &[&str], pass: &[&str]) -> Vec<String> {
         let all = all.iter().map(|name| (OsString::from(name), OsString::from("x")));
         let pass: Vec<String> = pass.iter().map(|&name| name.to_owned()).collect();
-        of_child(all, &pass, Path::new("/project")).into_iter().map(|(name, _)| name.into_string().unwrap()).collect()
+        of_child(all, &pass, Path::new("/project"))
+            .into_iter()
+            .map(|(name, _)| name.into_string().unwrap())
+            .collect()
     }
 
     #[test]
     fn only_the_allow_list_is_passed() {
-        let all = ["PATH", "HOME", "LC_ALL", "SSL_CERT_FILE", "EDITOR", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY"];
+        let all = [
+            "PATH",
+            "HOME",
+            "LC_ALL",
+            "SSL_CERT_FILE",
+            "EDITOR",
+            "GITHUB_TOKEN",
+            "AWS_SECRET_ACCESS_KEY",
+        ];
         assert_eq!(
             names(&all, &[]),
-            ["PATH", "HOME", "LC_ALL", "SSL_CERT_FILE", "SPRAG_PROJECT", "PYTHONDONTWRITEBYTECODE"]
+            [
+                "PATH",
+                "HOME",
+                "LC_ALL",
+                "SSL_CERT_FILE",
+                "SPRAG_PROJECT",
+                "PYTHONDONTWRITEBYTECODE"
+            ]
         );
     }
 
     #[test]
     fn a_name_that_looks_like_a_secret_needs_to_be_named() {
         let own = ["SPRAG_PROJECT", "PYTHONDONTWRITEBYTECODE"];
-        assert_eq!(names(&["LC_TOKEN", "SSL_CERT_KEY_FILE", "GITHUB_SHA", "RUNNER_TEMP"], &[]), own);
-        assert_eq!(names(&["OPENAI_API_KEY", "GITHUB_TOKEN"], &["OPENAI_API_KEY"])[0], "OPENAI_API_KEY");
+        assert_eq!(
+            names(&["LC_TOKEN", "SSL_CERT_KEY_FILE", "GITHUB_SHA", "RUNNER_TEMP"], &[]),
+            own
+        );
+        assert_eq!(
+            names(&["OPENAI_API_KEY", "GITHUB_TOKEN"], &["OPENAI_API_KEY"])[0],
+            "OPENAI_API_KEY"
+        );
         assert_eq!(names(&["OPENAI_API_KEY", "GITHUB_TOKEN"], &["OPENAI_API_KEY"]).len(), 3);
     }
 }

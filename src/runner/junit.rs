@@ -1,4 +1,4 @@
-//! Reading a JUnit XML report: what a test run says about one task. Entities of a document type are never expanded.
+//! Reading a `JUnit` XML report: what a test run says about one task. Entities of a document type are never expanded.
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
@@ -72,7 +72,12 @@ pub(crate) fn read(xml: &str) -> Result<Report, ReportError> {
 
 fn enter(element: &BytesStart<'_>, open: &mut Option<TestCase>) {
     match (element.name().as_ref(), open) {
-        (b"testcase", open) => *open = Some(TestCase { name: attribute(element, b"name"), ..TestCase::default() }),
+        (b"testcase", open) => {
+            *open = Some(TestCase {
+                name: attribute(element, b"name"),
+                ..TestCase::default()
+            });
+        }
         (b"failure", Some(case)) => case.failed = true,
         (b"skipped", Some(case)) => case.skipped = true,
         (b"error", Some(case)) => case.error = Some(attribute(element, b"message")),
@@ -82,7 +87,11 @@ fn enter(element: &BytesStart<'_>, open: &mut Option<TestCase>) {
 
 fn leave(case: Option<TestCase>, report: &mut Report) {
     match case {
-        Some(TestCase { name, error: Some(message), .. }) => {
+        Some(TestCase {
+            name,
+            error: Some(message),
+            ..
+        }) => {
             report.error.get_or_insert_with(|| format!("`{name}`: {message}"));
         }
         Some(TestCase { failed: true, .. }) => report.failed += 1,
@@ -92,8 +101,13 @@ fn leave(case: Option<TestCase>, report: &mut Report) {
 }
 
 fn attribute(element: &BytesStart<'_>, name: &[u8]) -> String {
-    let found = element.attributes().flatten().find(|attribute| attribute.key.as_ref() == name);
-    found.map(|attribute| String::from_utf8_lossy(&attribute.value).into_owned()).unwrap_or_default()
+    let found = element
+        .attributes()
+        .flatten()
+        .find(|attribute| attribute.key.as_ref() == name);
+    found
+        .map(|attribute| String::from_utf8_lossy(&attribute.value).into_owned())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -118,13 +132,17 @@ mod tests {
 
     #[test]
     fn an_error_is_no_verdict() {
-        let report = read(r#"<testsuite><testcase name="1"><error message="no fixture"/></testcase></testsuite>"#).unwrap();
+        let report =
+            read(r#"<testsuite><testcase name="1"><error message="no fixture"/></testcase></testsuite>"#).unwrap();
         assert_eq!(report.error.unwrap(), "`1`: no fixture");
     }
 
     #[test]
     fn broken_reports_are_refused() {
-        assert_eq!(read("<testsuite><testcase>").unwrap_err().to_string(), "ends before its last element is closed");
+        assert_eq!(
+            read("<testsuite><testcase>").unwrap_err().to_string(),
+            "ends before its last element is closed"
+        );
         assert!(read("<a></b>").is_err());
     }
 

@@ -66,10 +66,25 @@ impl<'a> Work<'a> {
         done: UnboundedSender<(usize, Trial)>,
     ) -> Self {
         let unfinished: BTreeSet<usize> = (0..jobs.len()).filter(|&job| wanted(&jobs[job])).collect();
-        let first_try = |&job: &usize| Attempt { job, tries_before: 0, spent_before: Usage::default() };
+        let first_try = |&job: &usize| Attempt {
+            job,
+            tries_before: 0,
+            spent_before: Usage::default(),
+        };
         let queue = unfinished.iter().map(first_try).collect();
-        let state = State { queue, unfinished, n_asked: 0, losses_in_a_row: 0, had_results: false };
-        Self { jobs, retries, done, state: Mutex::new(state) }
+        let state = State {
+            queue,
+            unfinished,
+            n_asked: 0,
+            losses_in_a_row: 0,
+            had_results: false,
+        };
+        Self {
+            jobs,
+            retries,
+            done,
+            state: Mutex::new(state),
+        }
     }
 
     /// How many jobs have no trial yet.
@@ -104,12 +119,18 @@ impl<'a> Work<'a> {
                 && let Some((request, attempt)) = self.next()
             {
                 let deadline = Instant::now() + limit;
-                flights.push(Flight { id: request.id.clone(), attempt, deadline });
+                flights.push(Flight {
+                    id: request.id.clone(),
+                    attempt,
+                    deadline,
+                });
                 if let Err(loss) = worker.ask_for_run(request, deadline).await {
                     return Err(Lost { loss, flights });
                 }
             }
-            let Some(deadline) = flights.iter().map(|flight| flight.deadline).min() else { return Ok(()) };
+            let Some(deadline) = flights.iter().map(|flight| flight.deadline).min() else {
+                return Ok(());
+            };
             match worker.run_answer(deadline).await {
                 Ok(answer) => self.settle_answer(answer, &mut flights),
                 Err(loss) => return Err(Lost { loss, flights }),
@@ -154,9 +175,10 @@ impl<'a> Work<'a> {
         let traced = self.jobs[attempt.job].trace;
         let mut trial = match trial {
             Ok(result) => trial_of(*result, traced),
-            Err(reason) => {
-                Trial::errored(FailureKind::Evaluator, format!("the runner sent a broken result: {reason}"))
-            }
+            Err(reason) => Trial::errored(
+                FailureKind::Evaluator,
+                format!("the runner sent a broken result: {reason}"),
+            ),
         };
         if !traced {
             mask(&mut trial);
@@ -179,7 +201,9 @@ impl<'a> Work<'a> {
             }
             let text = match lost.loss {
                 worker::Loss::Silent => format!("{what}{}", end_of(log)),
-                worker::Loss::Ended | worker::Loss::Breach(_) => format!("the worker {what} in this run{}", end_of(log)),
+                worker::Loss::Ended | worker::Loss::Breach(_) => {
+                    format!("the worker {what} in this run{}", end_of(log))
+                }
             };
             self.settle(flight.attempt, Trial::errored(FailureKind::Infrastructure, text));
         }
@@ -191,12 +215,13 @@ impl<'a> Work<'a> {
     }
 
     /// An error is tried again while there are tries left; what the tries cost adds up.
-    fn settle(&self, attempt: Attempt, mut trial: Trial) {
+    fn settle(&self, mut attempt: Attempt, mut trial: Trial) {
         let usage = sum(attempt.spent_before, trial.usage);
         let mut state = self.state();
         if !trial.has_verdict() && attempt.tries_before < self.retries {
-            let tries_before = attempt.tries_before + 1;
-            state.queue.push_back(Attempt { job: attempt.job, tries_before, spent_before: usage });
+            attempt.tries_before += 1;
+            attempt.spent_before = usage;
+            state.queue.push_back(attempt);
             return;
         }
         state.unfinished.remove(&attempt.job);
@@ -212,8 +237,8 @@ impl<'a> Work<'a> {
 /// What two tries cost together.
 pub(crate) fn sum(a: Usage, b: Usage) -> Usage {
     Usage {
-        input_tokens: a.input_tokens + b.input_tokens,
-        output_tokens: a.output_tokens + b.output_tokens,
+        input_tokens: a.input_tokens.saturating_add(b.input_tokens),
+        output_tokens: a.output_tokens.saturating_add(b.output_tokens),
         usd: a.usd + b.usd,
     }
 }
@@ -224,5 +249,9 @@ pub(crate) fn end_of(log: &str) -> String {
     let text: String = lines.into_iter().rev().collect::<Vec<_>>().join("\n");
     let surplus = text.chars().count().saturating_sub(1000);
     let text: String = text.chars().skip(surplus).collect();
-    if text.is_empty() { text } else { format!("; the end of its log:\n{text}") }
+    if text.is_empty() {
+        text
+    } else {
+        format!("; the end of its log:\n{text}")
+    }
 }

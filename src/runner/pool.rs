@@ -60,7 +60,10 @@ struct Pool {
 
 impl Pool {
     fn new(held_out: bool) -> Self {
-        Self { idle: Mutex::new(Vec::new()), held_out }
+        Self {
+            idle: Mutex::new(Vec::new()),
+            held_out,
+        }
     }
 
     fn take(&self) -> Option<Worker> {
@@ -102,12 +105,18 @@ impl WorkerRunner {
 
     /// Asks the idle workers to end, and kills those that do not within a few seconds. Dropping the runner kills at once.
     pub async fn shut_down(&self) {
-        let idle = [&self.open, &self.held_out].into_iter().flat_map(|pool| std::mem::take(&mut *lock(&pool.idle)));
+        let idle = [&self.open, &self.held_out]
+            .into_iter()
+            .flat_map(|pool| std::mem::take(&mut *lock(&pool.idle)));
         join_all(idle.map(Worker::shut_down)).await;
     }
 
     async fn list_tasks(&self, split: Split) -> Result<Vec<TaskId>, RunnerError> {
-        let pool = if split == Split::Train { &self.open } else { &self.held_out };
+        let pool = if split == Split::Train {
+            &self.open
+        } else {
+            &self.held_out
+        };
         let mut worker = match pool.take() {
             Some(worker) => worker,
             None => Worker::start(&self.spec, &self.spec.files.harness, !pool.held_out).await?,
@@ -130,7 +139,9 @@ impl WorkerRunner {
                 lock(&self.proven).insert(harness.id());
             }
             if let Err(error) = outcome {
-                let Some(reason) = self.fault_of_harness(harness, &error, pool).await else { return Err(error) };
+                let Some(reason) = self.fault_of_harness(harness, &error, pool).await else {
+                    return Err(error);
+                };
                 tracing::warn!(%error, "the worker cannot work with this harness");
                 work.finish_rest(&Trial::errored(FailureKind::Unknown, reason));
             }
@@ -172,7 +183,11 @@ impl WorkerRunner {
                 Err(lost) => {
                     let (what, log) = worker.describe(&lost.loss, self.spec.limit).await;
                     if let Some(problem) = work.settle_loss(lost, &what, &log) {
-                        return Err(RunnerError::Protocol { command: self.spec.command.join(" "), problem, stderr: log });
+                        return Err(RunnerError::Protocol {
+                            command: self.spec.command.join(" "),
+                            problem,
+                            stderr: log,
+                        });
                     }
                 }
             }
@@ -185,7 +200,9 @@ impl WorkerRunner {
 
     async fn ready_worker(&self, pool: &Pool, harness: &Harness) -> Result<Worker, RunnerError> {
         let start = || Worker::start(&self.spec, harness, !pool.held_out);
-        let Some(mut worker) = pool.take() else { return self.start_again_if_proven(harness, start).await };
+        let Some(mut worker) = pool.take() else {
+            return self.start_again_if_proven(harness, start).await;
+        };
         if worker.take_up(harness)? {
             return Ok(worker);
         }
@@ -212,7 +229,11 @@ impl WorkerRunner {
             return None;
         }
         if lock(&self.proven).is_empty() {
-            Worker::start(&self.spec, base, !pool.held_out).await.ok()?.shut_down().await;
+            Worker::start(&self.spec, base, !pool.held_out)
+                .await
+                .ok()?
+                .shut_down()
+                .await;
         }
         let text = "the worker cannot work with this harness".to_owned();
         match error {

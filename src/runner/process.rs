@@ -35,13 +35,19 @@ pub(crate) struct Launch<'a> {
 impl Launch<'_> {
     /// Starts the process in a group of its own, with pipes for what `stdin` says and for stdout and stderr.
     fn spawn(&self, stdin: Stdio) -> io::Result<Group> {
-        let (program, arguments) =
-            self.command.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it is empty"))?;
+        let (program, arguments) = self
+            .command
+            .split_first()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it is empty"))?;
         let child = Command::new(program)
             .args(arguments)
             .current_dir(self.dir)
             .env_clear()
-            .envs(environment::of_child(std::env::vars_os(), self.env_pass, self.project_dir))
+            .envs(environment::of_child(
+                std::env::vars_os(),
+                self.env_pass,
+                self.project_dir,
+            ))
             .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -49,7 +55,11 @@ impl Launch<'_> {
             .kill_on_drop(true)
             .spawn()?;
         let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Ok(Group { child, id, ended: false })
+        Ok(Group {
+            child,
+            id,
+            ended: false,
+        })
     }
 }
 
@@ -104,7 +114,12 @@ impl Conversation {
         let stdin = group.child.stdin.take();
         let stdout = group.child.stdout.take().ok_or_else(no_pipe)?;
         let stderr = group.child.stderr.take().ok_or_else(no_pipe)?;
-        Ok(Self { group, stdin, stdout: Lines::new(stdout), log: Tail::of(stderr) })
+        Ok(Self {
+            group,
+            stdin,
+            stdout: Lines::new(stdout),
+            log: Tail::of(stderr),
+        })
     }
 
     /// Writes one line; `line` ends with the newline.
@@ -158,7 +173,11 @@ pub(crate) struct Finished {
 impl Finished {
     /// The end of its log: stderr, or stdout when it wrote nothing there.
     pub(crate) fn log(&self) -> &str {
-        if self.stderr.is_empty() { &self.stdout } else { &self.stderr }
+        if self.stderr.is_empty() {
+            &self.stdout
+        } else {
+            &self.stderr
+        }
     }
 }
 
@@ -168,7 +187,11 @@ pub(crate) async fn run_to_end(launch: Launch<'_>, limit: Duration) -> io::Resul
     let stdout = Tail::of(group.child.stdout.take().ok_or_else(no_pipe)?);
     let stderr = Tail::of(group.child.stderr.take().ok_or_else(no_pipe)?);
     let status = group.end(limit).await;
-    Ok(Finished { status, stdout: stdout.text().await, stderr: stderr.text().await })
+    Ok(Finished {
+        status,
+        stdout: stdout.text().await,
+        stderr: stderr.text().await,
+    })
 }
 
 fn no_pipe() -> io::Error {
@@ -185,13 +208,20 @@ struct Lines<R> {
 
 impl<R: AsyncRead + Unpin> Lines<BufReader<R>> {
     fn new(reader: R) -> Self {
-        Self { reader: BufReader::with_capacity(64 * 1024, reader), partial: Vec::new(), limit: MAX_LINE }
+        Self {
+            reader: BufReader::with_capacity(64 * 1024, reader),
+            partial: Vec::new(),
+            limit: MAX_LINE,
+        }
     }
 
     /// What was read of a line before the future was dropped stays in `partial`.
     async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
         let room = u64::try_from(self.limit + 1 - self.partial.len()).unwrap_or(u64::MAX);
-        (&mut self.reader).take(room).read_until(b'\n', &mut self.partial).await?;
+        (&mut self.reader)
+            .take(room)
+            .read_until(b'\n', &mut self.partial)
+            .await?;
         if self.partial.last() == Some(&b'\n') {
             self.partial.pop();
         } else if self.partial.len() > self.limit {
@@ -227,7 +257,11 @@ impl Tail {
                 kept.drain(..surplus);
             }
         });
-        Self { kept, ended, reader: reader.abort_handle() }
+        Self {
+            kept,
+            ended,
+            reader: reader.abort_handle(),
+        }
     }
 
     /// The text so far, trimmed; waits a moment for the stream's end.
@@ -250,7 +284,10 @@ mod tests {
     use super::*;
 
     fn lines(input: &'static [u8], limit: usize) -> Lines<BufReader<&'static [u8]>> {
-        Lines { limit, ..Lines::new(input) }
+        Lines {
+            limit,
+            ..Lines::new(input)
+        }
     }
 
     #[tokio::test]

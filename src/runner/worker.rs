@@ -1,9 +1,9 @@
 //! One worker: a process that speaks the worker protocol, in a checkout of its own.
 
+use super::RunnerError;
 use super::answer::{self, Answer, Ready};
 use super::checkout::{Checkout, ProjectFiles};
 use super::process::{Conversation, Launch};
-use super::RunnerError;
 use sprag_core::harness::Harness;
 use sprag_core::id::TaskId;
 use sprag_core::protocol::{HarnessReload, PROTOCOL, RunRequest, RunResult, ToWorker};
@@ -100,10 +100,22 @@ impl Worker {
             project_dir: &spec.project_dir,
             env_pass: &spec.env_pass,
         };
-        let conversation = Conversation::start(launch)
-            .map_err(|source| RunnerError::Start { command: spec.command.join(" "), source })?;
-        let ready = Ready { protocol: PROTOCOL, parallel: 1, harness: HarnessReload::Start };
-        let mut worker = Self { conversation, checkout, ready, noise: Noise::default(), quotable };
+        let conversation = Conversation::start(launch).map_err(|source| RunnerError::Start {
+            command: spec.command.join(" "),
+            source,
+        })?;
+        let ready = Ready {
+            protocol: PROTOCOL,
+            parallel: 1,
+            harness: HarnessReload::Start,
+        };
+        let mut worker = Self {
+            conversation,
+            checkout,
+            ready,
+            noise: Noise::default(),
+            quotable,
+        };
         match worker.greet(Instant::now() + spec.limit).await {
             Ok(ready) => {
                 worker.ready = ready;
@@ -117,9 +129,10 @@ impl Worker {
         self.send(&ToWorker::Hello { protocol: PROTOCOL }, deadline).await?;
         match self.answer(deadline).await? {
             Answer::Ready(ready) if ready.protocol == PROTOCOL => Ok(ready),
-            Answer::Ready(ready) => {
-                Err(Refusal::Answered(format!("protocol {}, and this sprag speaks {PROTOCOL}", ready.protocol)))
-            }
+            Answer::Ready(ready) => Err(Refusal::Answered(format!(
+                "protocol {}, and this sprag speaks {PROTOCOL}",
+                ready.protocol
+            ))),
             other => Err(Refusal::Answered(name_of(&other))),
         }
     }
@@ -157,9 +170,14 @@ impl Worker {
             }
         };
         let noise = self.noise.first.as_ref().filter(|_| self.quotable);
-        let noise = noise.map(|line| format!("; before that it wrote `{line}` to stdout, which belongs to the protocol"));
+        let noise =
+            noise.map(|line| format!("; before that it wrote `{line}` to stdout, which belongs to the protocol"));
         let problem = problem + &noise.unwrap_or_default();
-        RunnerError::Protocol { command: spec.command.join(" "), problem, stderr }
+        RunnerError::Protocol {
+            command: spec.command.join(" "),
+            problem,
+            stderr,
+        }
     }
 
     /// Asks for a run; the answer comes from [`Self::run_answer`].
@@ -249,12 +267,22 @@ impl Worker {
     fn bear_noise(&mut self, line: &[u8]) -> Result<(), Loss> {
         self.noise.bytes += line.len() + 1;
         if self.noise.bytes > MAX_NOISE {
-            return Err(Loss::Breach(format!("wrote {} MiB to stdout without a message", MAX_NOISE / 1024 / 1024)));
+            return Err(Loss::Breach(format!(
+                "wrote {} MiB to stdout without a message",
+                MAX_NOISE / 1024 / 1024
+            )));
         }
         if self.noise.first.is_none() {
             let text = answer::quote(line);
-            let shown = if self.quotable { text.as_str() } else { "(not shown: it can be about held-out tasks)" };
-            tracing::warn!(line = shown, "the worker writes other lines than messages to stdout; they are ignored");
+            let shown = if self.quotable {
+                text.as_str()
+            } else {
+                "(not shown: it can be about held-out tasks)"
+            };
+            tracing::warn!(
+                line = shown,
+                "the worker writes other lines than messages to stdout; they are ignored"
+            );
             self.noise.first = Some(text);
         }
         Ok(())
@@ -265,7 +293,9 @@ impl Worker {
 async fn write_checkout(spec: &WorkerSpec, harness: &Harness) -> std::io::Result<Checkout> {
     let (scratch, files, harness) = (spec.scratch.clone(), Arc::clone(&spec.files), harness.clone());
     let write = move || Checkout::write(&scratch, &files, &harness);
-    tokio::task::spawn_blocking(write).await.map_err(std::io::Error::other)?
+    tokio::task::spawn_blocking(write)
+        .await
+        .map_err(std::io::Error::other)?
 }
 
 fn name_of(answer: &Answer) -> String {
@@ -280,5 +310,9 @@ fn name_of(answer: &Answer) -> String {
 
 /// A time limit for a person: `120 s`, `300 ms`.
 pub(crate) fn in_words(limit: Duration) -> String {
-    if limit.subsec_millis() == 0 { format!("{} s", limit.as_secs()) } else { format!("{} ms", limit.as_millis()) }
+    if limit.subsec_millis() == 0 {
+        format!("{} s", limit.as_secs())
+    } else {
+        format!("{} ms", limit.as_millis())
+    }
 }

@@ -1,3 +1,5 @@
 //! Integration tests.
+#![expect(clippy::unwrap_used, reason = "a test stops when anything fails")]
 
+mod check;
 mod worker;

@@ -4,7 +4,7 @@ use serde_json::Value;
 use sprag::runner::{Job, ProjectFile, ProjectFiles, Runner, RunnerError, WorkerConfig, WorkerRunner};
 use sprag_core::harness::Harness;
 use sprag_core::id::TaskId;
-use sprag_core::trial::{Split, Trial, TrialStatus};
+use sprag_core::trial::{Split, Trial, TrialStatus, Usage};
 use sprag_testkit::workers;
 use std::path::Path;
 use std::time::Duration;
@@ -27,19 +27,29 @@ impl Bench {
 
     fn with(command: Vec<String>, change: impl FnOnce(&mut WorkerConfig)) -> Self {
         let project = tempfile::tempdir().unwrap();
-        let prompt = ProjectFile { path: "agent/prompt.txt".into(), bytes: b"base".into(), executable: false };
+        let prompt = ProjectFile {
+            path: "agent/prompt.txt".into(),
+            bytes: b"base".into(),
+            executable: false,
+        };
         let mut config = WorkerConfig {
             command,
             project_dir: project.path().to_owned(),
-            files: ProjectFiles { files: vec![prompt], harness: harness("base") },
+            files: ProjectFiles {
+                files: vec![prompt],
+                harness: harness("base"),
+            },
             concurrency: 1,
-            timeout: Duration::from_secs(20),
+            timeout: Duration::from_secs(60),
             retries: 0,
             env_pass: vec![],
             scratch: project.path().join("scratch"),
         };
         change(&mut config);
-        Self { project, runner: WorkerRunner::new(config) }
+        Self {
+            project,
+            runner: WorkerRunner::new(config),
+        }
     }
 
     async fn run(&self, prompt: &str, tasks: &[&str]) -> Result<Vec<Trial>, RunnerError> {
@@ -78,11 +88,19 @@ fn harness(prompt: &str) -> Harness {
 }
 
 fn job(task: &str) -> Job {
-    Job { task: TaskId::new(task), trial: 0, seed: 7, trace: true }
+    Job {
+        task: TaskId::new(task),
+        trial: 0,
+        seed: 7,
+        trace: true,
+    }
 }
 
 fn held_out(task: &str) -> Job {
-    Job { trace: false, ..job(task) }
+    Job {
+        trace: false,
+        ..job(task)
+    }
 }
 
 fn error_of(trial: &Trial) -> String {
@@ -111,10 +129,19 @@ async fn is_gone(pid: &str) -> bool {
 #[tokio::test]
 async fn a_good_worker_gives_lists_and_verdicts() {
     let bench = Bench::scripted(&[]);
-    assert_eq!(bench.runner.list(Split::Train).await.unwrap(), [TaskId::new("train-1"), TaskId::new("ok-2")]);
+    assert_eq!(
+        bench.runner.list(Split::Train).await.unwrap(),
+        [TaskId::new("train-1"), TaskId::new("ok-2")]
+    );
     let trials = bench.run("base", &["ok", "fail", "noise", "stray"]).await.unwrap();
-    assert_eq!(trials.iter().map(Trial::passed).collect::<Vec<_>>(), [true, false, true, true]);
-    assert_eq!(trials.iter().map(|trial| trial.score).collect::<Vec<_>>(), [1.0, 0.25, 1.0, 1.0]);
+    assert_eq!(
+        trials.iter().map(Trial::passed).collect::<Vec<_>>(),
+        [true, false, true, true]
+    );
+    assert_eq!(
+        trials.iter().map(|trial| trial.score).collect::<Vec<_>>(),
+        [1.0, 0.25, 1.0, 1.0]
+    );
     assert_eq!((trials[0].usage.input_tokens, trials[0].duration_ms), (5, 7));
     assert_eq!(bench.checkouts(), 1, "one process served all");
     bench.runner.shut_down().await;
@@ -138,8 +165,17 @@ async fn errors_are_tried_again_and_their_cost_is_counted() {
     let bench = Bench::with(workers::python("scripted.py", &[]), |config| config.retries = 2);
     let trials = bench.run("base", &["error-twice", "error"]).await.unwrap();
     assert!(trials[0].passed());
-    assert_eq!(trials[0].usage.usd, 1.0);
-    assert_eq!(error_of(&trials[1]), "infrastructure: the endpoint of ticket O-7 is down");
+    assert_eq!(
+        trials[0].usage,
+        Usage {
+            usd: 1.0,
+            ..Usage::default()
+        }
+    );
+    assert_eq!(
+        error_of(&trials[1]),
+        "infrastructure: the endpoint of ticket O-7 is down"
+    );
     assert_eq!((bench.count("error"), trials[1].usage.usd), (3, 0.75));
 }
 
@@ -161,19 +197,33 @@ async fn a_worker_that_only_dies_ends_the_run() {
     let bench = Bench::scripted(&[]);
     let tasks = ["die"; 8];
     let error = bench.run("base", &tasks).await.unwrap_err();
-    let RunnerError::Protocol { problem, stderr, .. } = &error else { panic!("{error}") };
-    assert_eq!(problem, "was lost 5 times in a row without a result; the last time it ended (exit status: 3)");
+    let RunnerError::Protocol { problem, stderr, .. } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(
+        problem,
+        "was lost 5 times in a row without a result; the last time it ended (exit status: 3)"
+    );
     assert_eq!(stderr, "out of cheese");
 }
 
 #[tokio::test]
 async fn a_worker_that_hangs_is_killed_with_its_children() {
-    let bench = Bench::with(workers::python("scripted.py", &[]), |config| config.timeout = Duration::from_millis(700));
+    // A shell, because it starts well within a limit that a test can wait for.
+    let script = r#"while read -r line; do case "$line" in
+        *hello*) echo '{"type":"ready","protocol":1,"name":"sh"}' ;;
+        *hang*) sleep 1000 & echo $! > "$SPRAG_PROJECT/grandchild"; wait ;;
+        *run*) echo '{"type":"result","id":"r2","passed":true,"trace":{"steps":[]}}' ;;
+        *) exit ;;
+    esac; done"#;
+    let bench = Bench::with(workers::shell(script), |config| {
+        config.timeout = Duration::from_millis(300);
+    });
     let trials = bench.run("base", &["hang", "ok"]).await.unwrap();
-    assert_eq!(error_of(&trials[0]), "infrastructure: did not answer within 700 ms");
+    assert_eq!(error_of(&trials[0]), "infrastructure: did not answer within 300 ms");
     assert!(trials[1].passed());
     let grandchild = std::fs::read_to_string(bench.project.path().join("grandchild")).unwrap();
-    assert!(is_gone(&grandchild).await);
+    assert!(is_gone(grandchild.trim()).await);
 }
 
 #[tokio::test]
@@ -219,7 +269,10 @@ async fn a_new_harness_restarts_a_worker_that_reads_it_at_the_start() {
     let bench = Bench::scripted(&[]);
     let before = content(&bench.run("base", &["harness"]).await.unwrap()[0]);
     let after = content(&bench.run("better", &["harness"]).await.unwrap()[0]);
-    assert_eq!((&before["at_start"], &after["at_start"]), (&"base".into(), &"better".into()));
+    assert_eq!(
+        (&before["at_start"], &after["at_start"]),
+        (&"base".into(), &"better".into())
+    );
     assert_ne!(before["pid"], after["pid"]);
     assert_ne!(before["cwd"], after["cwd"], "a new process gets a new checkout");
     assert_eq!(bench.count("shutdown"), 1, "the old one was asked politely");
@@ -236,9 +289,14 @@ async fn a_new_harness_does_not_restart_a_worker_that_reads_it_at_every_run() {
 
 #[tokio::test]
 async fn a_worker_gets_as_many_runs_at_a_time_as_it_says() {
-    let bench = Bench::with(workers::python("scripted.py", &["--parallel", "2"]), |config| config.concurrency = 2);
+    let bench = Bench::with(workers::python("scripted.py", &["--parallel", "2"]), |config| {
+        config.concurrency = 2;
+    });
     let trials = bench.run("base", &["ok-1", "fail", "fail", "ok-2"]).await.unwrap();
-    assert_eq!(trials.iter().map(Trial::passed).collect::<Vec<_>>(), [true, false, false, true]);
+    assert_eq!(
+        trials.iter().map(Trial::passed).collect::<Vec<_>>(),
+        [true, false, false, true]
+    );
     assert_eq!(bench.checkouts(), 1);
 }
 
@@ -254,7 +312,13 @@ async fn concurrency_starts_more_workers() {
 #[tokio::test]
 async fn held_out_runs_give_nothing_away() {
     let bench = Bench::scripted(&[]);
-    let jobs = [held_out("ok"), held_out("error"), held_out("die"), held_out("broken"), job("die")];
+    let jobs = [
+        held_out("ok"),
+        held_out("error"),
+        held_out("die"),
+        held_out("broken"),
+        job("die"),
+    ];
     let trials = bench.run_jobs("base", &jobs).await.unwrap();
     assert!(trials[0].passed() && trials[0].trace.is_none());
     insta::assert_snapshot!(trials[1..].iter().map(error_of).collect::<Vec<_>>().join("\n"), @r"
@@ -270,36 +334,55 @@ async fn held_out_runs_give_nothing_away() {
 async fn the_environment_is_clean() {
     let bench = Bench::new(workers::python("scripted.py", &[]));
     let names = content(&bench.one("env").await);
-    let names: Vec<&str> = names.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
-    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some(), "there is something that must not pass");
+    let names: Vec<&str> = names
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    assert!(
+        std::env::var_os("CARGO_MANIFEST_DIR").is_some(),
+        "there is something that must not pass"
+    );
     assert!(names.contains(&"PATH") && names.contains(&"SPRAG_PROJECT"));
-    assert!(!names.iter().any(|name| name.starts_with("CARGO") || name.contains("TOKEN")), "{names:?}");
+    assert!(
+        !names
+            .iter()
+            .any(|name| name.starts_with("CARGO") || name.contains("TOKEN")),
+        "{names:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_worker_that_does_not_start_says_why() {
-    let problem = async |options: &[&str]| {
-        let command = workers::python("scripted.py", options);
-        let bench = Bench::with(command, |config| config.timeout = Duration::from_millis(700));
+    let problem = async |command: Vec<String>, limit| {
+        let bench = Bench::with(command, |config| config.timeout = limit);
         match bench.run("base", &["ok"]).await.unwrap_err() {
             RunnerError::Protocol { problem, stderr, .. } => format!("{problem} [{stderr}]"),
             error => error.to_string(),
         }
     };
+    let scripted = async |act: &str| {
+        let command = workers::python("scripted.py", &["--start", act]);
+        problem(command, Duration::from_secs(60)).await
+    };
     insta::assert_snapshot!([
-        problem(&["--start", "die"]).await,
-        problem(&["--start", "hang"]).await,
-        problem(&["--start", "garbage"]).await,
-        problem(&["--start", "protocol"]).await,
-        problem(&["--start", "nameless"]).await,
+        scripted("die").await,
+        problem(workers::shell("sleep 1000"), Duration::from_millis(300)).await,
+        scripted("garbage").await,
+        scripted("protocol").await,
+        scripted("nameless").await,
     ].join("\n"), @r"
     ended (exit status: 2) before it answered `hello` [no such model]
-    did not answer `hello` within 700 ms []
+    did not answer `hello` within 300 ms []
     ended (exit status: 0) before it answered `hello`; before that it wrote `{{{` to stdout, which belongs to the protocol []
     answered `hello` with protocol 2, and this sprag speaks 1 []
     answered `hello` with a broken `ready`: `name` is missing; it must be a text []
     ");
-    let error = Bench::new(vec!["no-such-program".into()]).run("base", &["ok"]).await.unwrap_err();
+    let error = Bench::new(vec!["no-such-program".into()])
+        .run("base", &["ok"])
+        .await
+        .unwrap_err();
     assert_eq!(
         error.to_string(),
         "the runner `no-such-program` could not be started: No such file or directory (os error 2)"

@@ -157,7 +157,8 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
         }
         Event::Published { experiment, branch, .. } => {
             state.published.insert(experiment.clone(), branch.clone());
-            vec![next_work(state)]
+            // A change has passed: the next traffic shows what it is worth.
+            vec![next_batch(state)]
         }
         Event::Finished { reason } => {
             state.finished = Some(reason.clone());
@@ -228,7 +229,7 @@ fn add_case(state: &mut State, record: &FailureRecord, clusters: Vec<ClusterId>)
     }
 }
 
-/// The highest-ranked unresolved cluster, or the next batch, or the end.
+/// The highest-ranked unresolved cluster that the proposer has something for, or the next batch, or the end.
 fn next_work(state: &mut State) -> Command {
     let limits = state.plan.limits;
     if let Some(reason) = state.spent.over(&limits) {
@@ -240,7 +241,14 @@ fn next_work(state: &mut State) -> Command {
         let experiment = ExperimentId::new(format!("E{:03}", state.experiments.len() + 1));
         return Command::Propose { experiment, cluster };
     }
-    if state.batch < state.plan.batches && (state.batch as usize) < state.schedule.len() {
+    next_batch(state)
+}
+
+fn next_batch(state: &mut State) -> Command {
+    if let Some(reason) = state.spent.over(&state.plan.limits) {
+        return Command::Finish { reason };
+    }
+    if (state.batch as usize) < state.schedule.len() {
         return run_traffic(state);
     }
     Command::Finish { reason: format!("all {} batches are done", state.batch) }

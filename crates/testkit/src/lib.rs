@@ -1,2 +1,3 @@
-//! x
+//! What sprag's tests share.
+
 pub mod workers;

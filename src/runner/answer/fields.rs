@@ -10,7 +10,9 @@ pub(crate) fn ready_problems(message: &Value) -> Vec<String> {
         None => found.push("`protocol` is missing; this sprag speaks 1".to_owned()),
         Some(version) if version.as_u64() == Some(1) => {}
         Some(version) => {
-            found.push(format!("`protocol` must be 1, the version this sprag speaks, and it is {version}"));
+            found.push(format!(
+                "`protocol` must be 1, the version this sprag speaks, and it is {version}"
+            ));
         }
     }
     let message = Fields::of(message);
@@ -26,7 +28,10 @@ pub(crate) fn tasks_problems(message: &Value) -> Vec<String> {
     let fields = Fields::of(message);
     fields.require("split", &TEXT, &mut found);
     fields.require("ids", &LIST, &mut found);
-    if let Some(id) = message["ids"].as_array().and_then(|ids| ids.iter().find(|id| !id.is_string())) {
+    if let Some(id) = message["ids"]
+        .as_array()
+        .and_then(|ids| ids.iter().find(|id| !id.is_string()))
+    {
         found.push(format!("`ids` must be a list of texts, and {} is in it", shown(id)));
     }
     found
@@ -97,10 +102,15 @@ fn answer_problems(step: &Fields<'_>, open: &mut Vec<Option<&str>>, found: &mut 
         }
         (None, Some(id)) => {
             let at = &step.at;
-            found.push(format!("`{at}call_id` is \"{id}\", and no call before it with that id waits for an answer"));
+            found.push(format!(
+                "`{at}call_id` is \"{id}\", and no call before it with that id waits for an answer"
+            ));
         }
         (None, None) => {
-            found.push(format!("`{}role` is tool, and no call before it waits for an answer", step.at));
+            found.push(format!(
+                "`{}role` is tool, and no call before it waits for an answer",
+                step.at
+            ));
         }
     }
 }
@@ -113,7 +123,10 @@ struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     fn of(message: &'a Value) -> Self {
-        Self { object: message, at: String::new() }
+        Self {
+            object: message,
+            at: String::new(),
+        }
     }
 
     /// The value of a field; `null` counts as left out.
@@ -126,12 +139,22 @@ impl<'a> Fields<'a> {
     }
 
     fn below(&self, name: &str) -> Self {
-        Self { object: self.object.get(name).unwrap_or(&Value::Null), at: format!("{}{name}.", self.at) }
+        Self {
+            object: self.object.get(name).unwrap_or(&Value::Null),
+            at: format!("{}{name}.", self.at),
+        }
     }
 
     fn items(&self, name: &str) -> Vec<Self> {
-        let items = self.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let with_path = |(index, object)| Self { object, at: format!("{}{name}[{index}].", self.at) };
+        let items = self
+            .get(name)
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let with_path = |(index, object)| Self {
+            object,
+            at: format!("{}{name}[{index}].", self.at),
+        };
         items.iter().enumerate().map(with_path).collect()
     }
 
@@ -144,7 +167,12 @@ impl<'a> Fields<'a> {
 
     fn allow(&self, name: &str, kind: &Kind, found: &mut Vec<String>) {
         if let Some(value) = self.get(name).filter(|value| !(kind.holds)(value)) {
-            found.push(format!("`{}{name}` must be {}, and it is {}", self.at, kind.words, shown(value)));
+            found.push(format!(
+                "`{}{name}` must be {}, and it is {}",
+                self.at,
+                kind.words,
+                shown(value)
+            ));
         }
     }
 }
@@ -155,15 +183,38 @@ struct Kind {
     holds: fn(&Value) -> bool,
 }
 
-const TEXT: Kind = Kind { words: "a text", holds: Value::is_string };
-const LIST: Kind = Kind { words: "a list", holds: Value::is_array };
-const OBJECT: Kind = Kind { words: "an object", holds: Value::is_object };
-const TRUTH: Kind = Kind { words: "true or false", holds: Value::is_boolean };
-const COUNT: Kind = Kind { words: "a whole number", holds: Value::is_u64 };
-const AMOUNT: Kind = Kind { words: "a number of 0 or more", holds: |value| value.as_f64().is_some_and(|x| x >= 0.0) };
-const SCORE: Kind =
-    Kind { words: "a number from 0 to 1", holds: |value| value.as_f64().is_some_and(|x| (0.0..=1.0).contains(&x)) };
-const RELOAD: Kind = Kind { words: "\"start\" or \"run\"", holds: |value| is_one_of(value, &["start", "run"]) };
+const TEXT: Kind = Kind {
+    words: "a text",
+    holds: Value::is_string,
+};
+const LIST: Kind = Kind {
+    words: "a list",
+    holds: Value::is_array,
+};
+const OBJECT: Kind = Kind {
+    words: "an object",
+    holds: Value::is_object,
+};
+const TRUTH: Kind = Kind {
+    words: "true or false",
+    holds: Value::is_boolean,
+};
+const COUNT: Kind = Kind {
+    words: "a whole number",
+    holds: Value::is_u64,
+};
+const AMOUNT: Kind = Kind {
+    words: "a number of 0 or more",
+    holds: |value| value.as_f64().is_some_and(|x| x >= 0.0),
+};
+const SCORE: Kind = Kind {
+    words: "a number from 0 to 1",
+    holds: |value| value.as_f64().is_some_and(|x| (0.0..=1.0).contains(&x)),
+};
+const RELOAD: Kind = Kind {
+    words: "\"start\" or \"run\"",
+    holds: |value| is_one_of(value, &["start", "run"]),
+};
 const ROLE: Kind = Kind {
     words: "system, user, assistant or tool",
     holds: |value| is_one_of(value, &["system", "user", "assistant", "tool"]),
@@ -176,7 +227,8 @@ const ERROR_KIND: Kind = Kind {
 const TERMINATION: Kind = Kind {
     words: "one of the words in docs/worker-protocol.md, such as agent_stop or max_steps",
     holds: |value| {
-        value == "unknown" || serde_json::from_value(value.clone()).is_ok_and(|known: Termination| known != Termination::Unknown)
+        value == "unknown"
+            || serde_json::from_value(value.clone()).is_ok_and(|known: Termination| known != Termination::Unknown)
     },
 };
 

@@ -51,11 +51,18 @@ pub(super) struct Trouble {
 
 impl Trouble {
     pub(super) fn new(message: impl Into<String>, fix: &'static str) -> Self {
-        Self { message: message.into(), line: None, fix }
+        Self {
+            message: message.into(),
+            line: None,
+            fix,
+        }
     }
 
     pub(super) fn quoting(self, line: &str) -> Self {
-        Self { line: Some(line.to_owned()), ..self }
+        Self {
+            line: Some(line.to_owned()),
+            ..self
+        }
     }
 }
 
@@ -102,14 +109,34 @@ impl CheckReport {
 
     fn push(&mut self, check: &'static str, outcome: Outcome, trouble: Trouble) {
         let fix = Some(trouble.fix).filter(|fix| !fix.is_empty());
-        self.checks.push(Finding { check, outcome, message: trouble.message, line: trouble.line, fix });
+        self.checks.push(Finding {
+            check,
+            outcome,
+            message: trouble.message,
+            line: trouble.line,
+            fix,
+        });
     }
 }
 
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for finding in &self.checks {
-            writeln!(f, "{finding}")?;
+        for (idx, finding) in self.checks.iter().enumerate() {
+            // A line with many problems is shown once, below the last of them.
+            let is_shown_below = |next: &Finding| (&next.line, next.fix) == (&finding.line, finding.fix);
+            if self.checks.get(idx + 1).is_some_and(is_shown_below) {
+                writeln!(
+                    f,
+                    "{}",
+                    Finding {
+                        line: None,
+                        fix: None,
+                        ..finding.clone()
+                    }
+                )?;
+            } else {
+                writeln!(f, "{finding}")?;
+            }
         }
         let plural = |n: usize| if n == 1 { "" } else { "s" };
         let (problems, warnings) = (self.n_problems(), self.n_warnings());

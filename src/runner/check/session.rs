@@ -16,7 +16,10 @@ const NOISE_SHOWN: usize = 3;
 /// Noise of more bytes than this is a flood.
 const MAX_NOISE: usize = 64 * 1024 * 1024;
 
-const ANSWER: &str = "answer every message with one line of JSON, and flush stdout after it (Python: `flush=True`)";
+const ANSWER: &str = "answer every message with one line of JSON and flush stdout after it (Python: `flush=True`); \
+                      if it only needs longer, give `--limit SECONDS`";
+const START: &str =
+    "run the command by hand in the root of the project until it waits for input; its log says what is missing";
 const SURVIVE: &str = "catch what goes wrong in a run and answer with an `error` result; the log shows where it ended";
 const JSON: &str = "write one JSON object a line, with no line break inside (Python: `json.dumps`)";
 const STREAM: &str = "write only messages to stdout, and end each with a line break";
@@ -46,7 +49,12 @@ pub(super) struct Said {
 impl<'a> Session<'a> {
     pub(super) fn new(request: &'a CheckRequest) -> std::io::Result<Self> {
         let checkout = Checkout::write(&request.scratch, &request.files, &request.files.harness)?;
-        Ok(Self { request, checkout, conversation: None, noise: Noise::default() })
+        Ok(Self {
+            request,
+            checkout,
+            conversation: None,
+            noise: Noise::default(),
+        })
     }
 
     /// Starts the process; the first thing it is asked must be [`Self::hello`].
@@ -87,7 +95,9 @@ impl<'a> Session<'a> {
 
     /// Whether the worker ends by itself in this time. It is gone afterwards in any case.
     pub(super) async fn ends_within(&mut self, limit: Duration) -> bool {
-        let Some(mut conversation) = self.conversation.take() else { return true };
+        let Some(mut conversation) = self.conversation.take() else {
+            return true;
+        };
         let ended = conversation.ends_within(limit).await;
         conversation.end(Duration::ZERO).await;
         ended
@@ -95,7 +105,8 @@ impl<'a> Session<'a> {
 
     async fn revive(&mut self) -> Result<(), Trouble> {
         if self.conversation.is_none() {
-            self.start().map_err(|error| Trouble::new(format!("cannot be started again: {error}"), ""))?;
+            self.start()
+                .map_err(|error| Trouble::new(format!("cannot be started again: {error}"), ""))?;
             self.hello().await?;
         }
         Ok(())
@@ -104,7 +115,9 @@ impl<'a> Session<'a> {
     async fn send(&mut self, message: &Value, asked: &str) -> Result<(), Trouble> {
         let line = format!("{message}\n");
         let deadline = Instant::now() + self.request.limit;
-        let Some(conversation) = &mut self.conversation else { return Err(Trouble::new("is not running", "")) };
+        let Some(conversation) = &mut self.conversation else {
+            return Err(Trouble::new("is not running", ""));
+        };
         match timeout_at(deadline, conversation.send(line.as_bytes())).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(self.ended(asked).await),
@@ -115,7 +128,9 @@ impl<'a> Session<'a> {
     async fn receive(&mut self, asked: &str, wanted: &str) -> Result<Said, Trouble> {
         let deadline = Instant::now() + self.request.limit;
         loop {
-            let Some(conversation) = &mut self.conversation else { return Err(Trouble::new("is not running", "")) };
+            let Some(conversation) = &mut self.conversation else {
+                return Err(Trouble::new("is not running", ""));
+            };
             let line = match timeout_at(deadline, conversation.receive()).await {
                 Ok(Ok(Some(line))) => line,
                 Ok(Ok(None)) => return Err(self.ended(asked).await),
@@ -126,7 +141,10 @@ impl<'a> Session<'a> {
             match serde_json::from_slice::<Value>(&line) {
                 Ok(value) if value["type"] == wanted => return Ok(Said { value, line: shown }),
                 Ok(value) if value["type"].is_string() => {
-                    let message = format!("answered `{asked}` with the type {} instead of \"{wanted}\"", value["type"]);
+                    let message = format!(
+                        "answered `{asked}` with the type {} instead of \"{wanted}\"",
+                        value["type"]
+                    );
                     return Err(Trouble::new(message, ANSWER).quoting(&shown));
                 }
                 Ok(value) if value.is_object() => {
@@ -150,24 +168,32 @@ impl<'a> Session<'a> {
         }
         if self.noise.bytes > MAX_NOISE {
             self.noise.bytes = 0;
-            return Err(self.stop(Trouble::new("floods stdout with other lines than messages", STREAM)).await);
+            return Err(self
+                .stop(Trouble::new("floods stdout with other lines than messages", STREAM))
+                .await);
         }
         Ok(())
     }
 
     async fn ended(&mut self, asked: &str) -> Trouble {
-        let Some(mut conversation) = self.conversation.take() else { return Trouble::new("is not running", "") };
+        let Some(mut conversation) = self.conversation.take() else {
+            return Trouble::new("is not running", "");
+        };
         let (status, log) = conversation.post_mortem().await;
         let log = end_of(&log);
         match status {
-            Some(status) => Trouble::new(format!("ended ({status}) instead of answering `{asked}`{log}"), SURVIVE),
+            Some(status) => {
+                let fix = if asked == "hello" { START } else { SURVIVE };
+                Trouble::new(format!("ended ({status}) instead of answering `{asked}`{log}"), fix)
+            }
             None => Trouble::new(format!("closed its stdout instead of answering `{asked}`{log}"), ANSWER),
         }
     }
 
     async fn silent(&mut self, asked: &str) -> Trouble {
         let limit = in_words(self.request.limit);
-        self.stop(Trouble::new(format!("did not answer `{asked}` within {limit}"), ANSWER)).await
+        self.stop(Trouble::new(format!("did not answer `{asked}` within {limit}"), ANSWER))
+            .await
     }
 
     /// Ends the worker; what it logged joins the trouble.
