@@ -37,9 +37,18 @@ enum Command {
 /// Parses the command line, runs the command, prints what went wrong.
 pub fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("SPRAG_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .init();
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return report(&error.into()),
     };
@@ -82,7 +91,12 @@ fn print(text: &str) -> Result<(), CommandError> {
 
 /// Prints one JSON object on one line.
 fn print_json(value: &impl serde::Serialize) -> Result<(), CommandError> {
-    let text = serde_json::to_string(value)
-        .map_err(|error| CommandError::new(Exit::Internal, error.to_string(), "please report this as a defect of sprag"))?;
+    let text = serde_json::to_string(value).map_err(|error| {
+        CommandError::new(
+            Exit::Internal,
+            error.to_string(),
+            "please report this as a defect of sprag",
+        )
+    })?;
     print(&text)
 }

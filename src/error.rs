@@ -46,7 +46,11 @@ pub struct CommandError {
 impl CommandError {
     /// An error with one hint.
     pub fn new(exit: Exit, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), hints: vec![hint.into()] }
+        Self {
+            exit,
+            message: message.into(),
+            hints: vec![hint.into()],
+        }
     }
 }
 
@@ -59,17 +63,30 @@ impl fmt::Display for CommandError {
 
 impl From<std::io::Error> for CommandError {
     fn from(error: std::io::Error) -> Self {
-        Self::new(Exit::Outside, error.to_string(), "check that the path exists, is writable, and that the disk has room")
+        Self::new(
+            Exit::Outside,
+            error.to_string(),
+            "check that the path exists, is writable, and that the disk has room",
+        )
     }
 }
 
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         let (exit, hint) = match &error {
-            StoreError::Io(_) => (Exit::Outside, "check that the path is writable and that the disk has room; nothing that was written is lost"),
+            StoreError::Io(_) => (
+                Exit::Outside,
+                "check that the path is writable and that the disk has room; nothing that was written is lost",
+            ),
             StoreError::Newer { .. } => (Exit::Config, "use the sprag that wrote it, or a newer one"),
-            StoreError::Locked { .. } => (Exit::Nothing, "wait for it to end, or give this run another folder with `--out`"),
-            StoreError::Unreadable { .. } => (Exit::Config, "name another folder with `--out`, or remove this one to begin anew"),
+            StoreError::Locked { .. } => (
+                Exit::Nothing,
+                "wait for it to end, or give this run another folder with `--out`",
+            ),
+            StoreError::Unreadable { .. } => (
+                Exit::Config,
+                "name another folder with `--out`, or remove this one to begin anew",
+            ),
         };
         Self::new(exit, error.to_string(), hint)
     }
@@ -82,15 +99,26 @@ impl From<RunnerError> for CommandError {
             && !stderr.trim().is_empty()
         {
             message.push_str("\nthe end of what it logged:\n");
-            stderr.trim().lines().for_each(|line| message.push_str(&format!("  | {line}\n")));
+            stderr
+                .trim()
+                .lines()
+                .for_each(|line| message.push_str(&format!("  | {line}\n")));
         }
-        Self::new(Exit::Outside, message.trim_end(), "run `sprag worker check` to see what is wrong with the worker; what was measured so far is kept")
+        Self::new(
+            Exit::Outside,
+            message.trim_end(),
+            "run `sprag worker check` to see what is wrong with the worker; what was measured so far is kept",
+        )
     }
 }
 
 impl From<WorkspaceError> for CommandError {
     fn from(error: WorkspaceError) -> Self {
-        Self::new(Exit::Outside, error.to_string(), "check the repository with `git status` and `git fsck`")
+        Self::new(
+            Exit::Outside,
+            error.to_string(),
+            "check the repository with `git status` and `git fsck`",
+        )
     }
 }
 
@@ -101,19 +129,29 @@ impl From<FlowError> for CommandError {
             FlowError::Runner(error) => error.into(),
             FlowError::Workspace(error) => error.into(),
             FlowError::Io(error) => error.into(),
-            FlowError::Leak { .. } | FlowError::NoTasks { .. } => {
-                Self::new(Exit::Config, error.to_string(), "correct what the runner lists for `train` and `validation`; `sprag worker check` shows it")
-            }
-            FlowError::OtherRun { .. } => {
-                Self::new(Exit::Config, error.to_string(), "go on with the old settings, or give this run another folder with `--out`")
-            }
+            FlowError::Leak { .. } | FlowError::NoTasks { .. } => Self::new(
+                Exit::Config,
+                error.to_string(),
+                "correct what the runner lists for `train` and `validation`; `sprag worker check` shows it",
+            ),
+            FlowError::OtherRun { .. } => Self::new(
+                Exit::Config,
+                error.to_string(),
+                "go on with the old settings, or give this run another folder with `--out`",
+            ),
             FlowError::Harness { .. } => {
                 Self::new(Exit::Config, error.to_string(), "correct `harness.paths` in sprag.toml")
             }
-            FlowError::OutOfTime => {
-                Self::new(Exit::Budget, error.to_string(), "run the same command again to go on from here, or raise `budget.wall` in sprag.toml")
-            }
-            FlowError::Interrupted => Self::new(Exit::Interrupted, error.to_string(), "run the same command again to go on from here"),
+            FlowError::OutOfTime => Self::new(
+                Exit::Budget,
+                error.to_string(),
+                "run the same command again to go on from here, or raise `budget.wall` in sprag.toml",
+            ),
+            FlowError::Interrupted => Self::new(
+                Exit::Interrupted,
+                error.to_string(),
+                "run the same command again to go on from here",
+            ),
         }
     }
 }

@@ -114,8 +114,14 @@ pub enum FlowError {
 /// Runs the loop to its end, or to the first command that cannot be done.
 pub async fn improve(request: &Request<'_>, store: &mut dyn Store, progress: &Progress) -> Result<State, FlowError> {
     let files = request.workspace.files()?;
-    let policy = PathPolicy::new(&request.config.harness.paths, &request.config.harness.protect, &runner_files(request.config, &files))
-        .map_err(|error| FlowError::Harness { problem: error.to_string() })?;
+    let policy = PathPolicy::new(
+        &request.config.harness.paths,
+        &request.config.harness.protect,
+        &runner_files(request.config, &files),
+    )
+    .map_err(|error| FlowError::Harness {
+        problem: error.to_string(),
+    })?;
     let train = request.runner.list(Split::Train).await?;
     let validation = request.runner.list(Split::Validation).await?;
     check_splits(&train, &validation)?;
@@ -123,7 +129,9 @@ pub async fn improve(request: &Request<'_>, store: &mut dyn Store, progress: &Pr
         let harness = harness_of(&files, &policy);
         if harness.files().next().is_none() {
             let globs = request.config.harness.paths.join(", ");
-            return Err(FlowError::Harness { problem: format!("`harness.paths` ({globs}) matches no tracked text file") });
+            return Err(FlowError::Harness {
+                problem: format!("`harness.paths` ({globs}) matches no tracked text file"),
+            });
         }
         let plan = plan(request, train, validation.len(), harness);
         store.append((request.clock)(), Event::Started(Box::new(plan)))?;
@@ -133,7 +141,10 @@ pub async fn improve(request: &Request<'_>, store: &mut dyn Store, progress: &Pr
     check_same_run(request, store, &validation)?;
 
     let (state, mut commands) = machine::replay(store.entries().iter().map(|entry| &entry.event));
-    let mut state = state.ok_or_else(|| FlowError::OtherRun { out: request.out.clone(), what: "first entry than `started`" })?;
+    let mut state = state.ok_or_else(|| FlowError::OtherRun {
+        out: request.out.clone(),
+        what: "first entry than `started`",
+    })?;
     let bench = Bench::new(request, validation, progress);
     let began = Instant::now();
     while let Some(command) = commands.first() {
@@ -169,10 +180,20 @@ async fn perform(
         Command::Propose { experiment, cluster } => {
             propose::propose(request, bench, store, policy, state, experiment, cluster).await
         }
-        Command::Measure { experiment, stage, tasks } => stages::measure(bench, store, state, experiment, *stage, tasks).await,
-        Command::Decide { experiment, verdict, reason } => {
-            Ok(Event::Decided { experiment: experiment.clone(), verdict: *verdict, reason: reason.clone() })
-        }
+        Command::Measure {
+            experiment,
+            stage,
+            tasks,
+        } => stages::measure(bench, store, state, experiment, *stage, tasks).await,
+        Command::Decide {
+            experiment,
+            verdict,
+            reason,
+        } => Ok(Event::Decided {
+            experiment: experiment.clone(),
+            verdict: *verdict,
+            reason: reason.clone(),
+        }),
         Command::Promote { experiment, cases } => stages::promote(bench, store, state, experiment, cases).await,
         Command::Publish { experiment } => publish::publish(request, state, experiment),
         Command::Finish { reason } => Ok(Event::Finished { reason: reason.clone() }),
@@ -184,12 +205,20 @@ fn check_splits(train: &[sprag_core::id::TaskId], validation: &[sprag_core::id::
     match (train.is_empty(), validation.is_empty()) {
         (true, _) => Err(FlowError::NoTasks { split: "train" }),
         (_, true) => Err(FlowError::NoTasks { split: "validation" }),
-        _ if shared > 0 => Err(FlowError::Leak { shared, validation: validation.len() }),
+        _ if shared > 0 => Err(FlowError::Leak {
+            shared,
+            validation: validation.len(),
+        }),
         _ => Ok(()),
     }
 }
 
-fn plan(request: &Request<'_>, train: Vec<sprag_core::id::TaskId>, n_validation: usize, harness: sprag_core::harness::Harness) -> Plan {
+fn plan(
+    request: &Request<'_>,
+    train: Vec<sprag_core::id::TaskId>,
+    n_validation: usize,
+    harness: sprag_core::harness::Harness,
+) -> Plan {
     let config = request.config;
     Plan {
         config: config.digest(),
@@ -216,8 +245,14 @@ fn plan(request: &Request<'_>, train: Vec<sprag_core::id::TaskId>, n_validation:
 }
 
 /// A resumed run must be the run that was begun: another seed or configuration would mix two experiments in one ledger.
-fn check_same_run(request: &Request<'_>, store: &dyn Store, validation: &[sprag_core::id::TaskId]) -> Result<(), FlowError> {
-    let Some(Event::Started(plan)) = store.entries().first().map(|entry| &entry.event) else { return Ok(()) };
+fn check_same_run(
+    request: &Request<'_>,
+    store: &dyn Store,
+    validation: &[sprag_core::id::TaskId],
+) -> Result<(), FlowError> {
+    let Some(Event::Started(plan)) = store.entries().first().map(|entry| &entry.event) else {
+        return Ok(());
+    };
     let differs = [
         (plan.config != request.config.digest(), "configuration"),
         (plan.seed != request.seed, "seed"),
@@ -227,13 +262,26 @@ fn check_same_run(request: &Request<'_>, store: &dyn Store, validation: &[sprag_
         (plan.n_validation != validation.len(), "validation set"),
     ];
     match differs.iter().find(|(differs, _)| *differs) {
-        Some((_, what)) => Err(FlowError::OtherRun { out: request.out.clone(), what }),
+        Some((_, what)) => Err(FlowError::OtherRun {
+            out: request.out.clone(),
+            what,
+        }),
         None => Ok(()),
     }
 }
 
 /// The tracked files that the runner command names: they judge the candidate, so it may not change them.
 fn runner_files(config: &Config, files: &[crate::runner::ProjectFile]) -> Vec<String> {
-    let named = |path: &str| config.runner.command.iter().any(|word| word.trim_start_matches("./") == path);
-    files.iter().filter(|file| named(&file.path)).map(|file| file.path.clone()).collect()
+    let named = |path: &str| {
+        config
+            .runner
+            .command
+            .iter()
+            .any(|word| word.trim_start_matches("./") == path)
+    };
+    files
+        .iter()
+        .filter(|file| named(&file.path))
+        .map(|file| file.path.clone())
+        .collect()
 }

@@ -16,7 +16,9 @@ pub struct Progress {
 
 impl fmt::Debug for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Progress").field("quiet", &self.quiet).finish_non_exhaustive()
+        f.debug_struct("Progress")
+            .field("quiet", &self.quiet)
+            .finish_non_exhaustive()
     }
 }
 
@@ -30,14 +32,27 @@ impl Progress {
         };
         let bar = ProgressBar::with_draw_target(Some(0), target);
         let style = ProgressStyle::with_template("  {msg} [{bar:30}] {pos}/{len}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
-        Self { bar, quiet, in_actions, group_open: Mutex::new(false) }
+        bar.set_style(
+            style
+                .unwrap_or_else(|_| ProgressStyle::default_bar())
+                .progress_chars("=> "),
+        );
+        Self {
+            bar,
+            quiet,
+            in_actions,
+            group_open: Mutex::new(false),
+        }
     }
 
     /// A new phase: a heading, or a group in the log of GitHub Actions.
     pub fn phase(&self, title: &str) {
         if self.in_actions {
-            let open = self.group_open.lock().map(|mut open| std::mem::replace(&mut *open, true)).unwrap_or(false);
+            let open = self
+                .group_open
+                .lock()
+                .map(|mut open| std::mem::replace(&mut *open, true))
+                .unwrap_or(false);
             if open {
                 self.line("::endgroup::");
             }

@@ -26,7 +26,10 @@ pub struct Workspace {
 
 impl std::fmt::Debug for Workspace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Workspace").field("path", &self.repository.path()).field("prefix", &self.prefix).finish()
+        f.debug_struct("Workspace")
+            .field("path", &self.repository.path())
+            .field("prefix", &self.prefix)
+            .finish()
     }
 }
 
@@ -48,9 +51,16 @@ impl Workspace {
         let repository = Repository::discover(project)?;
         let root = repository.workdir().map(Path::to_owned).unwrap_or_default();
         let project = fs::canonicalize(project)?;
-        let prefix = project.strip_prefix(fs::canonicalize(root)?).map(Path::to_owned).unwrap_or_default();
+        let prefix = project
+            .strip_prefix(fs::canonicalize(root)?)
+            .map(Path::to_owned)
+            .unwrap_or_default();
         let prefix = prefix.to_string_lossy().replace('\\', "/");
-        let prefix = if prefix.is_empty() { prefix } else { format!("{prefix}/") };
+        let prefix = if prefix.is_empty() {
+            prefix
+        } else {
+            format!("{prefix}/")
+        };
         repository.head()?.peel_to_commit()?;
         Ok(Self { repository, prefix })
     }
@@ -68,9 +78,19 @@ impl Workspace {
         }
         let tree = repository.find_tree(index.write_tree_to(&repository)?)?;
         let who = signature(&repository)?;
-        repository.commit(Some("refs/heads/main"), &who, &who, "Begin with the project as it is", &tree, &[])?;
+        repository.commit(
+            Some("refs/heads/main"),
+            &who,
+            &who,
+            "Begin with the project as it is",
+            &tree,
+            &[],
+        )?;
         drop(tree);
-        let workspace = Self { repository, prefix: String::new() };
+        let workspace = Self {
+            repository,
+            prefix: String::new(),
+        };
         workspace.refresh_files()?;
         Ok(workspace)
     }
@@ -91,7 +111,11 @@ impl Workspace {
             TreeWalkResult::Ok
         })?;
         let read = |(path, id, executable): (String, Oid, bool)| {
-            Ok(ProjectFile { path, bytes: self.repository.find_blob(id)?.content().to_vec(), executable })
+            Ok(ProjectFile {
+                path,
+                bytes: self.repository.find_blob(id)?.content().to_vec(),
+                executable,
+            })
         };
         files.into_iter().map(read).collect()
     }
@@ -103,11 +127,20 @@ impl Workspace {
 
     /// Puts a commit with these changes on top of `base` and points `branch` at it. If the branch already holds this very content with
     /// this message on this base, nothing is done: doing it again is harmless.
-    pub fn land(&self, base: &str, branch: &str, message: &str, changes: &[FileChange]) -> Result<Landed, WorkspaceError> {
+    pub fn land(
+        &self,
+        base: &str,
+        branch: &str,
+        message: &str,
+        changes: &[FileChange],
+    ) -> Result<Landed, WorkspaceError> {
         let parent = self.repository.revparse_single(base)?.peel_to_commit()?;
         let tree = self.changed_tree(&parent.tree()?, changes)?;
         let reference = format!("refs/heads/{branch}");
-        if let Ok(existing) = self.repository.find_reference(&reference).and_then(|found| found.peel_to_commit())
+        if let Ok(existing) = self
+            .repository
+            .find_reference(&reference)
+            .and_then(|found| found.peel_to_commit())
             && existing.tree_id() == tree.id()
             && existing.message() == Ok(message)
             && (existing.parent_id(0).ok() == Some(parent.id()) || existing.id() == parent.id())
@@ -116,7 +149,8 @@ impl Workspace {
         }
         let who = signature(&self.repository)?;
         let id = self.repository.commit(None, &who, &who, message, &tree, &[&parent])?;
-        self.repository.reference(&reference, id, true, "sprag: accepted change")?;
+        self.repository
+            .reference(&reference, id, true, "sprag: accepted change")?;
         Ok(landed(&self.repository.find_commit(id)?))
     }
 
@@ -140,7 +174,9 @@ impl Workspace {
             let path = format!("{}{}", self.prefix, change.path);
             match &change.text {
                 Some(text) => {
-                    let executable = tree.get_path(Path::new(&path)).is_ok_and(|old| old.filemode() == 0o100_755);
+                    let executable = tree
+                        .get_path(Path::new(&path))
+                        .is_ok_and(|old| old.filemode() == 0o100_755);
                     index.add(&entry(&path, self.repository.blob(text.as_bytes())?, executable))?;
                 }
                 None => index.remove_path(Path::new(&path))?,
@@ -159,7 +195,11 @@ pub fn harness_of(files: &[ProjectFile], policy: &PathPolicy) -> Harness {
 /// The files of a folder that git would track: everything but what its ignore files name, and `.git`.
 pub fn files_of_folder(root: &Path) -> Result<Vec<ProjectFile>, WorkspaceError> {
     let mut files = Vec::new();
-    let walk = ignore::WalkBuilder::new(root).hidden(false).require_git(false).sort_by_file_path(Path::cmp).build();
+    let walk = ignore::WalkBuilder::new(root)
+        .hidden(false)
+        .require_git(false)
+        .sort_by_file_path(Path::cmp)
+        .build();
     for entry in walk {
         let entry = entry.map_err(std::io::Error::other)?;
         let path: PathBuf = entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned();
@@ -169,7 +209,11 @@ pub fn files_of_folder(root: &Path) -> Result<Vec<ProjectFile>, WorkspaceError> 
         }
         let executable = is_executable(&fs::metadata(entry.path())?);
         let path = path.to_string_lossy().replace('\\', "/");
-        files.push(ProjectFile { path, bytes: fs::read(entry.path())?, executable });
+        files.push(ProjectFile {
+            path,
+            bytes: fs::read(entry.path())?,
+            executable,
+        });
     }
     Ok(files)
 }
@@ -180,12 +224,18 @@ fn is_executable(metadata: &std::fs::Metadata) -> bool {
 }
 
 fn landed(commit: &Commit<'_>) -> Landed {
-    Landed { commit: commit.id().to_string(), tree: commit.tree_id().to_string() }
+    Landed {
+        commit: commit.id().to_string(),
+        tree: commit.tree_id().to_string(),
+    }
 }
 
 /// The user's own name where git knows one; sprag's otherwise.
 fn signature(repository: &Repository) -> Result<Signature<'static>, git2::Error> {
-    repository.signature().map(|who| who.to_owned()).or_else(|_| Signature::now("sprag", "sprag@localhost"))
+    repository
+        .signature()
+        .map(|who| who.to_owned())
+        .or_else(|_| Signature::now("sprag", "sprag@localhost"))
 }
 
 fn entry(path: &str, id: Oid, executable: bool) -> IndexEntry {

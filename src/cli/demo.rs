@@ -18,7 +18,7 @@ pub(super) struct Args {
     #[arg(long, default_value = "sprag-demo", value_name = "DIR")]
     out: PathBuf,
     /// Batches of traffic
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 12)]
     batches: u32,
     /// Decides which tasks each batch has
     #[arg(long, default_value_t = 1)]
@@ -40,9 +40,15 @@ pub(super) async fn demo(args: Args) -> Result<ExitCode, CommandError> {
         // Progress is on stderr, and so is what introduces it.
         let _closed = writeln!(std::io::stderr(), "{INTRODUCTION}");
     }
-    let text = |(path, text): (&str, &str)| ProjectFile { path: path.to_owned(), bytes: text.into(), executable: false };
+    let text = |(path, text): (&str, &str)| ProjectFile {
+        path: path.to_owned(),
+        bytes: text.into(),
+        executable: false,
+    };
     let files: Vec<ProjectFile> = helpdesk::project_files().into_iter().map(text).collect();
-    let toml = helpdesk::project_files().into_iter().find(|(path, _)| *path == "sprag.toml");
+    let toml = helpdesk::project_files()
+        .into_iter()
+        .find(|(path, _)| *path == "sprag.toml");
     let config = session::parse_config("sprag.toml", toml.map_or("", |(_, text)| text))?;
     let repo = args.out.join("repo");
     fs::create_dir_all(&repo)?;
@@ -64,7 +70,10 @@ pub(super) async fn demo(args: Args) -> Result<ExitCode, CommandError> {
     if args.json {
         print_json(&summary)?;
     } else {
-        let comments = ("answers to the issues".to_owned(), args.out.join("comments").display().to_string());
+        let comments = (
+            "answers to the issues".to_owned(),
+            args.out.join("comments").display().to_string(),
+        );
         print(&summary.text(&state, vec![comments]))?;
     }
     Ok(session::exit_code(&state))

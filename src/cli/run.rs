@@ -40,14 +40,21 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     if !args.local {
-        return Err(CommandError::new(Exit::Usage, "this version works only on this machine", "add `--local`"));
+        return Err(CommandError::new(
+            Exit::Usage,
+            "this version works only on this machine",
+            "add `--local`",
+        ));
     }
     let config = session::load_config(&args.config)?;
     let project_dir = project_dir(&args.config)?;
     let workspace = Workspace::open(&project_dir).map_err(|error| {
         CommandError::new(
             Exit::Config,
-            format!("{} is not in a git repository with a commit ({error})", project_dir.display()),
+            format!(
+                "{} is not in a git repository with a commit ({error})",
+                project_dir.display()
+            ),
             "run `git init`, commit the project, and try again",
         )
     })?;
@@ -55,7 +62,9 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
         print(&plan(&config, &workspace, &args)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let name = project_dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let name = project_dir
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let (summary, state) = session::run(Session {
         config: &config,
         workspace: &workspace,
@@ -73,7 +82,10 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     if args.json {
         print_json(&summary)?;
     } else {
-        let branches = state.published.iter().map(|(id, branch)| (format!("branch of {id}"), branch.clone()));
+        let branches = state
+            .published
+            .iter()
+            .map(|(id, branch)| (format!("branch of {id}"), branch.clone()));
         print(&summary.text(&state, branches.collect()))?;
     }
     Ok(session::exit_code(&state))
@@ -82,18 +94,46 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
 fn plan(config: &Config, workspace: &Workspace, args: &Args) -> Result<String, CommandError> {
     let budget = &config.budget;
     let mut lines = vec![
-        format!("runner       {} ({} at a time)", config.runner.command.join(" "), config.runner.concurrency),
+        format!(
+            "runner       {} ({} at a time)",
+            config.runner.command.join(" "),
+            config.runner.concurrency
+        ),
         format!("harness      {}", config.harness.paths.join(", ")),
-        format!("traffic      {} batch(es) of {} tasks, {} trial(s) each", args.batches, config.traffic.batch_size, config.runner.trials),
-        format!("recipes      {}", config.recipes.iter().map(|recipe| recipe.name.as_str()).collect::<Vec<_>>().join("; ")),
-        format!("gate         strict: regression suite >= {:.2}, then validation >= best seen", config.gate.regression_threshold),
-        format!("budget       {} experiments, {} task runs, ${:.2}", budget.experiments.saturating_mul(args.batches), budget.task_runs, budget.usd),
-        format!("would make   branches sprag/<cluster> on top of {}", workspace.head_branch()?),
+        format!(
+            "traffic      {} batch(es) of {} tasks, {} trial(s) each",
+            args.batches, config.traffic.batch_size, config.runner.trials
+        ),
+        format!(
+            "recipes      {}",
+            config
+                .recipes
+                .iter()
+                .map(|recipe| recipe.name.as_str())
+                .collect::<Vec<_>>()
+                .join("; ")
+        ),
+        format!(
+            "gate         strict: regression suite >= {:.2}, then validation >= best seen",
+            config.gate.regression_threshold
+        ),
+        format!(
+            "budget       {} experiments, {} task runs, ${:.2}",
+            budget.experiments.saturating_mul(args.batches),
+            budget.task_runs,
+            budget.usd
+        ),
+        format!(
+            "would make   branches sprag/<cluster> on top of {}",
+            workspace.head_branch()?
+        ),
         format!("would write  {}", args.out.display()),
         "would change nothing else: neither your files nor the branch you are on".to_owned(),
     ];
     if config.recipes.is_empty() {
-        lines.push("note: there is no [[recipe]], so failures would be mined and clustered, and nothing proposed".to_owned());
+        lines.push(
+            "note: there is no [[recipe]], so failures would be mined and clustered, and nothing proposed".to_owned(),
+        );
     }
     Ok(lines.join("\n"))
 }

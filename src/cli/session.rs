@@ -37,7 +37,11 @@ pub(super) struct Session<'a> {
 /// Reads and checks a `sprag.toml`; every mistake is named.
 pub(super) fn load_config(path: &Path) -> Result<Config, CommandError> {
     let text = fs::read_to_string(path).map_err(|error| {
-        CommandError::new(Exit::Config, error.to_string(), "name the file with `--config`, or write one with `sprag init`")
+        CommandError::new(
+            Exit::Config,
+            error.to_string(),
+            "name the file with `--config`, or write one with `sprag init`",
+        )
     })?;
     parse_config(&path.display().to_string(), &text)
 }
@@ -50,7 +54,11 @@ pub(super) fn parse_config(name: &str, text: &str) -> Result<Config, CommandErro
             n => format!("{n} mistakes"),
         };
         let told = config::render_problems(name, text, &problems);
-        CommandError::new(Exit::Config, format!("{name} has {count}\n{}", told.trim_end()), "docs/config.md lists every key with its default")
+        CommandError::new(
+            Exit::Config,
+            format!("{name} has {count}\n{}", told.trim_end()),
+            "docs/config.md lists every key with its default",
+        )
     })
 }
 
@@ -63,7 +71,10 @@ pub(super) async fn run(session: Session<'_>) -> Result<(Summary, State), Comman
     let progress = Progress::new(session.quiet, in_actions);
     for damage in &damage {
         let (path, kept) = (damage.path.display(), damage.kept_as.display());
-        progress.line(&format!("warning: {path}: {}; set aside as {kept}, the rest is used", damage.problem));
+        progress.line(&format!(
+            "warning: {path}: {}; set aside as {kept}, the rest is used",
+            damage.problem
+        ));
     }
     let scratch = tempfile::tempdir()?;
     let runner = runner(&session, scratch.path())?;
@@ -101,7 +112,10 @@ fn runner(session: &Session<'_>, scratch: &Path) -> Result<Box<dyn Runner>, Comm
     let files = session.workspace.files()?;
     let policy = PathPolicy::new(&session.config.harness.paths, &session.config.harness.protect, &[])
         .map_err(|error| CommandError::new(Exit::Config, error.to_string(), "correct `[harness]` in sprag.toml"))?;
-    let files = ProjectFiles { harness: harness_of(&files, &policy), files };
+    let files = ProjectFiles {
+        harness: harness_of(&files, &policy),
+        files,
+    };
     let project_dir = fs::canonicalize(session.project_dir)?;
     let command = expand(&config.command, &project_dir)?;
     let timeout = Duration::from_millis(config.timeout_ms);
@@ -135,7 +149,10 @@ fn runner(session: &Session<'_>, scratch: &Path) -> Result<Box<dyn Runner>, Comm
 pub(super) fn expand(command: &[String], project_dir: &Path) -> Result<Vec<String>, CommandError> {
     let program = std::env::current_exe()?.display().to_string();
     let project = project_dir.display().to_string();
-    Ok(command.iter().map(|word| word.replace("{project}", &project).replace("{sprag}", &program)).collect())
+    Ok(command
+        .iter()
+        .map(|word| word.replace("{project}", &project).replace("{sprag}", &program))
+        .collect())
 }
 
 /// What decides results besides harness, task, trial and seed, free of the paths of this machine.
@@ -152,7 +169,9 @@ fn watch_for_interrupts() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let set = flag.clone();
     tokio::spawn(async move {
-        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
+        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+            return;
+        };
         loop {
             tokio::select! {
                 interrupted = tokio::signal::ctrl_c() => if interrupted.is_err() { return },

@@ -38,7 +38,9 @@ pub(super) async fn simulate(args: Args) -> Result<ExitCode, CommandError> {
     let project_dir = project_dir(&args.config)?;
     fs::create_dir_all(&args.out)?;
     let workspace = Workspace::create(&args.out.join("repo"), &files_of_folder(&project_dir)?)?;
-    let name = project_dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let name = project_dir
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let (summary, state) = session::run(Session {
         config: &config,
         workspace: &workspace,
@@ -63,6 +65,10 @@ pub(super) async fn simulate(args: Args) -> Result<ExitCode, CommandError> {
 
 /// The folder a configuration lies in.
 pub(super) fn project_dir(config: &std::path::Path) -> Result<PathBuf, CommandError> {
-    let folder = config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
-    fs::canonicalize(folder).map_err(|error| CommandError::new(Exit::Config, error.to_string(), "name the file with `--config`"))
+    let folder = config
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(std::path::Path::new("."));
+    fs::canonicalize(folder)
+        .map_err(|error| CommandError::new(Exit::Config, error.to_string(), "name the file with `--config`"))
 }

@@ -1,8 +1,8 @@
 //! `sprag worker check`: its arguments, what it prints, and its exit code.
 
+use super::print;
 use super::session;
 use super::simulate::project_dir;
-use super::print;
 use crate::error::{CommandError, Exit};
 use crate::runner::ProjectFiles;
 use crate::runner::check::{CheckReport, CheckRequest, check};
@@ -28,7 +28,11 @@ enum Command {
 
 pub(super) async fn worker(args: Args) -> Result<ExitCode, CommandError> {
     let Command::Check(args) = args.command;
-    let project = if args.config.exists() { project_dir(&args.config)? } else { std::env::current_dir()? };
+    let project = if args.config.exists() {
+        project_dir(&args.config)?
+    } else {
+        std::env::current_dir()?
+    };
     let (command, env_pass, paths) = if args.command.is_empty() {
         let config = session::load_config(&args.config)?;
         (config.runner.command, config.runner.env, config.harness.paths)
@@ -42,7 +46,10 @@ pub(super) async fn worker(args: Args) -> Result<ExitCode, CommandError> {
     let report = check(CheckRequest {
         command: session::expand(&command, &project)?,
         project_dir: project,
-        files: ProjectFiles { harness: harness_of(&files, &policy), files },
+        files: ProjectFiles {
+            harness: harness_of(&files, &policy),
+            files,
+        },
         env_pass,
         scratch: scratch.path().to_owned(),
         limit: args.limit,

@@ -28,7 +28,9 @@ pub(super) struct Bench<'a> {
 
 impl fmt::Debug for Bench<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bench").field("n_validation", &self.validation.len()).finish_non_exhaustive()
+        f.debug_struct("Bench")
+            .field("n_validation", &self.validation.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -60,8 +62,14 @@ impl<'a> Bench<'a> {
         tasks: &[(TaskId, u32)],
         allowance: Allowance,
     ) -> Result<(Vec<Trial>, Spent), FlowError> {
-        let job = |(task, trial): &(TaskId, u32)| Job { task: task.clone(), trial: *trial, seed: self.seed_of(*trial), trace: true };
-        self.run(store, what, harness, tasks.iter().map(job).collect(), allowance).await
+        let job = |(task, trial): &(TaskId, u32)| Job {
+            task: task.clone(),
+            trial: *trial,
+            seed: self.seed_of(*trial),
+            trace: true,
+        };
+        self.run(store, what, harness, tasks.iter().map(job).collect(), allowance)
+            .await
     }
 
     /// Runs the whole validation set once, without traces.
@@ -72,14 +80,24 @@ impl<'a> Bench<'a> {
         harness: &Harness,
         allowance: Allowance,
     ) -> Result<(Vec<Trial>, Spent), FlowError> {
-        let job = |task: &TaskId| Job { task: task.clone(), trial: 0, seed: self.seed_of(0), trace: false };
+        let job = |task: &TaskId| Job {
+            task: task.clone(),
+            trial: 0,
+            seed: self.seed_of(0),
+            trace: false,
+        };
         let jobs = self.validation.iter().map(job).collect();
         self.run(store, what, harness, jobs, allowance).await
     }
 
     /// Names a train run: what a failure record made from it is identified by.
     pub(super) fn source(&self, harness: &HarnessId, task: &TaskId, trial: u32) -> String {
-        let job = Job { task: task.clone(), trial, seed: self.seed_of(trial), trace: true };
+        let job = Job {
+            task: task.clone(),
+            trial,
+            seed: self.seed_of(trial),
+            trace: true,
+        };
         key("", self.identity, harness, &job).to_string()
     }
 
@@ -97,10 +115,14 @@ impl<'a> Bench<'a> {
         allowance: Allowance,
     ) -> Result<(Vec<Trial>, Spent), FlowError> {
         let id = harness.id();
-        let keys: Vec<RunKey> = jobs.iter().map(|job| key(store.salt(), self.identity, &id, job)).collect();
+        let keys: Vec<RunKey> = jobs
+            .iter()
+            .map(|job| key(store.salt(), self.identity, &id, job))
+            .collect();
         let mut trials: Vec<Option<Trial>> = keys.iter().map(|key| store.recorded(key)).collect::<Result<_, _>>()?;
         let mut missing: Vec<usize> = (0..jobs.len()).filter(|&at| trials[at].is_none()).collect();
-        let affordable = usize::try_from(allowance.limits.task_runs.saturating_sub(allowance.spent.task_runs)).unwrap_or(usize::MAX);
+        let affordable =
+            usize::try_from(allowance.limits.task_runs.saturating_sub(allowance.spent.task_runs)).unwrap_or(usize::MAX);
         missing.truncate(affordable);
         let mut spent = Spent::default();
         if !missing.is_empty() {
@@ -117,8 +139,16 @@ impl<'a> Bench<'a> {
             })
             .await?;
         }
-        let unpaid = || Trial::errored(FailureKind::Infrastructure, "the budget of task runs was spent before this run");
-        Ok((trials.into_iter().map(|trial| trial.unwrap_or_else(unpaid)).collect(), spent))
+        let unpaid = || {
+            Trial::errored(
+                FailureKind::Infrastructure,
+                "the budget of task runs was spent before this run",
+            )
+        };
+        Ok((
+            trials.into_iter().map(|trial| trial.unwrap_or_else(unpaid)).collect(),
+            spent,
+        ))
     }
 
     async fn make(
@@ -161,5 +191,7 @@ impl<'a> Bench<'a> {
 }
 
 fn key(salt: &str, identity: &str, harness: &HarnessId, job: &Job) -> RunKey {
-    RunKey::new(hash::of(&(salt, identity, harness, &job.task, job.trial, job.seed, job.trace)))
+    RunKey::new(hash::of(&(
+        salt, identity, harness, &job.task, job.trial, job.seed, job.trace,
+    )))
 }

@@ -10,7 +10,10 @@ use sprag_core::trial::{Trial, TrialStatus};
 
 /// What is left of the budget.
 pub(super) fn allowance(state: &State) -> Allowance {
-    Allowance { limits: state.plan.limits, spent: state.spent }
+    Allowance {
+        limits: state.plan.limits,
+        spent: state.spent,
+    }
 }
 
 /// An experiment that the machine named; it names only those it has.

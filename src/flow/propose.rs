@@ -26,9 +26,18 @@ pub(super) async fn propose(
     experiment: &ExperimentId,
     cluster_id: &ClusterId,
 ) -> Result<Event, FlowError> {
-    let cluster = state.clusters.clusters.get(cluster_id).expect("the machine names only clusters it has");
+    let cluster = state
+        .clusters
+        .clusters
+        .get(cluster_id)
+        .expect("the machine names only clusters it has");
     let tasks = example_tasks(state, cluster_id);
-    let look = Look { bench, tasks, label: format!("{experiment} looking"), state };
+    let look = Look {
+        bench,
+        tasks,
+        label: format!("{experiment} looking"),
+        state,
+    };
     let (trials, mut spent) = look.at(store, &state.incumbent, Spent::default()).await?;
     let base = examples(&look.tasks, &trials);
     let mut seen: BTreeMap<LookKind, Vec<Trial>> = BTreeMap::new();
@@ -37,7 +46,10 @@ pub(super) async fn propose(
             cluster,
             watched: watched(&base),
             base: base.clone(),
-            looks: seen.iter().map(|(kind, trials)| (*kind, examples(&look.tasks, trials))).collect(),
+            looks: seen
+                .iter()
+                .map(|(kind, trials)| (*kind, examples(&look.tasks, trials)))
+                .collect(),
             harness: &state.incumbent,
             recipes: &request.config.recipes,
             policy,
@@ -53,8 +65,16 @@ pub(super) async fn propose(
         }
     };
     Ok(match proposal {
-        Proposal::Candidate(candidate) => Event::Proposed { experiment: experiment.clone(), candidate, spent },
-        Proposal::Nothing(reason) => Event::NothingProposed { cluster: cluster_id.clone(), reason, spent },
+        Proposal::Candidate(candidate) => Event::Proposed {
+            experiment: experiment.clone(),
+            candidate,
+            spent,
+        },
+        Proposal::Nothing(reason) => Event::NothingProposed {
+            cluster: cluster_id.clone(),
+            reason,
+            spent,
+        },
         Proposal::Explore { .. } => Event::NothingProposed {
             cluster: cluster_id.clone(),
             reason: "the proposer asked to look twice".to_owned(),
@@ -71,7 +91,12 @@ struct Look<'a, 'b> {
 }
 
 impl Look<'_, '_> {
-    async fn at(&self, store: &mut dyn Store, harness: &Harness, spent: Spent) -> Result<(Vec<Trial>, Spent), FlowError> {
+    async fn at(
+        &self,
+        store: &mut dyn Store,
+        harness: &Harness,
+        spent: Spent,
+    ) -> Result<(Vec<Trial>, Spent), FlowError> {
         let tasks: Vec<(TaskId, u32)> = self.tasks.iter().map(|task| (task.clone(), 0)).collect();
         let mut left = allowance(self.state);
         left.spent.add(spent);
@@ -92,8 +117,18 @@ fn example_tasks(state: &State, cluster: &ClusterId) -> Vec<TaskId> {
 }
 
 fn examples<'a>(tasks: &'a [TaskId], trials: &'a [Trial]) -> Vec<Example<'a>> {
-    static NONE: Trace = Trace { steps: Vec::new(), termination: Termination::Unknown, tools: Vec::new(), expected: None, checks: Vec::new() };
+    static NONE: Trace = Trace {
+        steps: Vec::new(),
+        termination: Termination::Unknown,
+        tools: Vec::new(),
+        expected: None,
+        checks: Vec::new(),
+    };
     // One a task in every list, so that the same index means the same task; a run without a trace teaches nothing.
-    let example = |(task, trial): (&'a TaskId, &'a Trial)| Example { task, passed: trial.passed(), trace: trial.trace.as_ref().unwrap_or(&NONE) };
+    let example = |(task, trial): (&'a TaskId, &'a Trial)| Example {
+        task,
+        passed: trial.passed(),
+        trace: trial.trace.as_ref().unwrap_or(&NONE),
+    };
     tasks.iter().zip(trials).map(example).collect()
 }

@@ -21,7 +21,12 @@ use std::path::{Path, PathBuf};
 pub(super) fn publish(request: &Request<'_>, state: &State, id: &ExperimentId) -> Result<Event, FlowError> {
     let experiment = experiment(state, id);
     let head = format!("sprag/{}", experiment.candidate.cluster);
-    let base = match state.experiments.iter().rev().find_map(|earlier| state.published.get(&earlier.id)) {
+    let base = match state
+        .experiments
+        .iter()
+        .rev()
+        .find_map(|earlier| state.published.get(&earlier.id))
+    {
         // Nothing is merged yet, so the change stands on the one before it.
         Some(branch) if !request.merge => branch.clone(),
         _ => request.workspace.head_branch()?,
@@ -30,14 +35,21 @@ pub(super) fn publish(request: &Request<'_>, state: &State, id: &ExperimentId) -
     let mut changes = experiment.candidate.changes.clone();
     for case in &new_cases {
         let text = serde_json::to_string_pretty(case).map_err(std::io::Error::from)? + "\n";
-        changes.push(FileChange { path: format!(".sprag/suite/{}.json", case.id), text: Some(text) });
+        changes.push(FileChange {
+            path: format!(".sprag/suite/{}.json", case.id),
+            text: Some(text),
+        });
     }
     let message = format!(
         "{}\n\n{}\n\nSprag-Experiment: {id}\nSprag-Candidate: {}\n",
         experiment.candidate.title, experiment.candidate.hypothesis, experiment.candidate.id
     );
     // A later change of the same cluster gets a branch of its own while the first one waits.
-    let head = if request.merge || !state.published.values().any(|branch| *branch == head) { head } else { format!("{head}-{id}") };
+    let head = if request.merge || !state.published.values().any(|branch| *branch == head) {
+        head
+    } else {
+        format!("{head}-{id}")
+    };
     let landed = request.workspace.land(&base, &head, &message, &changes)?;
     if request.merge {
         request.workspace.fast_forward(&head)?;
@@ -46,14 +58,25 @@ pub(super) fn publish(request: &Request<'_>, state: &State, id: &ExperimentId) -
     let pull = pull_request(&view);
     let folder = pull_folder(&request.out, id);
     fs::create_dir_all(&folder)?;
-    fs::write(folder.join("pull_request.md"), format!("# {}\n\n{}", pull.title, pull.body))?;
+    fs::write(
+        folder.join("pull_request.md"),
+        format!("# {}\n\n{}", pull.title, pull.body),
+    )?;
     write_json(&folder.join("pull_request.json"), &pull)?;
-    let checks = CheckView { head_sha: landed.commit, experiment: experiment.clone(), gate: gate_view(state) };
+    let checks = CheckView {
+        head_sha: landed.commit,
+        experiment: experiment.clone(),
+        gate: gate_view(state),
+    };
     for check in check_runs(&checks) {
         write_json(&folder.join(check_file(&check.name)), &check)?;
     }
     write_comments(request, state)?;
-    Ok(Event::Published { experiment: id.clone(), branch: head, tree: landed.tree })
+    Ok(Event::Published {
+        experiment: id.clone(),
+        branch: head,
+        tree: landed.tree,
+    })
 }
 
 /// The folder of a pull request.
@@ -75,16 +98,31 @@ pub(super) fn write_comments(request: &Request<'_>, state: &State) -> Result<(),
     fs::create_dir_all(&folder)?;
     for finding in &state.findings {
         let view = match &finding.record {
-            None => CommentView::NeedsTrace { found: finding.instead.clone() },
+            None => CommentView::NeedsTrace {
+                found: finding.instead.clone(),
+            },
             Some(record) => {
                 let clusters = state.clusters.clusters.values();
-                let clusters: Vec<_> = clusters.filter(|cluster| cluster.members.contains_key(&record.id)).cloned().collect();
-                let fixed = clusters.iter().find_map(|cluster| Some((cluster.clone(), accepted_for(state, cluster)?)));
+                let clusters: Vec<_> = clusters
+                    .filter(|cluster| cluster.members.contains_key(&record.id))
+                    .cloned()
+                    .collect();
+                let fixed = clusters
+                    .iter()
+                    .find_map(|cluster| Some((cluster.clone(), accepted_for(state, cluster)?)));
                 match fixed {
                     Some((cluster, pull)) if clusters.iter().all(|cluster| cluster.members[&record.id].resolved) => {
-                        CommentView::Fixed { record: record.clone(), cluster, pull, merged: request.merge }
+                        CommentView::Fixed {
+                            record: record.clone(),
+                            cluster,
+                            pull,
+                            merged: request.merge,
+                        }
                     }
-                    _ => CommentView::Mined { record: record.clone(), clusters },
+                    _ => CommentView::Mined {
+                        record: record.clone(),
+                        clusters,
+                    },
                 }
             }
         };
@@ -95,9 +133,15 @@ pub(super) fn write_comments(request: &Request<'_>, state: &State) -> Result<(),
 
 /// The number that the pull request of a cluster's accepted change has here: that of its experiment.
 fn accepted_for(state: &State, cluster: &sprag_core::cluster::Cluster) -> Option<u64> {
-    let accepted = state.experiments.iter().rev().filter(|experiment| experiment.accepted());
+    let accepted = state
+        .experiments
+        .iter()
+        .rev()
+        .filter(|experiment| experiment.accepted());
     let mut of_cluster = accepted.filter(|experiment| experiment.candidate.cluster == cluster.id);
-    of_cluster.next().and_then(|experiment| experiment.id.as_str().trim_start_matches('E').parse().ok())
+    of_cluster
+        .next()
+        .and_then(|experiment| experiment.id.as_str().trim_start_matches('E').parse().ok())
 }
 
 fn new_cases(state: &State, id: &ExperimentId) -> Vec<EvalCase> {
@@ -108,7 +152,10 @@ fn new_cases(state: &State, id: &ExperimentId) -> Vec<EvalCase> {
 fn pull_view(state: &State, experiment: &Experiment, head: String, base: String, new_cases: Vec<EvalCase>) -> PullView {
     let cluster = state.clusters.clusters[&experiment.candidate.cluster].clone();
     let score = |card: &Option<Scorecard>| card.as_ref().and_then(Scorecard::score);
-    let before = state.experiments.iter().take_while(|earlier| earlier.id <= experiment.id);
+    let before = state
+        .experiments
+        .iter()
+        .take_while(|earlier| earlier.id <= experiment.id);
     let accepted = before.filter(|earlier| earlier.accepted());
     let history = std::iter::once(score(&state.baseline)).chain(accepted.map(|earlier| score(&earlier.validation)));
     let fell = |earlier: &&Experiment| {
@@ -117,7 +164,11 @@ fn pull_view(state: &State, experiment: &Experiment, head: String, base: String,
     PullView {
         head,
         base,
-        example: cluster.members.keys().find_map(|record| state.records.get(record)).cloned(),
+        example: cluster
+            .members
+            .keys()
+            .find_map(|record| state.records.get(record))
+            .cloned(),
         history: history.flatten().collect(),
         attempts: state.experiments.iter().filter(fell).cloned().collect(),
         issues: state.issues_of(&cluster.id),
@@ -130,7 +181,10 @@ fn pull_view(state: &State, experiment: &Experiment, head: String, base: String,
 
 /// The rule of the run.
 pub(super) fn gate_view(state: &State) -> GateView {
-    GateView { mode: state.plan.gate.mode, regression_threshold: state.plan.gate.regression_threshold }
+    GateView {
+        mode: state.plan.gate.mode,
+        regression_threshold: state.plan.gate.regression_threshold,
+    }
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<(), FlowError> {

@@ -5,20 +5,26 @@ use super::bench::Bench;
 use super::context::{allowance, candidate_harness, experiment, scorecard};
 use crate::progress::Progress;
 use crate::store::Store;
-use sprag_core::candidate::Stage;
-use sprag_core::failure::{FailureKind, FailureRecord};
-use sprag_core::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
 use sprag_core::budget::Spent;
+use sprag_core::candidate::Stage;
+use sprag_core::failure::{FailureKind, FailureRecord, Mechanism};
+use sprag_core::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
 use sprag_core::ledger::{CaseRerun, Event, Finding};
 use sprag_core::machine::{PROMOTION_RUNS, State};
 use sprag_core::mine;
 use sprag_core::score::Scorecard;
 use sprag_core::signal::Clue;
 use sprag_core::trial::{TaskVerdict, Trial, TrialStatus};
+use std::collections::BTreeSet;
 
 pub(super) async fn baseline(bench: &Bench<'_>, store: &mut dyn Store, state: &State) -> Result<Event, FlowError> {
-    let (trials, spent) = bench.validation(store, "validation baseline", &state.incumbent, allowance(state)).await?;
-    Ok(Event::BaselineMeasured { validation: scorecard(&trials, &[], None), spent })
+    let (trials, spent) = bench
+        .validation(store, "validation baseline", &state.incumbent, allowance(state))
+        .await?;
+    Ok(Event::BaselineMeasured {
+        validation: scorecard(&trials, &[], None),
+        spent,
+    })
 }
 
 pub(super) async fn traffic(
@@ -29,17 +35,31 @@ pub(super) async fn traffic(
     tasks: &[(TaskId, u32)],
     progress: &Progress,
 ) -> Result<Event, FlowError> {
-    progress.phase(&format!("batch {batch}/{}: {} tasks of traffic", state.plan.batches, tasks.len()));
-    let (trials, spent) = bench.train(store, "traffic", &state.incumbent, tasks, allowance(state)).await?;
+    progress.phase(&format!(
+        "batch {batch}/{}: {} tasks of traffic",
+        state.plan.batches,
+        tasks.len()
+    ));
+    let (trials, spent) = bench
+        .train(store, "traffic", &state.incumbent, tasks, allowance(state))
+        .await?;
     let harness = state.incumbent.id();
     let mut verdicts = Vec::with_capacity(trials.len());
     let mut records = Vec::new();
     for ((task, number), trial) in tasks.iter().zip(&trials) {
         let source = bench.source(&harness, task, *number);
         records.extend(record_of(&source, task, trial));
-        verdicts.push(TaskVerdict { task: task.clone(), status: trial.status.clone() });
+        verdicts.push(TaskVerdict {
+            task: task.clone(),
+            status: trial.status.clone(),
+        });
     }
-    Ok(Event::TrafficRan { batch, verdicts, records, spent })
+    Ok(Event::TrafficRan {
+        batch,
+        verdicts,
+        records,
+        spent,
+    })
 }
 
 /// A trace in an issue is mined as it is; a task that an issue names is run on the incumbent.
@@ -50,7 +70,10 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
         let (record, instead) = match issue.clue(&state.plan.train) {
             Clue::Trace(trace) => {
                 let task = TaskId::new(format!("issue #{}", issue.number));
-                (Some(mine::mine(&format!("issue {}", issue.number), &task, &trace)), None)
+                (
+                    Some(mine::mine(&format!("issue {}", issue.number), &task, &trace)),
+                    None,
+                )
             }
             Clue::Task(task) => {
                 let mut left = allowance(state);
@@ -58,14 +81,24 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
                 let run = [(task.clone(), 0)];
                 let (trials, cost) = bench.train(store, "issues", &state.incumbent, &run, left).await?;
                 spent.add(cost);
-                let source = format!("issue {} {}", issue.number, bench.source(&state.incumbent.id(), &task, 0));
+                let source = format!(
+                    "issue {} {}",
+                    issue.number,
+                    bench.source(&state.incumbent.id(), &task, 0)
+                );
                 let record = record_of(&source, &task, &trials[0]);
-                let instead = record.is_none().then(|| format!("task `{task}` passes on the harness as it is"));
+                let instead = record
+                    .is_none()
+                    .then(|| format!("task `{task}` passes on the harness as it is"));
                 (record, instead)
             }
             Clue::Nothing(instead) => (None, instead),
         };
-        findings.push(Finding { issue: issue.number, record, instead });
+        findings.push(Finding {
+            issue: issue.number,
+            record,
+            instead,
+        });
     }
     Ok(Event::SignalsRead { findings, spent })
 }
@@ -74,11 +107,19 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
 fn record_of(source: &str, task: &TaskId, trial: &Trial) -> Option<FailureRecord> {
     match &trial.status {
         TrialStatus::Passed => None,
-        TrialStatus::Failed => Some(mine::mine(source, task, trial.trace.as_ref().unwrap_or(&sprag_core::trace::Trace::default()))),
+        TrialStatus::Failed => Some(mine::mine(
+            source,
+            task,
+            trial.trace.as_ref().unwrap_or(&sprag_core::trace::Trace::default()),
+        )),
         TrialStatus::Errored { kind, message } => Some(FailureRecord {
             id: RecordId::new(sprag_core::hash::of_text(source)),
             task: task.clone(),
-            kind: if *kind == FailureKind::Agent { FailureKind::Unknown } else { *kind },
+            kind: if *kind == FailureKind::Agent {
+                FailureKind::Unknown
+            } else {
+                *kind
+            },
             context: String::new(),
             behaviour: message.clone(),
             termination: sprag_core::trace::Termination::Unknown,
@@ -115,31 +156,55 @@ pub(super) async fn measure(
             spent.add(more);
             let mut card = scorecard(&trials, &before, Some(tasks));
             if stage == Stage::Cluster {
-                count_gone(&mut card, state, &experiment.candidate.cluster, tasks, &trials);
+                count_gone(&mut card, state, &experiment.candidate.cluster, tasks, &before, &trials);
             }
             (card, spent)
         }
     };
-    Ok(Event::StageMeasured { experiment: id.clone(), stage, card, spent })
+    Ok(Event::StageMeasured {
+        experiment: id.clone(),
+        stage,
+        card,
+        spent,
+    })
 }
 
-/// In how many traces the cluster's mechanism no longer shows. A run that fails for another reason has still moved.
-fn count_gone(card: &mut Scorecard, state: &State, cluster: &ClusterId, tasks: &[TaskId], trials: &[Trial]) {
-    let Some(cluster) = state.clusters.clusters.get(cluster) else { return };
-    for (task, trial) in tasks.iter().zip(trials) {
-        card.mechanism_gone += u32::from(!shows(&cluster.mechanism, task, trial));
+/// In how many runs the cluster's mechanism is gone and nothing new has taken its place. A run that still fails for its other reasons
+/// has moved; one whose root cause only got another name has not.
+fn count_gone(
+    card: &mut Scorecard,
+    state: &State,
+    cluster: &ClusterId,
+    tasks: &[TaskId],
+    before: &[Trial],
+    now: &[Trial],
+) {
+    let Some(cluster) = state.clusters.clusters.get(cluster) else {
+        return;
+    };
+    for ((task, before), now) in tasks.iter().zip(before).zip(now) {
+        let moved = match (causes(task, before), causes(task, now)) {
+            (_, Some(now)) if now.is_empty() => true,
+            (Some(before), Some(now)) => !now.contains(&cluster.mechanism) && now.is_subset(&before),
+            _ => false,
+        };
+        card.mechanism_gone += u32::from(moved);
     }
 }
 
-fn shows(mechanism: &sprag_core::failure::Mechanism, task: &TaskId, trial: &Trial) -> bool {
+/// The mechanisms that a run shows: none if it passed; `None` if nothing can be said of it.
+fn causes(task: &TaskId, trial: &Trial) -> Option<BTreeSet<Mechanism>> {
     match (&trial.status, &trial.trace) {
-        (TrialStatus::Passed, _) => false,
+        (TrialStatus::Passed, _) => Some(BTreeSet::new()),
         (TrialStatus::Failed, Some(trace)) => {
-            let record = mine::mine("", task, trace);
-            // A run that ends in nothing anyone can explain has not been helped.
-            record.causes.is_empty() || record.causes.iter().any(|cause| cause.mechanism == *mechanism)
+            let found: BTreeSet<Mechanism> = mine::mine("", task, trace)
+                .causes
+                .into_iter()
+                .map(|cause| cause.mechanism)
+                .collect();
+            (!found.is_empty()).then_some(found)
         }
-        (TrialStatus::Failed, None) | (TrialStatus::Errored { .. }, _) => true,
+        (TrialStatus::Failed, None) | (TrialStatus::Errored { .. }, _) => None,
     }
 }
 
@@ -151,20 +216,41 @@ pub(super) async fn promote(
     cases: &[(CaseId, TaskId)],
 ) -> Result<Event, FlowError> {
     let label = format!("{id} promotion");
-    let tasks: Vec<(TaskId, u32)> =
-        cases.iter().flat_map(|(_, task)| (0..PROMOTION_RUNS).map(move |trial| (task.clone(), trial))).collect();
-    let (trials, spent) = bench.train(store, &label, &state.incumbent, &tasks, allowance(state)).await?;
+    let tasks: Vec<(TaskId, u32)> = cases
+        .iter()
+        .flat_map(|(_, task)| (0..PROMOTION_RUNS).map(move |trial| (task.clone(), trial)))
+        .collect();
+    let (trials, spent) = bench
+        .train(store, &label, &state.incumbent, &tasks, allowance(state))
+        .await?;
     let runs = PROMOTION_RUNS as usize;
     let mut reruns = Vec::new();
     let mut resolved = Vec::new();
     for ((case, task), trials) in cases.iter().zip(trials.chunks(runs)) {
-        let count = |wanted: fn(&Trial) -> bool| u32::try_from(trials.iter().filter(|trial| wanted(trial)).count()).unwrap_or(u32::MAX);
-        reruns.push(CaseRerun { case: case.clone(), task: task.clone(), runs: count(Trial::has_verdict), passes: count(Trial::passed) });
+        let count = |wanted: fn(&Trial) -> bool| {
+            u32::try_from(trials.iter().filter(|trial| wanted(trial)).count()).unwrap_or(u32::MAX)
+        };
+        reruns.push(CaseRerun {
+            case: case.clone(),
+            task: task.clone(),
+            runs: count(Trial::has_verdict),
+            passes: count(Trial::passed),
+        });
         for cluster in state.clusters.clusters.values() {
-            let gone = trials.iter().all(|trial| trial.has_verdict() && !shows(&cluster.mechanism, task, trial));
-            let members = cluster.members.iter().filter(|(_, member)| gone && !member.resolved && member.task == *task);
+            let gone = trials
+                .iter()
+                .all(|trial| causes(task, trial).is_some_and(|found| !found.contains(&cluster.mechanism)));
+            let members = cluster
+                .members
+                .iter()
+                .filter(|(_, member)| gone && !member.resolved && member.task == *task);
             resolved.extend(members.map(|(record, _)| (cluster.id.clone(), record.clone())));
         }
     }
-    Ok(Event::Promoted { experiment: id.clone(), cases: reruns, resolved, spent })
+    Ok(Event::Promoted {
+        experiment: id.clone(),
+        cases: reruns,
+        resolved,
+        spent,
+    })
 }

@@ -59,7 +59,11 @@ impl Summary {
         fs::write(&report_path, report::report(&report_view(request, state, &head)))?;
         fs::write(request.out.join("results.tsv"), tsv::results(&state.experiments))?;
         write_comments(request, state)?;
-        let newest = state.experiments.iter().rev().find(|experiment| state.published.contains_key(&experiment.id));
+        let newest = state
+            .experiments
+            .iter()
+            .rev()
+            .find(|experiment| state.published.contains_key(&experiment.id));
         let folder = newest.map(|experiment| pull_folder(&request.out, &experiment.id));
         Ok(Self {
             baseline_validation: score(state.baseline.as_ref()),
@@ -76,7 +80,10 @@ impl Summary {
             ended: state.finished.clone().unwrap_or_default(),
             pull_request: folder.as_ref().map(|folder| folder.join("pull_request.md")),
             checks: folder.map_or_else(Vec::new, |folder| {
-                ["check-regression.json", "check-validation.json"].iter().map(|name| folder.join(name)).collect()
+                ["check-regression.json", "check-validation.json"]
+                    .iter()
+                    .map(|name| folder.join(name))
+                    .collect()
             }),
         })
     }
@@ -85,7 +92,11 @@ impl Summary {
     pub fn text(&self, state: &State, more: Vec<(String, String)>) -> String {
         let shown = |path: &Path| path.display().to_string();
         let mut files = vec![("report".to_owned(), shown(&self.report))];
-        files.extend(self.pull_request.iter().map(|path| ("pull request".to_owned(), shown(path))));
+        files.extend(
+            self.pull_request
+                .iter()
+                .map(|path| ("pull request".to_owned(), shown(path))),
+        );
         files.extend(more);
         text::summary(&SummaryView {
             baseline: state.baseline.clone().unwrap_or_default(),
@@ -96,7 +107,14 @@ impl Summary {
             rejected: self.rejected,
             suite_size: self.suite_size,
             clusters: self.clusters,
-            resolved: length(state.clusters.clusters.values().filter(|cluster| cluster.resolution_rate() >= 1.0).count()),
+            resolved: length(
+                state
+                    .clusters
+                    .clusters
+                    .values()
+                    .filter(|cluster| cluster.resolution_rate() >= 1.0)
+                    .count(),
+            ),
             task_runs: self.task_runs,
             files,
         })
@@ -107,19 +125,33 @@ impl Summary {
 pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
     let last = || state.experiments.last().cloned();
     let told = match event {
-        Event::BaselineMeasured { validation, .. } => Some(view::Progress::Baseline { validation: validation.clone() }),
-        Event::TrafficRan { .. } => batches(state).pop().map(|batch| view::Progress::Mined { batch, batches: state.plan.batches }),
+        Event::BaselineMeasured { validation, .. } => Some(view::Progress::Baseline {
+            validation: validation.clone(),
+        }),
+        Event::TrafficRan { .. } => batches(state).pop().map(|batch| view::Progress::Mined {
+            batch,
+            batches: state.plan.batches,
+        }),
         Event::Proposed { .. } => last().map(|experiment| view::Progress::Proposed { experiment }),
         Event::NothingProposed { cluster, reason, .. } => {
             let cluster = state.clusters.clusters.get(cluster);
             // Said once, and again only when the cluster has grown.
             let news = cluster.filter(|cluster| cluster.last_batch == state.batch);
-            news.map(|cluster| view::Progress::Idle { reason: format!("\"{}\": {reason}", cluster.title) })
+            news.map(|cluster| view::Progress::Idle {
+                reason: format!("\"{}\": {reason}", cluster.title),
+            })
         }
         Event::Decided { .. } => last().map(|experiment| view::Progress::Judged { experiment }),
         Event::Promoted { experiment, .. } => {
-            let new = state.cases.suite().filter(|case| case.fixed_by.as_ref() == Some(experiment)).count();
-            Some(view::Progress::Promoted { cases: length(new), suite_size: suite_size(state) })
+            let new = state
+                .cases
+                .suite()
+                .filter(|case| case.fixed_by.as_ref() == Some(experiment))
+                .count();
+            Some(view::Progress::Promoted {
+                cases: length(new),
+                suite_size: suite_size(state),
+            })
         }
         Event::Started(_)
         | Event::SignalsRead { .. }
@@ -135,7 +167,12 @@ pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
 fn report_view(request: &Request<'_>, state: &State, head: &str) -> ReportView {
     let ranked = state.clusters.ranked();
     let open: Vec<_> = ranked.iter().map(|(_, cluster)| (*cluster).clone()).collect();
-    let rest = state.clusters.clusters.values().filter(|cluster| !open.iter().any(|shown| shown.id == cluster.id)).cloned();
+    let rest = state
+        .clusters
+        .clusters
+        .values()
+        .filter(|cluster| !open.iter().any(|shown| shown.id == cluster.id))
+        .cloned();
     let mut rest: Vec<_> = rest.collect();
     rest.sort_by_key(|cluster| std::cmp::Reverse(cluster.total_failures()));
     ReportView {
@@ -145,8 +182,18 @@ fn report_view(request: &Request<'_>, state: &State, head: &str) -> ReportView {
         batches: batches(state),
         experiments: state.experiments.clone(),
         clusters: open.into_iter().chain(rest).collect(),
-        cases: state.cases.cases.values().filter(|case| case.state != CaseState::Open).cloned().collect(),
-        failure_kinds: state.failure_kinds.iter().map(|(kind, count)| (*kind, u64::from(*count))).collect(),
+        cases: state
+            .cases
+            .cases
+            .values()
+            .filter(|case| case.state != CaseState::Open)
+            .cloned()
+            .collect(),
+        failure_kinds: state
+            .failure_kinds
+            .iter()
+            .map(|(kind, count)| (*kind, u64::from(*count)))
+            .collect(),
         task_runs: state.spent.task_runs,
         gate: gate_view(state),
         provenance: Provenance {
@@ -164,12 +211,19 @@ fn batches(state: &State) -> Vec<BatchView> {
     numbered
         .map(|(verdicts, number)| {
             let with = |wanted: fn(&TrialStatus) -> bool| length(verdicts.iter().filter(|v| wanted(&v.status)).count());
-            let done: Vec<&Experiment> = state.experiments.iter().filter(|experiment| experiment.batch == number).collect();
+            let done: Vec<&Experiment> = state
+                .experiments
+                .iter()
+                .filter(|experiment| experiment.batch == number)
+                .collect();
             let accepted = done.iter().filter(|experiment| experiment.accepted()).count();
             let of_batch = |batch: u32| batch == number;
             let until = |experiment: &Experiment| experiment.batch <= number;
             let promoted = state.cases.suite().filter(|case| {
-                case.fixed_by.as_ref().and_then(|id| state.experiment(id)).is_some_and(until)
+                case.fixed_by
+                    .as_ref()
+                    .and_then(|id| state.experiment(id))
+                    .is_some_and(until)
             });
             BatchView {
                 number,
@@ -177,8 +231,23 @@ fn batches(state: &State) -> Vec<BatchView> {
                 passed: with(|status| *status == TrialStatus::Passed),
                 failed: with(|status| *status == TrialStatus::Failed),
                 errored: with(|status| matches!(status, TrialStatus::Errored { .. })),
-                findings: length(state.clusters.clusters.values().flat_map(|c| c.members.values()).filter(|m| of_batch(m.batch)).count()),
-                new_clusters: length(state.clusters.clusters.values().filter(|c| of_batch(c.first_batch)).count()),
+                findings: length(
+                    state
+                        .clusters
+                        .clusters
+                        .values()
+                        .flat_map(|c| c.members.values())
+                        .filter(|m| of_batch(m.batch))
+                        .count(),
+                ),
+                new_clusters: length(
+                    state
+                        .clusters
+                        .clusters
+                        .values()
+                        .filter(|c| of_batch(c.first_batch))
+                        .count(),
+                ),
                 suite_size: length(promoted.count()),
                 done: match done.len() {
                     0 => "nothing to evaluate".to_owned(),
@@ -194,7 +263,12 @@ fn score(card: Option<&Scorecard>) -> f64 {
 }
 
 fn count(experiments: &[Experiment], verdict: Verdict) -> u32 {
-    length(experiments.iter().filter(|experiment| experiment.verdict.as_ref().is_some_and(|(v, _)| *v == verdict)).count())
+    length(
+        experiments
+            .iter()
+            .filter(|experiment| experiment.verdict.as_ref().is_some_and(|(v, _)| *v == verdict))
+            .count(),
+    )
 }
 
 fn suite_size(state: &State) -> u32 {

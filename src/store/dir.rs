@@ -64,7 +64,11 @@ impl DirStore {
     pub fn open(root: &Path) -> Result<(Self, Vec<Damage>), StoreError> {
         fs::create_dir_all(root.join("segments"))?;
         fs::create_dir_all(root.join("runs"))?;
-        let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(root.join("lock"))?;
+        let lock = fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(root.join("lock"))?;
         if lock.file().try_lock().is_err() {
             return Err(StoreError::Locked { path: root.to_owned() });
         }
@@ -74,14 +78,30 @@ impl DirStore {
         let mut damage = read_segments(root, &mut entries)?;
         let folded = entries.len();
         damage.extend(read_events(root, &mut entries)?);
-        let events = fs::OpenOptions::new().create(true).append(true).open(root.join("events.jsonl"))?;
+        let events = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(root.join("events.jsonl"))?;
         let unfolded = entries.len() - folded;
-        Ok((Self { root: root.to_owned(), entries, unfolded, events, salt, _lock: lock }, damage))
+        Ok((
+            Self {
+                root: root.to_owned(),
+                entries,
+                unfolded,
+                events,
+                salt,
+                _lock: lock,
+            },
+            damage,
+        ))
     }
 
     fn run_path(&self, key: &RunKey) -> PathBuf {
         let name = key.as_str();
-        self.root.join("runs").join(name.get(..2).unwrap_or("xx")).join(format!("{name}.json.zst"))
+        self.root
+            .join("runs")
+            .join(name.get(..2).unwrap_or("xx"))
+            .join(format!("{name}.json.zst"))
     }
 
     /// Folds a full `events.jsonl` into a segment. A kill between the two steps leaves entries in both places; `read_events` drops those.
@@ -90,9 +110,14 @@ impl DirStore {
         let start = self.entries.len() - self.unfolded;
         let lines = to_lines(&self.entries[start..])?;
         let packed = zstd::encode_all(lines.as_bytes(), LEVEL)?;
-        write_whole(&self.root.join("segments").join(format!("{number:06}.jsonl.zst")), &packed)?;
+        write_whole(
+            &self.root.join("segments").join(format!("{number:06}.jsonl.zst")),
+            &packed,
+        )?;
         write_whole(&self.root.join("events.jsonl"), b"")?;
-        self.events = fs::OpenOptions::new().append(true).open(self.root.join("events.jsonl"))?;
+        self.events = fs::OpenOptions::new()
+            .append(true)
+            .open(self.root.join("events.jsonl"))?;
         self.unfolded = 0;
         Ok(())
     }
@@ -105,7 +130,8 @@ impl Store for DirStore {
 
     fn append(&mut self, at: String, event: Event) -> Result<(), StoreError> {
         let entry = Entry::after(self.entries.last(), at, event);
-        self.events.write_all(to_lines(std::slice::from_ref(&entry))?.as_bytes())?;
+        self.events
+            .write_all(to_lines(std::slice::from_ref(&entry))?.as_bytes())?;
         self.events.sync_data()?;
         self.entries.push(entry);
         self.unfolded += 1;
@@ -123,7 +149,9 @@ impl Store for DirStore {
             Err(error) => return Err(error.into()),
         };
         // A run that cannot be read was not recorded: it is made again and replaces this one.
-        let trial = zstd::decode_all(packed.as_slice()).ok().and_then(|json| serde_json::from_slice(&json).ok());
+        let trial = zstd::decode_all(packed.as_slice())
+            .ok()
+            .and_then(|json| serde_json::from_slice(&json).ok());
         if trial.is_none() {
             tracing::warn!("the recorded run {} cannot be read and is made again", path.display());
         }
@@ -148,15 +176,25 @@ impl Store for DirStore {
 fn check_format(root: &Path) -> Result<(), StoreError> {
     let path = root.join("format.json");
     if !path.exists() {
-        let format = Format { major: FORMAT_MAJOR, minor: 0, written_by: concat!("sprag ", env!("CARGO_PKG_VERSION")).to_owned() };
+        let format = Format {
+            major: FORMAT_MAJOR,
+            minor: 0,
+            written_by: concat!("sprag ", env!("CARGO_PKG_VERSION")).to_owned(),
+        };
         let json = serde_json::to_string(&format).map_err(std::io::Error::from)?;
         write_whole(&path, json.as_bytes())?;
         return Ok(());
     }
-    let format: Format = serde_json::from_slice(&fs::read(&path)?)
-        .map_err(|error| StoreError::Unreadable { path: path.clone(), problem: error.to_string() })?;
+    let format: Format = serde_json::from_slice(&fs::read(&path)?).map_err(|error| StoreError::Unreadable {
+        path: path.clone(),
+        problem: error.to_string(),
+    })?;
     if format.major > FORMAT_MAJOR {
-        return Err(StoreError::Newer { path: root.to_owned(), found: format.major, known: FORMAT_MAJOR });
+        return Err(StoreError::Newer {
+            path: root.to_owned(),
+            found: format.major,
+            known: FORMAT_MAJOR,
+        });
     }
     Ok(())
 }
@@ -177,13 +215,16 @@ fn salt(root: &Path) -> Result<String, StoreError> {
 }
 
 fn read_segments(root: &Path, entries: &mut Vec<Entry>) -> Result<Vec<Damage>, StoreError> {
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(root.join("segments"))?.map(|file| Ok(file?.path())).collect::<Result<_, std::io::Error>>()?;
+    let mut paths: Vec<PathBuf> = fs::read_dir(root.join("segments"))?
+        .map(|file| Ok(file?.path()))
+        .collect::<Result<_, std::io::Error>>()?;
     paths.retain(|path| path.extension().is_some_and(|ending| ending == "zst"));
     paths.sort();
     let mut damage = Vec::new();
     for path in paths {
-        let text = zstd::decode_all(fs::read(&path)?.as_slice()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let text = zstd::decode_all(fs::read(&path)?.as_slice())
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok());
         let problem = match text {
             None => Some("it cannot be unpacked".to_owned()),
             Some(_) if !damage.is_empty() => Some("it follows a segment that cannot be read".to_owned()),
@@ -199,10 +240,14 @@ fn read_segments(root: &Path, entries: &mut Vec<Entry>) -> Result<Vec<Damage>, S
 
 fn read_events(root: &Path, entries: &mut Vec<Entry>) -> Result<Vec<Damage>, StoreError> {
     let path = root.join("events.jsonl");
-    let Ok(bytes) = fs::read(&path) else { return Ok(Vec::new()) };
+    let Ok(bytes) = fs::read(&path) else {
+        return Ok(Vec::new());
+    };
     let text = String::from_utf8_lossy(&bytes);
     let folded = entries.len();
-    let Err((good, problem)) = take_lines(&text, entries) else { return Ok(Vec::new()) };
+    let Err((good, problem)) = take_lines(&text, entries) else {
+        return Ok(Vec::new());
+    };
     let damage = set_aside(root, &path, problem, Some(&text.as_bytes()[good..]))?;
     write_whole(&path, to_lines(&entries[folded..])?.as_bytes())?;
     Ok(vec![damage])
@@ -219,7 +264,9 @@ fn take_lines(text: &str, entries: &mut Vec<Entry>) -> Result<(), (usize, String
             _ if !line.ends_with('\n') => return Err((offset, format!("entry {next}, the last line, was cut off"))),
             Ok(_) | Err(_) => return Err((offset, format!("entry {next} is not readable"))),
         };
-        let known = usize::try_from(entry.seq).ok().and_then(|seq| entries.get(seq.checked_sub(1)?));
+        let known = usize::try_from(entry.seq)
+            .ok()
+            .and_then(|seq| entries.get(seq.checked_sub(1)?));
         if known.is_some_and(|known| known.id == entry.id) {
             offset += line.len();
             continue;
@@ -242,12 +289,18 @@ fn set_aside(root: &Path, path: &Path, problem: String, bytes: Option<&[u8]>) ->
             &whole
         }
     };
-    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let name = path
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let hash = hash::of(bytes);
     let kept_as = root.join("quarantine").join(format!("{}-{name}", &hash[..8]));
     fs::create_dir_all(root.join("quarantine"))?;
     write_whole(&kept_as, bytes)?;
-    Ok(Damage { path: path.to_owned(), problem, kept_as })
+    Ok(Damage {
+        path: path.to_owned(),
+        problem,
+        kept_as,
+    })
 }
 
 fn to_lines(entries: &[Entry]) -> Result<String, StoreError> {

@@ -45,6 +45,7 @@ impl Spent {
             return Some(format!("the budget of {} task runs is spent", limits.task_runs));
         }
         // A budget of nothing forbids paid runs, not free ones.
-        (self.usd >= limits.usd && self.usd > 0.0).then(|| format!("the budget of ${:.2} is spent (${:.2})", limits.usd, self.usd))
+        (self.usd >= limits.usd && self.usd > 0.0)
+            .then(|| format!("the budget of ${:.2} is spent (${:.2})", limits.usd, self.usd))
     }
 }

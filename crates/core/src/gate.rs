@@ -4,8 +4,8 @@
 
 mod strict;
 
-use crate::config::GateMode;
 use crate::candidate::{Experiment, Stage, Verdict};
+use crate::config::GateMode;
 use serde::{Deserialize, Serialize};
 
 /// The rule a candidate is judged by.

@@ -25,7 +25,9 @@ pub struct FileChange {
 impl Harness {
     /// A harness of these files.
     pub fn new(files: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { files: files.into_iter().collect() }
+        Self {
+            files: files.into_iter().collect(),
+        }
     }
 
     /// The content hash that names this harness.
@@ -64,7 +66,10 @@ impl Harness {
         paths
             .into_iter()
             .filter(|path| self.files.get(*path) != other.files.get(*path))
-            .map(|path| FileChange { path: path.clone(), text: other.files.get(path).cloned() })
+            .map(|path| FileChange {
+                path: path.clone(),
+                text: other.files.get(path).cloned(),
+            })
             .collect()
     }
 
@@ -74,17 +79,36 @@ impl Harness {
         for change in self.changes_to(other) {
             let old = self.get(&change.path).unwrap_or_default();
             let new = other.get(&change.path).unwrap_or_default();
-            let old_name = self.get(&change.path).map_or_else(|| "/dev/null".to_owned(), |_| format!("a/{}", change.path));
-            let new_name = other.get(&change.path).map_or_else(|| "/dev/null".to_owned(), |_| format!("b/{}", change.path));
+            let old_name = self
+                .get(&change.path)
+                .map_or_else(|| "/dev/null".to_owned(), |_| format!("a/{}", change.path));
+            let new_name = other
+                .get(&change.path)
+                .map_or_else(|| "/dev/null".to_owned(), |_| format!("b/{}", change.path));
             let diff = similar::TextDiff::from_lines(old, new);
-            out.push_str(&diff.unified_diff().context_radius(3).header(&old_name, &new_name).to_string());
+            out.push_str(
+                &diff
+                    .unified_diff()
+                    .context_radius(3)
+                    .header(&old_name, &new_name)
+                    .to_string(),
+            );
         }
         out
     }
 }
 
 /// Always read-only to a candidate, whatever `sprag.toml` says: what judges it, and what could run outside it.
-pub const ALWAYS_PROTECTED: [&str; 8] = [".git", ".git/**", ".github/**", ".sprag/**", "sprag.toml", "**/sprag.toml", "**/.gitmodules", "**/.gitattributes"];
+pub const ALWAYS_PROTECTED: [&str; 8] = [
+    ".git",
+    ".git/**",
+    ".github/**",
+    ".sprag/**",
+    "sprag.toml",
+    "**/sprag.toml",
+    "**/.gitmodules",
+    "**/.gitattributes",
+];
 
 /// Which paths a candidate may change.
 #[derive(Debug, Clone)]
@@ -107,13 +131,24 @@ pub struct GlobError {
 impl PathPolicy {
     /// A policy from the globs of `sprag.toml`; `runner_files` (the files the runner command names) are protected too.
     pub fn new(paths: &[String], protect: &[String], runner_files: &[String]) -> Result<Self, GlobError> {
-        let protected: Vec<String> = ALWAYS_PROTECTED.iter().map(|&glob| glob.to_owned()).chain(protect.iter().cloned()).chain(runner_files.iter().map(|path| globset::escape(path))).collect();
-        Ok(Self { allowed: set(paths)?, protected: set(&protected)? })
+        let protected: Vec<String> = ALWAYS_PROTECTED
+            .iter()
+            .map(|&glob| glob.to_owned())
+            .chain(protect.iter().cloned())
+            .chain(runner_files.iter().map(|path| globset::escape(path)))
+            .collect();
+        Ok(Self {
+            allowed: set(paths)?,
+            protected: set(&protected)?,
+        })
     }
 
     /// Whether a candidate may change this path.
     pub fn allows(&self, path: &str) -> bool {
-        let plain = !path.is_empty() && !path.starts_with('/') && !path.contains('\\') && path.split('/').all(|part| !matches!(part, "" | "." | ".."));
+        let plain = !path.is_empty()
+            && !path.starts_with('/')
+            && !path.contains('\\')
+            && path.split('/').all(|part| !matches!(part, "" | "." | ".."));
         plain && self.allowed.is_match(path) && !self.protected.is_match(path)
     }
 }
@@ -121,7 +156,13 @@ impl PathPolicy {
 fn set(globs: &[String]) -> Result<GlobSet, GlobError> {
     let mut builder = GlobSetBuilder::new();
     for glob in globs {
-        builder.add(Glob::new(glob).map_err(|source| GlobError { glob: glob.clone(), source })?);
+        builder.add(Glob::new(glob).map_err(|source| GlobError {
+            glob: glob.clone(),
+            source,
+        })?);
     }
-    builder.build().map_err(|source| GlobError { glob: globs.join(", "), source })
+    builder.build().map_err(|source| GlobError {
+        glob: globs.join(", "),
+        source,
+    })
 }

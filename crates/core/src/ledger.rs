@@ -186,7 +186,13 @@ impl Entry {
     pub fn after(last: Option<&Self>, at: String, event: Event) -> Self {
         let (seq, prev) = last.map_or((1, String::new()), |entry| (entry.seq + 1, entry.id.clone()));
         let id = Self::identity(&prev, &event);
-        Self { seq, id, prev, at, event }
+        Self {
+            seq,
+            id,
+            prev,
+            at,
+            event,
+        }
     }
 
     /// Whether this entry is whole and follows `last`.

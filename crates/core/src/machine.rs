@@ -90,7 +90,9 @@ pub fn step(state: Option<State>, event: &Event) -> (Option<State>, Vec<Command>
 
 /// The state after a whole ledger, and what must be done next.
 pub fn replay<'a>(events: impl IntoIterator<Item = &'a Event>) -> (Option<State>, Vec<Command>) {
-    events.into_iter().fold((None, Vec::new()), |(state, _), event| step(state, event))
+    events
+        .into_iter()
+        .fold((None, Vec::new()), |(state, _), event| step(state, event))
 }
 
 fn apply(state: &mut State, event: &Event) -> Vec<Command> {
@@ -100,7 +102,11 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             state.spent.add(*spent);
             state.best = validation.score().unwrap_or(0.0);
             state.baseline = Some(validation.clone());
-            vec![if state.plan.issues.is_empty() { run_traffic(state) } else { Command::ReadSignals }]
+            vec![if state.plan.issues.is_empty() {
+                run_traffic(state)
+            } else {
+                Command::ReadSignals
+            }]
         }
         Event::SignalsRead { findings, spent } => {
             state.spent.add(*spent);
@@ -109,13 +115,29 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             state.findings.clone_from(findings);
             vec![run_traffic(state)]
         }
-        Event::TrafficRan { records, verdicts, spent, .. } => {
+        Event::TrafficRan {
+            records,
+            verdicts,
+            spent,
+            ..
+        } => {
             state.spent.add(*spent);
-            take_traffic(state, verdicts.iter().filter(|v| v.status == crate::trial::TrialStatus::Passed).map(|v| &v.task), records);
+            take_traffic(
+                state,
+                verdicts
+                    .iter()
+                    .filter(|v| v.status == crate::trial::TrialStatus::Passed)
+                    .map(|v| &v.task),
+                records,
+            );
             state.batch_verdicts.push(verdicts.clone());
             vec![next_work(state)]
         }
-        Event::Proposed { experiment, candidate, spent } => {
+        Event::Proposed {
+            experiment,
+            candidate,
+            spent,
+        } => {
             state.spent.add(*spent);
             state.tried.insert(candidate.id.clone());
             state.clusters.mark(&candidate.cluster, ClusterState::InProgress);
@@ -147,13 +169,20 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             vec![ask_gate(state)]
         }
         Event::Decided { verdict, reason, .. } => decided(state, *verdict, reason),
-        Event::Promoted { experiment, cases, resolved, spent } => {
+        Event::Promoted {
+            experiment,
+            cases,
+            resolved,
+            spent,
+        } => {
             state.spent.add(*spent);
             promote(state, experiment, cases);
             for (cluster, record) in resolved {
                 state.clusters.resolve_record(cluster, record);
             }
-            vec![Command::Publish { experiment: experiment.clone() }]
+            vec![Command::Publish {
+                experiment: experiment.clone(),
+            }]
         }
         Event::Published { experiment, branch, .. } => {
             state.published.insert(experiment.clone(), branch.clone());
@@ -182,7 +211,10 @@ fn run_traffic(state: &mut State) -> Command {
             (first..*seen).map(move |trial| (task.clone(), trial))
         })
         .collect();
-    Command::RunTraffic { batch: state.batch, tasks }
+    Command::RunTraffic {
+        batch: state.batch,
+        tasks,
+    }
 }
 
 fn take_traffic<'a>(state: &mut State, passed: impl Iterator<Item = &'a TaskId>, records: &[FailureRecord]) {
@@ -194,7 +226,7 @@ fn take_traffic<'a>(state: &mut State, passed: impl Iterator<Item = &'a TaskId>,
         if record.kind != FailureKind::Agent {
             continue;
         }
-        let clusters = state.clusters.join(record, state.batch);
+        let clusters = state.clusters.join(record, state.batch.max(1));
         if state.plan.train.contains(&record.task) {
             add_case(state, record, clusters);
         }
@@ -208,7 +240,10 @@ fn add_case(state: &mut State, record: &FailureRecord, clusters: Vec<ClusterId>)
     let case = state.cases.cases.entry(id.clone()).or_insert_with(|| EvalCase {
         id,
         task: record.task.clone(),
-        title: record.causes.first().map_or_else(|| record.behaviour.clone(), |cause| cause.should.clone()),
+        title: record
+            .causes
+            .first()
+            .map_or_else(|| record.behaviour.clone(), |cause| cause.should.clone()),
         clusters: Vec::new(),
         records: Vec::new(),
         fixed_by: None,
@@ -235,7 +270,8 @@ fn next_work(state: &mut State) -> Command {
     if let Some(reason) = state.spent.over(&limits) {
         return Command::Finish { reason };
     }
-    let may_propose = state.batch_experiments < limits.experiments_per_batch && state.n_experiments() < limits.experiments;
+    let may_propose =
+        state.batch_experiments < limits.experiments_per_batch && state.n_experiments() < limits.experiments;
     let cluster = may_propose.then(|| state.next_cluster()).flatten();
     if let Some(cluster) = cluster {
         let experiment = ExperimentId::new(format!("E{:03}", state.experiments.len() + 1));
@@ -251,12 +287,16 @@ fn next_batch(state: &mut State) -> Command {
     if (state.batch as usize) < state.schedule.len() {
         return run_traffic(state);
     }
-    Command::Finish { reason: format!("all {} batches are done", state.batch) }
+    Command::Finish {
+        reason: format!("all {} batches are done", state.batch),
+    }
 }
 
 fn ask_gate(state: &State) -> Command {
     let Some(experiment) = state.experiments.last() else {
-        return Command::Finish { reason: "the ledger measures an experiment that was never proposed".to_owned() };
+        return Command::Finish {
+            reason: "the ledger measures an experiment that was never proposed".to_owned(),
+        };
     };
     let id = experiment.id.clone();
     match gate::next(&state.plan.gate, experiment, state.cases.suite().count()) {
@@ -266,14 +306,24 @@ fn ask_gate(state: &State) -> Command {
                 Stage::Regression => state.cases.suite().map(|case| case.task.clone()).collect(),
                 Stage::Validation => Vec::new(),
             };
-            Command::Measure { experiment: id, stage, tasks }
+            Command::Measure {
+                experiment: id,
+                stage,
+                tasks,
+            }
         }
-        GateStep::Decide(verdict, reason) => Command::Decide { experiment: id, verdict, reason },
+        GateStep::Decide(verdict, reason) => Command::Decide {
+            experiment: id,
+            verdict,
+            reason,
+        },
     }
 }
 
 fn decided(state: &mut State, verdict: Verdict, reason: &str) -> Vec<Command> {
-    let Some(experiment) = state.experiments.last_mut() else { return Vec::new() };
+    let Some(experiment) = state.experiments.last_mut() else {
+        return Vec::new();
+    };
     experiment.verdict = Some((verdict, reason.to_owned()));
     let experiment = experiment.clone();
     let cluster = experiment.candidate.cluster.clone();
@@ -285,13 +335,18 @@ fn decided(state: &mut State, verdict: Verdict, reason: &str) -> Vec<Command> {
     let score = experiment.validation.as_ref().and_then(Scorecard::score).unwrap_or(0.0);
     state.best = state.best.max(score);
     let cases = state.open_cases(&cluster);
-    vec![Command::Promote { experiment: experiment.id, cases }]
+    vec![Command::Promote {
+        experiment: experiment.id,
+        cases,
+    }]
 }
 
 /// A case that failed before and passed every repeated run joins the suite; one that wavered is quarantined; the rest stay open.
 fn promote(state: &mut State, experiment: &ExperimentId, reruns: &[CaseRerun]) {
     for rerun in reruns {
-        let Some(case) = state.cases.cases.get_mut(&rerun.case) else { continue };
+        let Some(case) = state.cases.cases.get_mut(&rerun.case) else {
+            continue;
+        };
         if rerun.passes == 0 {
             case.flake.runs_before += rerun.runs;
             case.flake.fails_before += rerun.runs;

@@ -61,11 +61,22 @@ pub struct Brief<'a> {
 pub fn watched(examples: &[Example<'_>]) -> BTreeSet<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for example in examples {
-        let called: BTreeSet<&str> =
-            example.trace.steps.iter().flat_map(|step| &step.tool_calls).map(|call| call.name.as_str()).collect();
-        called.into_iter().for_each(|tool| *counts.entry(tool).or_default() += 1);
+        let called: BTreeSet<&str> = example
+            .trace
+            .steps
+            .iter()
+            .flat_map(|step| &step.tool_calls)
+            .map(|call| call.name.as_str())
+            .collect();
+        called
+            .into_iter()
+            .for_each(|tool| *counts.entry(tool).or_default() += 1);
     }
-    counts.into_iter().filter(|(_, count)| count * 2 >= examples.len()).map(|(tool, _)| tool.to_owned()).collect()
+    counts
+        .into_iter()
+        .filter(|(_, count)| count * 2 >= examples.len())
+        .map(|(tool, _)| tool.to_owned())
+        .collect()
 }
 
 /// What a proposer answers.
@@ -89,7 +100,12 @@ pub fn propose(brief: &Brief<'_>) -> Proposal {
     let recipes: Vec<&Recipe> = brief
         .recipes
         .iter()
-        .filter(|recipe| recipe.mechanisms.iter().any(|rule| rule == "*" || *rule == brief.cluster.mechanism.rule))
+        .filter(|recipe| {
+            recipe
+                .mechanisms
+                .iter()
+                .any(|rule| rule == "*" || *rule == brief.cluster.mechanism.rule)
+        })
         .collect();
     if recipes.is_empty() {
         return Proposal::Nothing(format!("no recipe answers to `{}`", brief.cluster.mechanism.rule));

@@ -40,8 +40,10 @@ impl Issue {
                 Err(_) => {}
             }
         }
-        let words: Vec<&str> =
-            self.body.split(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))).collect();
+        let words: Vec<&str> = self
+            .body
+            .split(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.')))
+            .collect();
         match known.iter().find(|task| words.contains(&task.as_str())) {
             Some(task) => Clue::Task(task.clone()),
             None => Clue::Nothing(unreadable),
@@ -77,7 +79,12 @@ mod tests {
 
     fn clue(body: &str) -> Clue {
         let known = [TaskId::new("hd-1"), TaskId::new("hd-12")];
-        Issue { number: 1, title: String::new(), body: body.to_owned() }.clue(&known)
+        Issue {
+            number: 1,
+            title: String::new(),
+            body: body.to_owned(),
+        }
+        .clue(&known)
     }
 
     #[test]
@@ -94,7 +101,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_said() {
-        assert!(matches!(clue("```\n{\"steps\": [\n```"), Clue::Nothing(Some(problem)) if problem.contains("cannot be read")));
+        assert!(
+            matches!(clue("```\n{\"steps\": [\n```"), Clue::Nothing(Some(problem)) if problem.contains("cannot be read"))
+        );
         assert_eq!(clue("it does not work"), Clue::Nothing(None));
     }
 }

@@ -223,12 +223,19 @@ impl Trace {
         for (index, step) in self.steps.iter().enumerate() {
             for call in &step.tool_calls {
                 open.push(exchanges.len());
-                exchanges.push(Exchange { step: index, call, answer: None });
+                exchanges.push(Exchange {
+                    step: index,
+                    call,
+                    answer: None,
+                });
             }
             if step.role == Role::Tool {
                 let wanted = step.call_id.as_deref().filter(|id| !id.is_empty());
                 let by_id = wanted.and_then(|id| open.iter().position(|&at| exchanges[at].call.id == id));
-                let position = by_id.or_else(|| (!open.is_empty() && wanted.is_none_or(|_| open.iter().all(|&at| exchanges[at].call.id.is_empty()))).then_some(0));
+                let position = by_id.or_else(|| {
+                    (!open.is_empty() && wanted.is_none_or(|_| open.iter().all(|&at| exchanges[at].call.id.is_empty())))
+                        .then_some(0)
+                });
                 if let Some(position) = position {
                     let at = open.remove(position);
                     exchanges[at].answer = Some((index, step));
@@ -240,7 +247,10 @@ impl Trace {
 
     /// What the trace says a tool does; `Unknown` when it says nothing.
     pub fn effect_of(&self, tool: &str) -> Effect {
-        self.tools.iter().find(|spec| spec.name == tool).map_or(Effect::Unknown, |spec| spec.effect)
+        self.tools
+            .iter()
+            .find(|spec| spec.name == tool)
+            .map_or(Effect::Unknown, |spec| spec.effect)
     }
 }
 
@@ -254,9 +264,17 @@ impl ExpectedAction {
     pub fn differing_arguments(&self, call: &ToolCall) -> Vec<String> {
         let names: Vec<String> = match &self.compare {
             Some(names) => names.clone(),
-            None => self.arguments.keys().chain(call.arguments.keys().filter(|key| !self.arguments.contains_key(*key))).cloned().collect(),
+            None => self
+                .arguments
+                .keys()
+                .chain(call.arguments.keys().filter(|key| !self.arguments.contains_key(*key)))
+                .cloned()
+                .collect(),
         };
-        names.into_iter().filter(|name| !same_value(self.arguments.get(name), call.arguments.get(name))).collect()
+        names
+            .into_iter()
+            .filter(|name| !same_value(self.arguments.get(name), call.arguments.get(name)))
+            .collect()
     }
 }
 

@@ -43,7 +43,16 @@ pub enum TrialStatus {
 impl Trial {
     /// A trial without verdict.
     pub fn errored(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { status: TrialStatus::Errored { kind, message: message.into() }, score: 0.0, usage: Usage::default(), duration_ms: 0, trace: None }
+        Self {
+            status: TrialStatus::Errored {
+                kind,
+                message: message.into(),
+            },
+            score: 0.0,
+            usage: Usage::default(),
+            duration_ms: 0,
+            trace: None,
+        }
     }
 
     /// Whether the agent did what it should.

@@ -8,7 +8,9 @@ use crate::candidate::{Experiment, Stage, Verdict};
 use crate::score::Scorecard;
 
 pub(super) fn next(threshold: f64, experiment: &Experiment, suite_size: usize) -> GateStep {
-    let Some(cluster) = &experiment.cluster_cases else { return GateStep::Measure(Stage::Cluster) };
+    let Some(cluster) = &experiment.cluster_cases else {
+        return GateStep::Measure(Stage::Cluster);
+    };
     if let Some(verdict) = cluster_verdict(cluster) {
         return verdict;
     }
@@ -45,18 +47,23 @@ fn regression_verdict(card: &Scorecard, threshold: f64) -> Option<GateStep> {
     };
     (score < threshold).then(|| {
         let (passed, total) = (card.passed, card.total());
-        GateStep::Decide(Verdict::Rejected, format!("regression: {passed} of {total} cases pass ({score:.2}), {threshold:.2} is needed"))
+        GateStep::Decide(
+            Verdict::Rejected,
+            format!("regression: {passed} of {total} cases pass ({score:.2}), {threshold:.2} is needed"),
+        )
     })
 }
 
 fn validation_verdict(card: &Scorecard, best: f64) -> GateStep {
     match card.score() {
-        Some(score) if card.complete() && score >= best => {
-            GateStep::Decide(Verdict::Accepted, format!("validation {score:.3}, best seen before {best:.3}"))
-        }
-        Some(score) if card.complete() => {
-            GateStep::Decide(Verdict::Rejected, format!("validation {score:.3} is below the best seen, {best:.3}"))
-        }
+        Some(score) if card.complete() && score >= best => GateStep::Decide(
+            Verdict::Accepted,
+            format!("validation {score:.3}, best seen before {best:.3}"),
+        ),
+        Some(score) if card.complete() => GateStep::Decide(
+            Verdict::Rejected,
+            format!("validation {score:.3} is below the best seen, {best:.3}"),
+        ),
         _ => indecisive(card, Stage::Validation),
     }
 }
@@ -77,7 +84,12 @@ mod tests {
     use crate::id::{CandidateId, ClusterId, ExperimentId, HarnessId};
 
     fn card(passed: u32, failed: u32, errored: u32) -> Scorecard {
-        Scorecard { passed, failed, errored, ..Scorecard::default() }
+        Scorecard {
+            passed,
+            failed,
+            errored,
+            ..Scorecard::default()
+        }
     }
 
     fn experiment() -> Experiment {
@@ -96,7 +108,10 @@ mod tests {
             id: ExperimentId::new("E001"),
             batch: 1,
             candidate,
-            cluster_cases: Some(Scorecard { fixed: 1, ..card(1, 2, 0) }),
+            cluster_cases: Some(Scorecard {
+                fixed: 1,
+                ..card(1, 2, 0)
+            }),
             regression: None,
             validation: None,
             best_before: 0.5,

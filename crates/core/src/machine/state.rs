@@ -102,8 +102,14 @@ impl State {
 
     /// The tasks on which a cluster's failures were seen and are not resolved, in order.
     pub fn cluster_tasks(&self, cluster: &ClusterId) -> Vec<TaskId> {
-        let Some(cluster) = self.clusters.clusters.get(cluster) else { return Vec::new() };
-        let open = cluster.members.values().filter(|member| !member.resolved).map(|member| &member.task);
+        let Some(cluster) = self.clusters.clusters.get(cluster) else {
+            return Vec::new();
+        };
+        let open = cluster
+            .members
+            .values()
+            .filter(|member| !member.resolved)
+            .map(|member| &member.task);
         // A failure from an issue may have happened on something the runner has no task for.
         let tasks: BTreeSet<&TaskId> = open.filter(|task| self.plan.train.contains(task)).collect();
         tasks.into_iter().cloned().collect()
@@ -111,9 +117,20 @@ impl State {
 
     /// The issues whose failures are in a cluster.
     pub fn issues_of(&self, cluster: &ClusterId) -> Vec<u64> {
-        let Some(cluster) = self.clusters.clusters.get(cluster) else { return Vec::new() };
-        let member = |finding: &&Finding| finding.record.as_ref().is_some_and(|record| cluster.members.contains_key(&record.id));
-        self.findings.iter().filter(member).map(|finding| finding.issue).collect()
+        let Some(cluster) = self.clusters.clusters.get(cluster) else {
+            return Vec::new();
+        };
+        let member = |finding: &&Finding| {
+            finding
+                .record
+                .as_ref()
+                .is_some_and(|record| cluster.members.contains_key(&record.id))
+        };
+        self.findings
+            .iter()
+            .filter(member)
+            .map(|finding| finding.issue)
+            .collect()
     }
 
     pub(super) fn open_cases(&self, cluster: &ClusterId) -> Vec<(CaseId, TaskId)> {
@@ -123,6 +140,10 @@ impl State {
 
     pub(super) fn next_cluster(&self) -> Option<ClusterId> {
         let ranked = self.clusters.ranked();
-        ranked.into_iter().map(|(_, cluster)| &cluster.id).find(|id| !self.exhausted.contains(*id)).cloned()
+        let ids = ranked.into_iter().map(|(_, cluster)| &cluster.id);
+        // A cluster that no task of the runner shows could not be measured.
+        ids.into_iter()
+            .find(|id| !self.exhausted.contains(*id) && !self.cluster_tasks(id).is_empty())
+            .cloned()
     }
 }

@@ -52,12 +52,22 @@ pub fn conditions(
     let mut pool = candidates(needed, not_needed, usable);
     pool.retain(|atom| atom.hits.len() > needed.len() / 4 || atom.hits.len() >= 2 || needed.len() == 1);
     sort(&mut pool, about, needed.len(), not_needed.len());
-    let mut found: Vec<Reach> = pool.iter().filter(|reach| reach.j(needed.len(), not_needed.len()) >= MIN_J).cloned().collect();
-    let best_alone = found.first().map_or(0.0, |reach| reach.j(needed.len(), not_needed.len()));
+    let mut found: Vec<Reach> = pool
+        .iter()
+        .filter(|reach| reach.j(needed.len(), not_needed.len()) >= MIN_J)
+        .cloned()
+        .collect();
+    let best_alone = found
+        .first()
+        .map_or(0.0, |reach| reach.j(needed.len(), not_needed.len()));
     found.extend(pairs(&pool, needed.len(), not_needed.len(), best_alone));
     sort(&mut found, about, needed.len(), not_needed.len());
     let found = drop_twins(found);
-    found.into_iter().take(limit).map(|reach| reach.into_condition(needed.len(), not_needed.len())).collect()
+    found
+        .into_iter()
+        .take(limit)
+        .map(|reach| reach.into_condition(needed.len(), not_needed.len()))
+        .collect()
 }
 
 /// How many facts of exactly the same reach are kept: the evidence cannot tell them apart, the gates can.
@@ -79,26 +89,45 @@ impl Reach {
 
     fn into_condition(self, needed: usize, not_needed: usize) -> Condition {
         let j = self.j(needed, not_needed);
-        Condition { hits: self.hits.len(), false_alarms: self.false_alarms.len(), j, atoms: self.atoms }
+        Condition {
+            hits: self.hits.len(),
+            false_alarms: self.false_alarms.len(),
+            j,
+            atoms: self.atoms,
+        }
     }
 }
 
 fn candidates(needed: &[Snapshot<'_>], not_needed: &[Snapshot<'_>], usable: &dyn Fn(&Atom) -> bool) -> Vec<Reach> {
     let mut atoms: Vec<Atom> = needed.iter().flat_map(Snapshot::atoms).collect();
     atoms.extend(thresholds(needed, not_needed));
-    atoms.extend(not_needed.iter().flat_map(Snapshot::atoms).filter_map(|atom| match atom {
-        Atom::Line { tool, line } => Some(Atom::Lacks { tool, line }),
-        _ => None,
-    }));
+    atoms.extend(
+        not_needed
+            .iter()
+            .flat_map(Snapshot::atoms)
+            .filter_map(|atom| match atom {
+                Atom::Line { tool, line } => Some(Atom::Lacks { tool, line }),
+                _ => None,
+            }),
+    );
     atoms.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
     atoms.dedup();
     atoms.retain(|atom| usable(atom));
     let reach = |atom: &Atom, snapshots: &[Snapshot<'_>]| {
-        snapshots.iter().enumerate().filter(|(_, snapshot)| atom.holds(snapshot)).map(|(at, _)| at).collect()
+        snapshots
+            .iter()
+            .enumerate()
+            .filter(|(_, snapshot)| atom.holds(snapshot))
+            .map(|(at, _)| at)
+            .collect()
     };
     atoms
         .into_iter()
-        .map(|atom| Reach { hits: reach(&atom, needed), false_alarms: reach(&atom, not_needed), atoms: vec![atom] })
+        .map(|atom| Reach {
+            hits: reach(&atom, needed),
+            false_alarms: reach(&atom, not_needed),
+            atoms: vec![atom],
+        })
         .collect()
 }
 
@@ -108,7 +137,9 @@ fn thresholds(needed: &[Snapshot<'_>], not_needed: &[Snapshot<'_>]) -> Vec<Atom>
     let range = |snapshots: &[Snapshot<'_>]| {
         let mut ranges = Range::new();
         for (tool, field, number) in snapshots.iter().flat_map(|snapshot| snapshot.numbers()) {
-            let range = ranges.entry((tool.to_owned(), field.to_owned())).or_insert((number, number));
+            let range = ranges
+                .entry((tool.to_owned(), field.to_owned()))
+                .or_insert((number, number));
             *range = (range.0.min(number), range.1.max(number));
         }
         ranges
@@ -116,11 +147,21 @@ fn thresholds(needed: &[Snapshot<'_>], not_needed: &[Snapshot<'_>]) -> Vec<Atom>
     let others = range(not_needed);
     let mut atoms = Vec::new();
     for ((tool, field), (low, high)) in range(needed) {
-        let Some(&(other_low, other_high)) = others.get(&(tool.clone(), field.clone())) else { continue };
+        let Some(&(other_low, other_high)) = others.get(&(tool.clone(), field.clone())) else {
+            continue;
+        };
         if low > other_high {
-            atoms.push(Atom::AtLeast { tool, field, value: between(other_high, low) });
+            atoms.push(Atom::AtLeast {
+                tool,
+                field,
+                value: between(other_high, low),
+            });
         } else if high < other_low {
-            atoms.push(Atom::AtMost { tool, field, value: between(high, other_low) });
+            atoms.push(Atom::AtMost {
+                tool,
+                field,
+                value: between(high, other_low),
+            });
         }
     }
     atoms
@@ -130,7 +171,10 @@ fn thresholds(needed: &[Snapshot<'_>], not_needed: &[Snapshot<'_>]) -> Vec<Atom>
 fn between(low: f64, high: f64) -> f64 {
     let middle = f64::midpoint(low, high);
     let round = |digits: i32| (middle * 10f64.powi(digits)).round() / 10f64.powi(digits);
-    (-3..=6).map(round).find(|&value| value > low && value <= high).unwrap_or(high)
+    (-3..=6)
+        .map(round)
+        .find(|&value| value > low && value <= high)
+        .unwrap_or(high)
 }
 
 /// Pairs of facts that both hold in every run that needed the action (or nearly), and together separate better than any one alone.
@@ -166,7 +210,10 @@ fn sort(found: &mut [Reach], about: &str, needed: usize, not_needed: usize) {
         let words: String = reach.atoms.iter().map(Atom::describe).collect();
         let closeness = overlap(&about, &trigrams(&words));
         let luck: f64 = reach.atoms.iter().map(luck).sum::<f64>() - PER_FACT;
-        (Descending(reach.j(needed, not_needed) - luck + CLOSENESS * closeness), words.len())
+        (
+            Descending(reach.j(needed, not_needed) - luck + CLOSENESS * closeness),
+            words.len(),
+        )
     });
 }
 
@@ -177,12 +224,16 @@ const CLOSENESS: f64 = 0.25;
 fn luck(atom: &Atom) -> f64 {
     let kind = match atom {
         Atom::Phrase { .. } => 0.06,
-        Atom::Field { value: FieldValue::Text(text), .. } if text.chars().any(|c| c.is_ascii_digit()) => 0.06,
+        Atom::Field {
+            value: FieldValue::Text(text),
+            ..
+        } if text.chars().any(|c| c.is_ascii_digit()) => 0.06,
         Atom::Line { line, .. } | Atom::Lacks { line, .. } if line.chars().any(|c| c.is_ascii_digit()) => 0.02,
         Atom::Lacks { .. } => 0.01,
         Atom::Line { .. } | Atom::Field { .. } | Atom::AtLeast { .. } | Atom::AtMost { .. } => 0.0,
     };
-    let in_list = matches!(atom, Atom::Field { field, .. } if field.split('.').any(|part| part.parse::<usize>().is_ok()));
+    let in_list =
+        matches!(atom, Atom::Field { field, .. } if field.split('.').any(|part| part.parse::<usize>().is_ok()));
     PER_FACT + kind + if in_list { 0.03 } else { 0.0 }
 }
 
@@ -207,7 +258,9 @@ impl Ord for Descending {
 fn drop_twins(found: Vec<Reach>) -> Vec<Reach> {
     let mut seen: BTreeMap<(BTreeSet<usize>, BTreeSet<usize>), usize> = BTreeMap::new();
     let mut keep = |reach: &Reach| {
-        let count = seen.entry((reach.hits.clone(), reach.false_alarms.clone())).or_default();
+        let count = seen
+            .entry((reach.hits.clone(), reach.false_alarms.clone()))
+            .or_default();
         *count += 1;
         *count <= TWINS
     };
@@ -216,7 +269,11 @@ fn drop_twins(found: Vec<Reach>) -> Vec<Reach> {
 
 /// Letter trigrams without punctuation, so that `Wi-Fi Calling` is close to `toggle_wifi_calling`.
 fn trigrams(text: &str) -> BTreeSet<String> {
-    let letters: Vec<char> = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    let letters: Vec<char> = text
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect();
     letters.windows(3).map(|window| window.iter().collect()).collect()
 }
 
@@ -237,17 +294,33 @@ mod tests {
     }
 
     fn describe(conditions: &[Condition]) -> Vec<String> {
-        let all = |condition: &Condition| condition.atoms.iter().map(Atom::describe).collect::<Vec<_>>().join(" and ");
+        let all = |condition: &Condition| {
+            condition
+                .atoms
+                .iter()
+                .map(Atom::describe)
+                .collect::<Vec<_>>()
+                .join(" and ")
+        };
         conditions.iter().map(all).collect()
     }
 
     #[test]
     fn the_line_that_separates_and_sounds_like_the_action_comes_first() {
         let needed = [
-            snapshot("no mms", &[("status", "Airplane: OFF\nWi-Fi Calling: ON\nBattery: low")]),
-            snapshot("mms broken", &[("status", "Airplane: ON\nWi-Fi Calling: ON\nBattery: low")]),
+            snapshot(
+                "no mms",
+                &[("status", "Airplane: OFF\nWi-Fi Calling: ON\nBattery: low")],
+            ),
+            snapshot(
+                "mms broken",
+                &[("status", "Airplane: ON\nWi-Fi Calling: ON\nBattery: low")],
+            ),
         ];
-        let not_needed = [snapshot("slow", &[("status", "Airplane: ON\nWi-Fi Calling: OFF\nBattery: full")])];
+        let not_needed = [snapshot(
+            "slow",
+            &[("status", "Airplane: ON\nWi-Fi Calling: OFF\nBattery: full")],
+        )];
         let found = conditions(&needed, &not_needed, "toggle_wifi_calling", &|_| true, 3);
         assert_eq!(describe(&found)[0], "`status` says \"Wi-Fi Calling: ON\"");
         assert_eq!((found[0].hits, found[0].false_alarms), (2, 0));
@@ -256,14 +329,23 @@ mod tests {
     #[test]
     fn a_fact_as_frequent_without_need_explains_nothing() {
         let needed = [snapshot("", &[("status", "Signal: none")])];
-        let not_needed = [snapshot("", &[("status", "Signal: none")]), snapshot("", &[("status", "Signal: none")])];
+        let not_needed = [
+            snapshot("", &[("status", "Signal: none")]),
+            snapshot("", &[("status", "Signal: none")]),
+        ];
         assert!(conditions(&needed, &not_needed, "reboot", &|_| true, 3).is_empty());
     }
 
     #[test]
     fn thresholds_lie_between_the_groups_at_a_round_number() {
-        let needed = [snapshot("", &[("line", r#"{"used": 15.1}"#)]), snapshot("", &[("line", r#"{"used": 16}"#)])];
-        let not_needed = [snapshot("", &[("line", r#"{"used": 3.2}"#)]), snapshot("", &[("line", r#"{"used": 8}"#)])];
+        let needed = [
+            snapshot("", &[("line", r#"{"used": 15.1}"#)]),
+            snapshot("", &[("line", r#"{"used": 16}"#)]),
+        ];
+        let not_needed = [
+            snapshot("", &[("line", r#"{"used": 3.2}"#)]),
+            snapshot("", &[("line", r#"{"used": 8}"#)]),
+        ];
         let found = conditions(&needed, &not_needed, "refuel", &|_| true, 3);
         assert_eq!(describe(&found)[0], "`used` of `line` is at least 10");
     }

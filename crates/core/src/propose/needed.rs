@@ -2,7 +2,7 @@
 
 use super::Example;
 use super::observation::{FieldValue, Moment, Snapshot};
-use crate::trace::{Effect, ExpectedAction, Trace};
+use crate::trace::{Effect, ExpectedAction, Role, Trace};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -46,7 +46,10 @@ pub(super) fn variants(tool: &str, examples: &[Example<'_>]) -> Vec<Variant> {
         .collect();
     let mut groups: Vec<Vec<(usize, &ExpectedAction)>> = by_constants(examples, &occurrences);
     groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
-    groups.iter().flat_map(|group| group_variants(examples, group)).collect()
+    groups
+        .iter()
+        .flat_map(|group| group_variants(examples, group))
+        .collect()
 }
 
 fn expected(trace: &Trace) -> &[ExpectedAction] {
@@ -60,19 +63,26 @@ fn by_constants<'t>(
 ) -> Vec<Vec<(usize, &'t ExpectedAction)>> {
     let free = |name: &String| {
         let values = values_of(occurrences, name);
-        !all_same(&values) && reference(examples, occurrences, name).is_none() && distinct(&values) * 2 <= values.len().max(3)
+        !all_same(&values)
+            && reference(examples, occurrences, name).is_none()
+            && distinct(&values) * 2 <= values.len().max(3)
     };
     let names: Vec<String> = argument_names(occurrences).into_iter().filter(free).collect();
     let mut groups: BTreeMap<String, Vec<(usize, &ExpectedAction)>> = BTreeMap::new();
     for (at, action) in occurrences {
-        let key: Vec<String> = names.iter().map(|name| format!("{:?}", action.arguments.get(name))).collect();
+        let key: Vec<String> = names
+            .iter()
+            .map(|name| format!("{:?}", action.arguments.get(name)))
+            .collect();
         groups.entry(key.join("\n")).or_default().push((*at, action));
     }
     groups.into_values().collect()
 }
 
 fn group_variants(examples: &[Example<'_>], group: &[(usize, &ExpectedAction)]) -> Vec<Variant> {
-    let Some((_, first)) = group.first() else { return Vec::new() };
+    let Some((_, first)) = group.first() else {
+        return Vec::new();
+    };
     let mut needed: Vec<usize> = group.iter().map(|(at, _)| *at).collect();
     needed.dedup();
     // A run without ground truth can stand on the other side only if it passed.
@@ -83,17 +93,28 @@ fn group_variants(examples: &[Example<'_>], group: &[(usize, &ExpectedAction)]) 
         tool: tool.to_owned(),
         arguments: arguments(examples, occurrences),
     };
-    let alone = Variant { calls: vec![call(group, &first.name)], say: None, needed, not_needed };
+    let alone = Variant {
+        calls: vec![call(group, &first.name)],
+        say: None,
+        needed,
+        not_needed,
+    };
     let companions = companions(examples, group);
     if companions.len() == 1 {
         return vec![alone];
     }
-    let calls = companions.iter().map(|occurrences| call(occurrences, &occurrences[0].1.name)).collect();
+    let calls = companions
+        .iter()
+        .map(|occurrences| call(occurrences, &occurrences[0].1.name))
+        .collect();
     vec![Variant { calls, ..alone.clone() }, alone]
 }
 
 /// The missing actions that stand next to this one in every run that needed it, in order, with this one among them.
-fn companions<'t>(examples: &[Example<'t>], group: &[(usize, &'t ExpectedAction)]) -> Vec<Vec<(usize, &'t ExpectedAction)>> {
+fn companions<'t>(
+    examples: &[Example<'t>],
+    group: &[(usize, &'t ExpectedAction)],
+) -> Vec<Vec<(usize, &'t ExpectedAction)>> {
     let neighbour = |at: usize, action: &ExpectedAction, offset: isize| -> Option<&'t ExpectedAction> {
         let trace = examples[at].trace;
         let actions = expected(trace);
@@ -102,11 +123,16 @@ fn companions<'t>(examples: &[Example<'t>], group: &[(usize, &'t ExpectedAction)
         (is_write(trace, other) && !done(trace, other)).then_some(other)
     };
     let shared = |offset: isize| -> Option<Vec<(usize, &'t ExpectedAction)>> {
-        let others: Option<Vec<_>> =
-            group.iter().map(|(at, action)| Some((*at, neighbour(*at, action, offset)?))).collect();
+        let others: Option<Vec<_>> = group
+            .iter()
+            .map(|(at, action)| Some((*at, neighbour(*at, action, offset)?)))
+            .collect();
         let others = others?;
         let first = others.first()?.1;
-        others.iter().all(|(_, other)| other.name == first.name).then_some(others)
+        others
+            .iter()
+            .all(|(_, other)| other.name == first.name)
+            .then_some(others)
     };
     let mut chain = vec![group.to_vec()];
     let mut offset = 1;
@@ -127,7 +153,10 @@ fn is_write(trace: &Trace, action: &ExpectedAction) -> bool {
 }
 
 fn done(trace: &Trace, action: &ExpectedAction) -> bool {
-    trace.exchanges().iter().any(|exchange| exchange.succeeded() && action.matches(exchange.call))
+    trace
+        .exchanges()
+        .iter()
+        .any(|exchange| exchange.succeeded() && action.matches(exchange.call))
 }
 
 fn arguments(examples: &[Example<'_>], occurrences: &[(usize, &ExpectedAction)]) -> BTreeMap<String, Argument> {
@@ -138,7 +167,9 @@ fn arguments(examples: &[Example<'_>], occurrences: &[(usize, &ExpectedAction)])
         // A value that names one particular thing is looked up, even if all runs on record happen to share it.
         let argument = match (all_same(&values), names_a_thing(&most_frequent(&values))) {
             (true, false) => constant,
-            _ => reference(examples, occurrences, &name).map_or(constant, |(tool, path)| Argument::Reference(tool, path)),
+            _ => {
+                reference(examples, occurrences, &name).map_or(constant, |(tool, path)| Argument::Reference(tool, path))
+            }
         };
         out.insert(name, argument);
     }
@@ -146,14 +177,20 @@ fn arguments(examples: &[Example<'_>], occurrences: &[(usize, &ExpectedAction)])
 }
 
 fn argument_names(occurrences: &[(usize, &ExpectedAction)]) -> Vec<String> {
-    let mut names: Vec<String> = occurrences.iter().flat_map(|(_, action)| action.arguments.keys().cloned()).collect();
+    let mut names: Vec<String> = occurrences
+        .iter()
+        .flat_map(|(_, action)| action.arguments.keys().cloned())
+        .collect();
     names.sort();
     names.dedup();
     names
 }
 
 fn values_of(occurrences: &[(usize, &ExpectedAction)], name: &str) -> Vec<Value> {
-    occurrences.iter().map(|(_, action)| action.arguments.get(name).cloned().unwrap_or(Value::Null)).collect()
+    occurrences
+        .iter()
+        .map(|(_, action)| action.arguments.get(name).cloned().unwrap_or(Value::Null))
+        .collect()
 }
 
 fn all_same(values: &[Value]) -> bool {
@@ -166,7 +203,9 @@ fn distinct(values: &[Value]) -> usize {
 
 fn most_frequent(values: &[Value]) -> Value {
     let counts = counts(values);
-    let best = counts.iter().max_by_key(|(_, (count, first))| (*count, std::cmp::Reverse(*first)));
+    let best = counts
+        .iter()
+        .max_by_key(|(_, (count, first))| (*count, std::cmp::Reverse(*first)));
     best.map_or(Value::Null, |(_, (_, first))| values[*first].clone())
 }
 
@@ -181,17 +220,25 @@ fn counts(values: &[Value]) -> BTreeMap<String, (usize, usize)> {
 
 /// Ids and the like: text with a digit in it.
 fn names_a_thing(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| text.len() >= 3 && text.chars().any(|c| c.is_ascii_digit()) && !text.contains(' '))
+    value
+        .as_str()
+        .is_some_and(|text| text.len() >= 3 && text.chars().any(|c| c.is_ascii_digit()) && !text.contains(' '))
 }
 
 /// The field of an earlier result that holds the argument's value in every run that needed the action: the one that sounds like the
 /// argument, else the first.
-fn reference(examples: &[Example<'_>], occurrences: &[(usize, &ExpectedAction)], name: &str) -> Option<(String, String)> {
+fn reference(
+    examples: &[Example<'_>],
+    occurrences: &[(usize, &ExpectedAction)],
+    name: &str,
+) -> Option<(String, String)> {
     let holds = |at: usize, action: &ExpectedAction| -> Vec<(String, String)> {
         let snapshot = Snapshot::of(examples[at].trace, Moment::End);
         let wanted = action.arguments.get(name).unwrap_or(&Value::Null);
         let fields = snapshot.fields().filter(|(_, _, value)| equals(value, wanted));
-        fields.map(|(tool, path, _)| (tool.to_owned(), path.to_owned())).collect()
+        fields
+            .map(|(tool, path, _)| (tool.to_owned(), path.to_owned()))
+            .collect()
     };
     let (first, rest) = occurrences.split_first()?;
     let mut shared = holds(first.0, first.1);
@@ -201,7 +248,12 @@ fn reference(examples: &[Example<'_>], occurrences: &[(usize, &ExpectedAction)],
     }
     shared.sort_by_key(|(tool, path)| {
         let last = path.rsplit('.').next().unwrap_or(path);
-        (last != name, !path.contains(name) && !name.contains(last), path.matches('.').count(), tool.clone())
+        (
+            last != name,
+            !path.contains(name) && !name.contains(last),
+            path.matches('.').count(),
+            tool.clone(),
+        )
     });
     shared.into_iter().next()
 }
@@ -234,13 +286,26 @@ pub(super) fn communications(examples: &[Example<'_>]) -> Vec<Variant> {
         let texts = example.trace.expected.iter().flat_map(|expected| &expected.communicate);
         texts.for_each(|text| groups.entry(text.clone()).or_default().push(at));
     }
+    // Only what some run failed to say; runs that said it needed it no less.
+    let unsaid = |text: &str, at: usize| !said(examples[at].trace, text);
+    groups.retain(|text, needed| needed.iter().any(|&at| unsaid(text, at)));
+    if groups.is_empty() {
+        return Vec::new();
+    }
     let mut variants: Vec<Variant> = Vec::new();
     for (text, needed) in groups {
         let field = field_with(&examples[needed[0]], &text);
-        let say = field.map_or(Argument::Constant(Value::String(text)), |(tool, path)| Argument::Reference(tool, path));
+        let say = field.map_or(Argument::Constant(Value::String(text)), |(tool, path)| {
+            Argument::Reference(tool, path)
+        });
         match variants.iter_mut().find(|variant| variant.say.as_ref() == Some(&say)) {
             Some(variant) => variant.needed.extend(needed),
-            None => variants.push(Variant { calls: Vec::new(), say: Some(say), needed, not_needed: Vec::new() }),
+            None => variants.push(Variant {
+                calls: Vec::new(),
+                say: Some(say),
+                needed,
+                not_needed: Vec::new(),
+            }),
         }
     }
     for variant in &mut variants {
@@ -250,6 +315,14 @@ pub(super) fn communications(examples: &[Example<'_>]) -> Vec<Variant> {
     }
     variants.sort_by_key(|variant| std::cmp::Reverse(variant.needed.len()));
     variants
+}
+
+fn said(trace: &Trace, text: &str) -> bool {
+    let text = text.to_lowercase();
+    let spoken = trace.steps.iter().filter(|step| step.role == Role::Assistant);
+    spoken
+        .into_iter()
+        .any(|step| step.content.to_lowercase().contains(&text))
 }
 
 fn field_with(example: &Example<'_>, text: &str) -> Option<(String, String)> {

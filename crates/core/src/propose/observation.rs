@@ -119,15 +119,27 @@ impl FieldValue {
 pub fn number_json(number: f64) -> Value {
     #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
     let whole = number as i64;
-    #[expect(clippy::cast_precision_loss, clippy::float_cmp, reason = "the round trip is what is tested")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::float_cmp,
+        reason = "the round trip is what is tested"
+    )]
     let is_whole = number.abs() < 1e15 && whole as f64 == number;
-    if is_whole { Value::from(whole) } else { Value::from(number) }
+    if is_whole {
+        Value::from(whole)
+    } else {
+        Value::from(number)
+    }
 }
 
 impl<'a> Snapshot<'a> {
     /// What had been seen at a moment of a trace.
     pub fn of(trace: &'a Trace, moment: Moment) -> Self {
-        let input = trace.steps.iter().find(|step| step.role == Role::User).map_or("", |step| step.content.as_str());
+        let input = trace
+            .steps
+            .iter()
+            .find(|step| step.role == Role::User)
+            .map_or("", |step| step.content.as_str());
         let mut results = BTreeMap::<&str, &str>::new();
         for exchange in trace.exchanges() {
             match trace.effect_of(&exchange.call.name) {
@@ -149,7 +161,10 @@ impl<'a> Snapshot<'a> {
             Ok(json @ (Value::Object(_) | Value::Array(_))) => Seen::Json(scalars(&json).into_iter().collect()),
             _ => Seen::Text(text),
         };
-        Snapshot { input: input.to_lowercase(), results: results.into_iter().map(|(tool, text)| (tool, seen(text))).collect() }
+        Snapshot {
+            input: input.to_lowercase(),
+            results: results.into_iter().map(|(tool, text)| (tool, seen(text))).collect(),
+        }
     }
 
     /// Every fact of the snapshot that does not depend on other snapshots.
@@ -164,7 +179,10 @@ impl<'a> Snapshot<'a> {
                     value: value.clone(),
                 })),
                 Seen::Text(text) => {
-                    atoms.extend(lines(text).into_iter().map(|line| Atom::Line { tool: tool.clone(), line }));
+                    atoms.extend(lines(text).into_iter().map(|line| Atom::Line {
+                        tool: tool.clone(),
+                        line,
+                    }));
                 }
             }
         }
@@ -187,7 +205,10 @@ impl<'a> Snapshot<'a> {
                 Seen::Json(fields) => Some(fields),
                 Seen::Text(_) => None,
             };
-            fields.into_iter().flatten().map(move |(path, value)| (tool, path.as_str(), value))
+            fields
+                .into_iter()
+                .flatten()
+                .map(move |(path, value)| (tool, path.as_str(), value))
         })
     }
 
@@ -214,10 +235,17 @@ const MAX_ITEMS: usize = 4;
 
 fn scalars(json: &Value) -> Vec<(String, FieldValue)> {
     fn walk(value: &Value, path: &str, depth: usize, out: &mut Vec<(String, FieldValue)>) {
-        let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        let join = |key: &str| {
+            if path.is_empty() {
+                key.to_owned()
+            } else {
+                format!("{path}.{key}")
+            }
+        };
         match value {
             Value::Object(map) if depth < MAX_DEPTH => {
-                map.iter().for_each(|(key, inner)| walk(inner, &join(key), depth + 1, out));
+                map.iter()
+                    .for_each(|(key, inner)| walk(inner, &join(key), depth + 1, out));
             }
             Value::Array(items) if depth < MAX_DEPTH => {
                 let items = items.iter().take(MAX_ITEMS).enumerate();
@@ -237,7 +265,10 @@ fn lines(text: &str) -> BTreeSet<String> {
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         out.insert(line.to_owned());
         let sentences = line.split(" | ").flat_map(|part| part.split(". "));
-        let items = sentences.clone().filter_map(|part| part.split_once(": ")).flat_map(|(_, list)| list.split(", "));
+        let items = sentences
+            .clone()
+            .filter_map(|part| part.split_once(": "))
+            .flat_map(|(_, list)| list.split(", "));
         for part in sentences.chain(items) {
             let part = part.trim().trim_end_matches('.');
             // A bare `ON` or `3` would be found in too many lines that mean something else.
@@ -256,7 +287,12 @@ fn phrases(text: &str) -> BTreeSet<String> {
     for clause in text.split(|c: char| !(c.is_alphabetic() || c == ' ' || c == '\'' || c == '-')) {
         let words: Vec<&str> = clause.split(' ').filter(|word| !word.is_empty()).collect();
         for size in 1..=3 {
-            out.extend(words.windows(size).map(|window| window.join(" ")).filter(|phrase| phrase.len() > 3));
+            out.extend(
+                words
+                    .windows(size)
+                    .map(|window| window.join(" "))
+                    .filter(|phrase| phrase.len() > 3),
+            );
         }
     }
     out.retain(|phrase| text.contains(phrase.as_str()));

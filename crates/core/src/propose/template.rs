@@ -11,7 +11,10 @@ pub(super) fn fill(template: &Value, values: &BTreeMap<&str, Value>) -> Value {
         Value::String(text) => fill_text(text, values),
         Value::Array(items) => Value::Array(items.iter().map(|item| fill(item, values)).collect()),
         Value::Object(map) => {
-            let filled: Map<String, Value> = map.iter().map(|(key, value)| (key.clone(), fill(value, values))).collect();
+            let filled: Map<String, Value> = map
+                .iter()
+                .map(|(key, value)| (key.clone(), fill(value, values)))
+                .collect();
             Value::Object(filled)
         }
         other => other.clone(),
@@ -28,7 +31,10 @@ fn fill_text(text: &str, values: &BTreeMap<&str, Value>) -> Value {
     while let Some(open) = rest.find('{') {
         out.push_str(&rest[..open]);
         rest = &rest[open..];
-        let name = rest[1..].find(['{', '}']).filter(|&end| rest[1..].as_bytes()[end] == b'}').map(|end| &rest[1..=end]);
+        let name = rest[1..]
+            .find(['{', '}'])
+            .filter(|&end| rest[1..].as_bytes()[end] == b'}')
+            .map(|end| &rest[1..=end]);
         match name.and_then(|name| values.get(name).map(|value| (name, value))) {
             Some((name, value)) => {
                 out.push_str(&value.as_str().map_or_else(|| value.to_string(), str::to_owned));
