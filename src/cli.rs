@@ -2,11 +2,11 @@
 
 mod demo;
 mod helpdesk_worker;
-mod init;
+pub mod init;
 mod run;
 mod session;
 mod simulate;
-mod worker;
+pub mod worker;
 
 use crate::error::{CommandError, Exit};
 use clap::{Parser, Subcommand};
