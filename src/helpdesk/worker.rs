@@ -27,7 +27,7 @@ pub(super) fn serve(root: &Path, input: impl BufRead, mut output: impl Write) ->
         let answer = match message["type"].as_str() {
             Some("hello") => ready(),
             Some("list") => list(&message["split"]),
-            Some("run") => serde_json::to_value(FromWorker::Result(run(root, message)))?,
+            Some("run") => serde_json::to_value(FromWorker::Result(Box::new(run(root, message))))?,
             Some("shutdown") => break,
             _ => {
                 tracing::warn!("ignored a line that is no message of the worker protocol");

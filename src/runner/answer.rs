@@ -56,7 +56,7 @@ pub(crate) fn read(line: &[u8]) -> Answer {
             harness,
         }),
         Ok(FromWorker::Tasks { split, ids }) => Answer::Tasks { split, ids },
-        Ok(FromWorker::Result(result)) => Answer::Result(Box::new(result)),
+        Ok(FromWorker::Result(result)) => Answer::Result(result),
         Err(error) => read_broken(line, &error),
     }
 }

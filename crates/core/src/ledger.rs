@@ -111,6 +111,24 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// What it cost.
+    pub fn spent(&self) -> Spent {
+        match self {
+            Self::BaselineMeasured { spent, .. }
+            | Self::SignalsRead { spent, .. }
+            | Self::TrafficRan { spent, .. }
+            | Self::Proposed { spent, .. }
+            | Self::NothingProposed { spent, .. }
+            | Self::StageMeasured { spent, .. }
+            | Self::Promoted { spent, .. } => *spent,
+            Self::Started(_) | Self::Decided { .. } | Self::Published { .. } | Self::Finished { .. } => {
+                Spent::default()
+            }
+        }
+    }
+}
+
 /// What a run was begun with. Two runs with equal plans and deterministic agents write equal ledgers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {

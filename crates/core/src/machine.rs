@@ -9,7 +9,7 @@ mod state;
 pub use schedule::batches;
 pub use state::State;
 
-use crate::candidate::{Experiment, Stage, Verdict};
+use crate::candidate::{Candidate, Experiment, Stage, Verdict};
 use crate::case::{CaseState, EvalCase};
 use crate::cluster::ClusterState;
 use crate::failure::{FailureKind, FailureRecord};
@@ -17,6 +17,7 @@ use crate::gate::{self, GateStep};
 use crate::id::{CaseId, ClusterId, ExperimentId, TaskId};
 use crate::ledger::{CaseRerun, Event};
 use crate::score::Scorecard;
+use crate::trial::TrialStatus;
 
 /// What must be done next.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,104 +97,95 @@ pub fn replay<'a>(events: impl IntoIterator<Item = &'a Event>) -> (Option<State>
 }
 
 fn apply(state: &mut State, event: &Event) -> Vec<Command> {
-    match event {
-        Event::Started(_) => Vec::new(),
-        Event::BaselineMeasured { validation, spent } => {
-            state.spent.add(*spent);
+    state.spent.add(event.spent());
+    let next = match event {
+        Event::Started(_) => return Vec::new(),
+        Event::BaselineMeasured { validation, .. } => {
             state.best = validation.score().unwrap_or(0.0);
             state.baseline = Some(validation.clone());
-            vec![if state.plan.issues.is_empty() {
+            if state.plan.issues.is_empty() {
                 run_traffic(state)
             } else {
                 Command::ReadSignals
-            }]
+            }
         }
-        Event::SignalsRead { findings, spent } => {
-            state.spent.add(*spent);
-            let records: Vec<FailureRecord> = findings.iter().filter_map(|finding| finding.record.clone()).collect();
-            take_traffic(state, std::iter::empty(), &records);
+        Event::SignalsRead { findings, .. } => {
+            findings
+                .iter()
+                .filter_map(|finding| finding.record.as_ref())
+                .for_each(|record| take_failure(state, record));
             state.findings.clone_from(findings);
-            vec![run_traffic(state)]
+            run_traffic(state)
         }
-        Event::TrafficRan {
-            records,
-            verdicts,
-            spent,
-            ..
-        } => {
-            state.spent.add(*spent);
-            take_traffic(
-                state,
-                verdicts
-                    .iter()
-                    .filter(|v| v.status == crate::trial::TrialStatus::Passed)
-                    .map(|v| &v.task),
-                records,
-            );
+        Event::TrafficRan { records, verdicts, .. } => {
+            let passed = verdicts.iter().filter(|verdict| verdict.status == TrialStatus::Passed);
+            passed.for_each(|verdict| state.clusters.resolve_task(&verdict.task));
+            records.iter().for_each(|record| take_failure(state, record));
             state.batch_verdicts.push(verdicts.clone());
-            vec![next_work(state)]
+            next_work(state)
         }
         Event::Proposed {
             experiment,
             candidate,
             spent,
         } => {
-            state.spent.add(*spent);
-            state.tried.insert(candidate.id.clone());
-            state.clusters.mark(&candidate.cluster, ClusterState::InProgress);
-            state.batch_experiments += 1;
-            state.experiments.push(Experiment {
-                id: experiment.clone(),
-                batch: state.batch,
-                candidate: (**candidate).clone(),
-                cluster_cases: None,
-                regression: None,
-                validation: None,
-                best_before: state.best,
-                verdict: None,
-                task_runs: spent.task_runs,
-            });
-            vec![ask_gate(state)]
+            begin_experiment(state, experiment, candidate, spent.task_runs);
+            ask_gate(state)
         }
-        Event::NothingProposed { cluster, spent, .. } => {
-            state.spent.add(*spent);
+        Event::NothingProposed { cluster, .. } => {
             state.exhausted.insert(cluster.clone());
-            vec![next_work(state)]
+            next_work(state)
         }
         Event::StageMeasured { stage, card, spent, .. } => {
-            state.spent.add(*spent);
             if let Some(experiment) = state.experiments.last_mut() {
                 experiment.task_runs += spent.task_runs;
                 *experiment.stage_mut(*stage) = Some(card.clone());
             }
-            vec![ask_gate(state)]
+            ask_gate(state)
         }
         Event::Decided { verdict, reason, .. } => decided(state, *verdict, reason),
         Event::Promoted {
             experiment,
             cases,
             resolved,
-            spent,
+            ..
         } => {
-            state.spent.add(*spent);
             promote(state, experiment, cases);
-            for (cluster, record) in resolved {
-                state.clusters.resolve_record(cluster, record);
-            }
-            vec![Command::Publish {
+            resolved
+                .iter()
+                .for_each(|(cluster, record)| state.clusters.resolve_record(cluster, record));
+            Command::Publish {
                 experiment: experiment.clone(),
-            }]
+            }
         }
         Event::Published { experiment, branch, .. } => {
             state.published.insert(experiment.clone(), branch.clone());
             // A change has passed: the next traffic shows what it is worth.
-            vec![next_batch(state)]
+            next_batch(state)
         }
         Event::Finished { reason } => {
             state.finished = Some(reason.clone());
-            Vec::new()
+            return Vec::new();
         }
-    }
+    };
+    vec![next]
+}
+
+fn begin_experiment(state: &mut State, id: &ExperimentId, candidate: &Candidate, task_runs: u64) {
+    state.tried.insert(candidate.id.clone());
+    state.clusters.mark(&candidate.cluster, ClusterState::InProgress);
+    state.batch_experiments += 1;
+    state.experiments.push(Experiment {
+        id: id.clone(),
+        batch: state.batch,
+        candidate: candidate.clone(),
+        cluster_cases: None,
+        regression: None,
+        validation: None,
+        best_before: state.best,
+        verdict: None,
+        task_runs,
+    });
 }
 
 /// A batch begins: its budget of experiments is whole again, and clusters that were given up are looked at anew.
@@ -217,21 +209,17 @@ fn run_traffic(state: &mut State) -> Command {
     }
 }
 
-fn take_traffic<'a>(state: &mut State, passed: impl Iterator<Item = &'a TaskId>, records: &[FailureRecord]) {
-    for task in passed {
-        state.clusters.resolve_task(task);
+/// A failure of the agent joins its clusters and makes a case; one of anything else is only counted.
+fn take_failure(state: &mut State, record: &FailureRecord) {
+    *state.failure_kinds.entry(record.kind).or_default() += 1;
+    if record.kind != FailureKind::Agent {
+        return;
     }
-    for record in records {
-        *state.failure_kinds.entry(record.kind).or_default() += 1;
-        if record.kind != FailureKind::Agent {
-            continue;
-        }
-        let clusters = state.clusters.join(record, state.batch.max(1));
-        if state.plan.train.contains(&record.task) {
-            add_case(state, record, clusters);
-        }
-        state.records.insert(record.id.clone(), record.clone());
+    let clusters = state.clusters.join(record, state.batch.max(1));
+    if state.plan.train.contains(&record.task) {
+        add_case(state, record, clusters);
     }
+    state.records.insert(record.id.clone(), record.clone());
 }
 
 /// Each failed task becomes a case candidate; a task that has a case already adds its record to it.
@@ -320,25 +308,25 @@ fn ask_gate(state: &State) -> Command {
     }
 }
 
-fn decided(state: &mut State, verdict: Verdict, reason: &str) -> Vec<Command> {
+fn decided(state: &mut State, verdict: Verdict, reason: &str) -> Command {
     let Some(experiment) = state.experiments.last_mut() else {
-        return Vec::new();
+        return next_work(state);
     };
     experiment.verdict = Some((verdict, reason.to_owned()));
     let experiment = experiment.clone();
     let cluster = experiment.candidate.cluster.clone();
     state.clusters.mark(&cluster, ClusterState::Open);
     if verdict != Verdict::Accepted {
-        return vec![next_work(state)];
+        return next_work(state);
     }
     state.incumbent = state.incumbent.with(&experiment.candidate.changes);
     let score = experiment.validation.as_ref().and_then(Scorecard::score).unwrap_or(0.0);
     state.best = state.best.max(score);
     let cases = state.open_cases(&cluster);
-    vec![Command::Promote {
+    Command::Promote {
         experiment: experiment.id,
         cases,
-    }]
+    }
 }
 
 /// A case that failed before and passed every repeated run joins the suite; one that wavered is quarantined; the rest stay open.

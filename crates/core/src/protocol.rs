@@ -73,7 +73,7 @@ pub enum FromWorker {
         ids: Vec<String>,
     },
     /// Answers `run`.
-    Result(RunResult),
+    Result(Box<RunResult>),
 }
 
 /// When a worker reads the harness files.

@@ -368,24 +368,18 @@ fn look_wider(brief: &Brief<'_>, recipe: &Recipe) -> Option<Harness> {
     let unseen = readable(&brief.base)
         .into_iter()
         .filter(|tool| !brief.watched.contains(tool));
-    with_edits(
-        brief,
-        recipe,
-        unseen.filter_map(|tool| observation(brief, recipe, &tool)).collect(),
-    )
+    let edits: Vec<Edit> = unseen.filter_map(|tool| observation(brief, recipe, &tool)).collect();
+    with_edits(brief, recipe, &edits)
 }
 
 /// The incumbent with every read call it can make once more at its end.
 fn look_again(brief: &Brief<'_>, recipe: &Recipe) -> Option<Harness> {
     let tools = readable(&brief.base).into_iter();
-    with_edits(
-        brief,
-        recipe,
-        tools.filter_map(|tool| read_again(brief, recipe, &tool)).collect(),
-    )
+    let edits: Vec<Edit> = tools.filter_map(|tool| read_again(brief, recipe, &tool)).collect();
+    with_edits(brief, recipe, &edits)
 }
 
-fn with_edits(brief: &Brief<'_>, recipe: &Recipe, edits: Vec<Edit>) -> Option<Harness> {
+fn with_edits(brief: &Brief<'_>, recipe: &Recipe, edits: &[Edit]) -> Option<Harness> {
     if edits.is_empty() {
         return None;
     }

@@ -33,7 +33,7 @@ fn fill_text(text: &str, values: &BTreeMap<&str, Value>) -> Value {
         rest = &rest[open..];
         let name = rest[1..]
             .find(['{', '}'])
-            .filter(|&end| rest[1..].as_bytes()[end] == b'}')
+            .filter(|&end| rest.as_bytes()[end + 1] == b'}')
             .map(|end| &rest[1..=end]);
         match name.and_then(|name| values.get(name).map(|value| (name, value))) {
             Some((name, value)) => {
