@@ -4,7 +4,7 @@ use super::Example;
 use super::observation::{FieldValue, Moment, Snapshot};
 use crate::trace::{Effect, ExpectedAction, Role, Trace};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a harness comes by the value of one argument.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,16 +35,19 @@ pub(super) struct Variant {
     pub(super) not_needed: Vec<usize>,
 }
 
-/// The variants of a missing action, the most frequent first. Each comes once with the missing actions that always go with it, where
-/// there are such, and once alone.
+/// An expected action and the example that expects it.
+type Occurrence<'t> = (usize, &'t ExpectedAction);
+
+/// The variants of a missing action, the most frequent first. Each comes once with the missing actions that go with it, where there are
+/// such, and once alone. A run in which the action was done is on the other side of the contrast: there it must not be done again.
 pub(super) fn variants(tool: &str, examples: &[Example<'_>]) -> Vec<Variant> {
-    let occurrences: Vec<(usize, &ExpectedAction)> = examples
+    let missing: Vec<Occurrence<'_>> = examples
         .iter()
         .enumerate()
         .flat_map(|(at, example)| expected(example.trace).iter().map(move |action| (at, action)))
-        .filter(|(_, action)| action.name == tool)
+        .filter(|(at, action)| action.name == tool && !done(examples[*at].trace, action))
         .collect();
-    let mut groups: Vec<Vec<(usize, &ExpectedAction)>> = by_constants(examples, &occurrences);
+    let mut groups = by_constants(examples, &missing);
     groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
     groups
         .iter()
@@ -57,10 +60,7 @@ fn expected(trace: &Trace) -> &[ExpectedAction] {
 }
 
 /// Splits the occurrences by the arguments that are neither the same everywhere nor found in an earlier result.
-fn by_constants<'t>(
-    examples: &[Example<'_>],
-    occurrences: &[(usize, &'t ExpectedAction)],
-) -> Vec<Vec<(usize, &'t ExpectedAction)>> {
+fn by_constants<'t>(examples: &[Example<'_>], occurrences: &[Occurrence<'t>]) -> Vec<Vec<Occurrence<'t>>> {
     let free = |name: &String| {
         let values = values_of(occurrences, name);
         !all_same(&values)
@@ -68,7 +68,7 @@ fn by_constants<'t>(
             && distinct(&values) * 2 <= values.len().max(3)
     };
     let names: Vec<String> = argument_names(occurrences).into_iter().filter(free).collect();
-    let mut groups: BTreeMap<String, Vec<(usize, &ExpectedAction)>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Vec<Occurrence<'_>>> = BTreeMap::new();
     for (at, action) in occurrences {
         let key: Vec<String> = names
             .iter()
@@ -79,7 +79,7 @@ fn by_constants<'t>(
     groups.into_values().collect()
 }
 
-fn group_variants(examples: &[Example<'_>], group: &[(usize, &ExpectedAction)]) -> Vec<Variant> {
+fn group_variants(examples: &[Example<'_>], group: &[Occurrence<'_>]) -> Vec<Variant> {
     let Some((_, first)) = group.first() else {
         return Vec::new();
     };
@@ -89,7 +89,7 @@ fn group_variants(examples: &[Example<'_>], group: &[(usize, &ExpectedAction)]) 
     let not_needed = (0..examples.len())
         .filter(|at| !needed.contains(at) && (examples[*at].trace.expected.is_some() || examples[*at].passed))
         .collect();
-    let call = |occurrences: &[(usize, &ExpectedAction)], tool: &str| NeededCall {
+    let call = |occurrences: &[Occurrence<'_>], tool: &str| NeededCall {
         tool: tool.to_owned(),
         arguments: arguments(examples, occurrences),
     };
@@ -110,11 +110,8 @@ fn group_variants(examples: &[Example<'_>], group: &[(usize, &ExpectedAction)]) 
     vec![Variant { calls, ..alone.clone() }, alone]
 }
 
-/// The missing actions that stand next to this one in every run that needed it, in order, with this one among them.
-fn companions<'t>(
-    examples: &[Example<'t>],
-    group: &[(usize, &'t ExpectedAction)],
-) -> Vec<Vec<(usize, &'t ExpectedAction)>> {
+/// The missing actions that stand next to this one and are missing where it is, in order, with this one among them.
+fn companions<'t>(examples: &[Example<'t>], group: &[Occurrence<'t>]) -> Vec<Vec<Occurrence<'t>>> {
     let neighbour = |at: usize, action: &ExpectedAction, offset: isize| -> Option<&'t ExpectedAction> {
         let trace = examples[at].trace;
         let actions = expected(trace);
@@ -122,17 +119,33 @@ fn companions<'t>(
         let other = actions.get(here.checked_add_signed(offset)?)?;
         (is_write(trace, other) && !done(trace, other)).then_some(other)
     };
-    let shared = |offset: isize| -> Option<Vec<(usize, &'t ExpectedAction)>> {
-        let others: Option<Vec<_>> = group
+    let lacking: BTreeSet<usize> = group.iter().map(|(at, _)| *at).collect();
+    // Side by side in a few runs is luck; two actions belong together when hardly any run lacks only one of them.
+    let goes_with = |name: &str| {
+        let lacks = |at: &usize| {
+            expected(examples[*at].trace)
+                .iter()
+                .any(|action| action.name == name && !done(examples[*at].trace, action))
+        };
+        let other: BTreeSet<usize> = (0..examples.len()).filter(lacks).collect();
+        lacking.intersection(&other).count() * 5 >= lacking.union(&other).count() * 4
+    };
+    let shared = |offset: isize| -> Option<Vec<Occurrence<'t>>> {
+        let others: Vec<Occurrence<'t>> = group
             .iter()
-            .map(|(at, action)| Some((*at, neighbour(*at, action, offset)?)))
+            .filter_map(|(at, action)| Some((*at, neighbour(*at, action, offset)?)))
             .collect();
-        let others = others?;
-        let first = others.first()?.1;
-        others
-            .iter()
-            .all(|(_, other)| other.name == first.name)
-            .then_some(others)
+        let mut names: Vec<&str> = others.iter().map(|(_, other)| other.name.as_str()).collect();
+        names.sort_unstable();
+        let most = names.chunk_by(|a, b| a == b).max_by_key(|chunk| chunk.len())?;
+        let name = most.first()?;
+        goes_with(name).then(|| {
+            others
+                .iter()
+                .filter(|(_, other)| other.name == **name)
+                .copied()
+                .collect()
+        })
     };
     let mut chain = vec![group.to_vec()];
     let mut offset = 1;
@@ -159,7 +172,7 @@ fn done(trace: &Trace, action: &ExpectedAction) -> bool {
         .any(|exchange| exchange.succeeded() && action.matches(exchange.call))
 }
 
-fn arguments(examples: &[Example<'_>], occurrences: &[(usize, &ExpectedAction)]) -> BTreeMap<String, Argument> {
+fn arguments(examples: &[Example<'_>], occurrences: &[Occurrence<'_>]) -> BTreeMap<String, Argument> {
     let mut out = BTreeMap::new();
     for name in argument_names(occurrences) {
         let values = values_of(occurrences, &name);
@@ -176,7 +189,7 @@ fn arguments(examples: &[Example<'_>], occurrences: &[(usize, &ExpectedAction)])
     out
 }
 
-fn argument_names(occurrences: &[(usize, &ExpectedAction)]) -> Vec<String> {
+fn argument_names(occurrences: &[Occurrence<'_>]) -> Vec<String> {
     let mut names: Vec<String> = occurrences
         .iter()
         .flat_map(|(_, action)| action.arguments.keys().cloned())
@@ -186,7 +199,7 @@ fn argument_names(occurrences: &[(usize, &ExpectedAction)]) -> Vec<String> {
     names
 }
 
-fn values_of(occurrences: &[(usize, &ExpectedAction)], name: &str) -> Vec<Value> {
+fn values_of(occurrences: &[Occurrence<'_>], name: &str) -> Vec<Value> {
     occurrences
         .iter()
         .map(|(_, action)| action.arguments.get(name).cloned().unwrap_or(Value::Null))
@@ -227,11 +240,7 @@ fn names_a_thing(value: &Value) -> bool {
 
 /// The field of an earlier result that holds the argument's value in every run that needed the action: the one that sounds like the
 /// argument, else the first.
-fn reference(
-    examples: &[Example<'_>],
-    occurrences: &[(usize, &ExpectedAction)],
-    name: &str,
-) -> Option<(String, String)> {
+fn reference(examples: &[Example<'_>], occurrences: &[Occurrence<'_>], name: &str) -> Option<(String, String)> {
     let holds = |at: usize, action: &ExpectedAction| -> Vec<(String, String)> {
         let snapshot = Snapshot::of(examples[at].trace, Moment::End);
         let wanted = action.arguments.get(name).unwrap_or(&Value::Null);
