@@ -6,6 +6,7 @@ mod dir;
 
 pub use dir::{Damage, DirStore};
 
+use serde::{Deserialize, Serialize};
 use sprag_core::id::RunKey;
 use sprag_core::ledger::{Entry, Event};
 use sprag_core::trial::Trial;
@@ -19,14 +20,28 @@ pub trait Store: Send {
     /// Writes an event down. When this returns, the event survives a kill of the process.
     fn append(&mut self, at: String, event: Event) -> Result<(), StoreError>;
 
-    /// A recorded run.
-    fn recorded(&self, key: &RunKey) -> Result<Option<Trial>, StoreError>;
+    /// A run on record.
+    fn recorded(&self, key: &RunKey) -> Result<Option<Recorded>, StoreError>;
 
-    /// Records a run. Recording the same key again replaces it.
+    /// Records a run, made for the entry that comes next. Recording the same key again replaces it.
     fn record(&mut self, key: &RunKey, trial: &Trial) -> Result<(), StoreError>;
 
     /// Mixed into every run key, so that nobody can find out a held-out task by hashing guesses.
     fn salt(&self) -> &str;
+}
+
+/// A run on record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// The id of the ledger's last entry when it was made, empty for none: the entry it was made for, and whose cost it is, comes next.
+    pub after: String,
+    /// What it came to.
+    pub trial: Trial,
+}
+
+/// The id of a ledger's last entry, empty for none.
+pub fn head(entries: &[Entry]) -> &str {
+    entries.last().map_or("", |entry| entry.id.as_str())
 }
 
 /// Why the state cannot be read or written.

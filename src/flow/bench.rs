@@ -3,16 +3,17 @@
 use super::{FlowError, Request};
 use crate::progress::Progress;
 use crate::runner::{Job, Runner};
-use crate::store::Store;
+use crate::store::{Store, head};
 use sprag_core::budget::{Limits, Spent};
 use sprag_core::failure::FailureKind;
 use sprag_core::harness::Harness;
 use sprag_core::hash;
 use sprag_core::id::{HarnessId, RunKey, TaskId};
 use sprag_core::trial::Trial;
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
 /// Makes runs of train tasks with traces, and runs of the validation set without.
@@ -24,6 +25,8 @@ pub(super) struct Bench<'a> {
     validation: Vec<TaskId>,
     progress: &'a Progress,
     interrupted: Arc<AtomicBool>,
+    /// The runs whose cost this process has counted.
+    counted: Mutex<BTreeSet<RunKey>>,
 }
 
 impl fmt::Debug for Bench<'_> {
@@ -50,6 +53,7 @@ impl<'a> Bench<'a> {
             validation,
             progress,
             interrupted: request.interrupted.clone(),
+            counted: Mutex::default(),
         }
     }
 
@@ -119,17 +123,16 @@ impl<'a> Bench<'a> {
             .iter()
             .map(|job| key(store.salt(), self.identity, &id, job))
             .collect();
-        let mut trials: Vec<Option<Trial>> = keys.iter().map(|key| store.recorded(key)).collect::<Result<_, _>>()?;
-        let mut missing: Vec<usize> = (0..jobs.len()).filter(|&at| trials[at].is_none()).collect();
+        let mut trials = Vec::with_capacity(jobs.len());
+        let mut charged = self.charged(store, &keys, &mut trials)?;
         let affordable =
             usize::try_from(allowance.limits.task_runs.saturating_sub(allowance.spent.task_runs)).unwrap_or(usize::MAX);
-        missing.truncate(affordable);
-        let mut spent = Spent::default();
+        charged.truncate(affordable);
+        let missing: Vec<usize> = charged.iter().copied().filter(|&at| trials[at].is_none()).collect();
         if !missing.is_empty() {
             let wanted: Vec<Job> = missing.iter().map(|&at| jobs[at].clone()).collect();
             self.make(store, what, harness, &wanted, |store, at, trial| {
                 let at = missing[at];
-                spent.count(&trial);
                 // An errored run has no verdict to keep: it is made again when it is asked for again.
                 if trial.has_verdict() {
                     store.record(&keys[at], &trial)?;
@@ -138,6 +141,13 @@ impl<'a> Bench<'a> {
                 Ok(())
             })
             .await?;
+        }
+        // In the order of the jobs and not of their ends: sums of dollars depend on it.
+        let mut spent = Spent::default();
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        for at in charged {
+            trials[at].iter().for_each(|trial| spent.count(trial));
+            counted.insert(keys[at].clone());
         }
         let unpaid = || {
             Trial::errored(
@@ -149,6 +159,29 @@ impl<'a> Bench<'a> {
             trials.into_iter().map(|trial| trial.unwrap_or_else(unpaid)).collect(),
             spent,
         ))
+    }
+
+    /// Fills `trials` from the record. Which jobs the next entry of the ledger has to pay for: those that are not on record, and those
+    /// that were made for this very entry by a process that was killed before it could write it down.
+    fn charged(
+        &self,
+        store: &dyn Store,
+        keys: &[RunKey],
+        trials: &mut Vec<Option<Trial>>,
+    ) -> Result<Vec<usize>, FlowError> {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut charged = Vec::new();
+        for (at, key) in keys.iter().enumerate() {
+            let recorded = store.recorded(key)?;
+            if recorded
+                .as_ref()
+                .is_none_or(|recorded| recorded.after == head(store.entries()) && !counted.contains(key))
+            {
+                charged.push(at);
+            }
+            trials.push(recorded.map(|recorded| recorded.trial));
+        }
+        Ok(charged)
     }
 
     async fn make(

@@ -10,7 +10,7 @@
 //! Every entry names the hash of the one before it. The first entry that does not fit ends the readable part: what follows is set aside
 //! and reported, never skipped silently.
 
-use super::{Store, StoreError};
+use super::{Recorded, Store, StoreError, head};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use sprag_core::hash;
@@ -62,8 +62,7 @@ impl DirStore {
     /// # Errors
     /// When the folder cannot be read or written, was written by a newer sprag, or another process holds it.
     pub fn open(root: &Path) -> Result<(Self, Vec<Damage>), StoreError> {
-        fs::create_dir_all(root.join("segments"))?;
-        fs::create_dir_all(root.join("runs"))?;
+        fs::create_dir_all(root)?;
         let lock = fs::OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -73,6 +72,8 @@ impl DirStore {
             return Err(StoreError::Locked { path: root.to_owned() });
         }
         check_format(root)?;
+        fs::create_dir_all(root.join("segments"))?;
+        fs::create_dir_all(root.join("runs"))?;
         let salt = salt(root)?;
         let mut entries = Vec::new();
         let mut damage = read_segments(root, &mut entries)?;
@@ -141,7 +142,7 @@ impl Store for DirStore {
         Ok(())
     }
 
-    fn recorded(&self, key: &RunKey) -> Result<Option<Trial>, StoreError> {
+    fn recorded(&self, key: &RunKey) -> Result<Option<Recorded>, StoreError> {
         let path = self.run_path(key);
         let packed = match fs::read(&path) {
             Ok(packed) => packed,
@@ -149,17 +150,21 @@ impl Store for DirStore {
             Err(error) => return Err(error.into()),
         };
         // A run that cannot be read was not recorded: it is made again and replaces this one.
-        let trial = zstd::decode_all(packed.as_slice())
+        let recorded = zstd::decode_all(packed.as_slice())
             .ok()
             .and_then(|json| serde_json::from_slice(&json).ok());
-        if trial.is_none() {
+        if recorded.is_none() {
             tracing::warn!("the recorded run {} cannot be read and is made again", path.display());
         }
-        Ok(trial)
+        Ok(recorded)
     }
 
     fn record(&mut self, key: &RunKey, trial: &Trial) -> Result<(), StoreError> {
-        let json = serde_json::to_vec(trial).map_err(std::io::Error::from)?;
+        let recorded = Recorded {
+            after: head(&self.entries).to_owned(),
+            trial: trial.clone(),
+        };
+        let json = serde_json::to_vec(&recorded).map_err(std::io::Error::from)?;
         let path = self.run_path(key);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;

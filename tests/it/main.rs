@@ -2,4 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops when anything fails")]
 
 mod check;
+mod kill;
+mod r#loop;
+mod support;
 mod worker;

@@ -43,8 +43,13 @@ pub struct Config {
 
 impl Config {
     /// 32 hexadecimal digits that name this configuration by its content: comments, order and keys that repeat a default do not count.
+    /// Nor do `runner.concurrency` and `budget.wall`, which say how fast a run goes and not what it finds, so that a run can be
+    /// resumed with others.
     pub fn digest(&self) -> String {
-        hash::of(self)
+        let mut what = self.clone();
+        what.runner.concurrency = 0;
+        what.budget.wall_ms = 0;
+        hash::of(&what)
     }
 }
 

@@ -293,7 +293,12 @@ fn the_digest_is_of_the_meaning() {
         digest(""),
         digest("# a comment\n[runner]\nconcurrency = 2\n[review]\ncases = \"auto\"\n")
     );
-    assert_ne!(digest(""), digest("[runner]\nconcurrency = 3\n"));
+    assert_ne!(digest(""), digest("[runner]\nretries = 3\n"));
+    assert_eq!(
+        digest(""),
+        digest("[runner]\nconcurrency = 3\n[budget]\nwall = \"9h\"\n"),
+        "a run may be resumed faster, slower and longer"
+    );
     assert_ne!(
         digest(FULL),
         digest(&FULL.replace("values = [2, 3]", "values = [3, 2]"))

@@ -1,0 +1,195 @@
+//! A killed run, started again, ends as if nobody had killed it: nothing lost, nothing doubled, nothing paid twice.
+//!
+//! In process, a store dies at every append of a run, in each of the three ways in which a kill can meet it, and at records of runs.
+//! Then the real program gets a real SIGKILL.
+
+use crate::support::kiosk::{BROKEN, Kiosk, Paid};
+use crate::support::{Order, Remains, open_store, play, quick_dir, remains, state_dir};
+use sprag::flow::FlowError;
+use sprag::store::{DirStore, Recorded, Store, StoreError};
+use sprag_core::id::RunKey;
+use sprag_core::ledger::{Entry, Event};
+use sprag_core::trial::Trial;
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// How a kill meets an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Before anything is written.
+    Before,
+    /// After a part of the line is written.
+    Torn,
+    /// After the whole line is written, before `append` returns.
+    After,
+}
+
+/// When the process dies; both count from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kill {
+    Append(usize, Way),
+    /// The run was made, its record was not written.
+    Record(usize),
+}
+
+/// A store whose process dies once.
+struct CrashingStore {
+    inner: DirStore,
+    events: PathBuf,
+    kill: Kill,
+    n_appends: usize,
+    n_records: usize,
+}
+
+impl CrashingStore {
+    fn open(out: &Path, kill: Kill) -> Self {
+        Self {
+            inner: open_store(out),
+            events: state_dir(out).join("events.jsonl"),
+            kill,
+            n_appends: 0,
+            n_records: 0,
+        }
+    }
+}
+
+fn killed() -> StoreError {
+    StoreError::Io(std::io::Error::other("killed"))
+}
+
+impl Store for CrashingStore {
+    fn entries(&self) -> &[Entry] {
+        self.inner.entries()
+    }
+
+    fn append(&mut self, at: String, event: Event) -> Result<(), StoreError> {
+        self.n_appends += 1;
+        let way = match self.kill {
+            Kill::Append(n, way) if n == self.n_appends => way,
+            Kill::Append(..) | Kill::Record(_) => return self.inner.append(at, event),
+        };
+        match way {
+            Way::Before => {}
+            Way::Torn => {
+                let line = serde_json::to_vec(&Entry::after(self.inner.entries().last(), at, event)).unwrap();
+                let mut events = std::fs::OpenOptions::new().append(true).open(&self.events).unwrap();
+                events.write_all(&line[..line.len() * 2 / 3]).unwrap();
+            }
+            Way::After => self.inner.append(at, event).unwrap(),
+        }
+        Err(killed())
+    }
+
+    fn recorded(&self, key: &RunKey) -> Result<Option<Recorded>, StoreError> {
+        self.inner.recorded(key)
+    }
+
+    fn record(&mut self, key: &RunKey, trial: &Trial) -> Result<(), StoreError> {
+        self.n_records += 1;
+        if self.kill == Kill::Record(self.n_records) {
+            return Err(killed());
+        }
+        self.inner.record(key, trial)
+    }
+
+    fn salt(&self) -> &str {
+        self.inner.salt()
+    }
+}
+
+/// A run that nobody disturbs: what it leaves, and what it paid for.
+async fn undisturbed() -> (Remains, BTreeMap<Paid, u32>) {
+    let dir = quick_dir();
+    let kiosk = Kiosk::new();
+    play(dir.path(), &kiosk, &mut open_store(dir.path()), &Order::default()).await.unwrap();
+    (remains(dir.path()), paid(&kiosk))
+}
+
+/// What was paid for, without the task whose runs come to nothing and are made again whenever they are asked for.
+fn paid(kiosk: &Kiosk) -> BTreeMap<Paid, u32> {
+    let mut paid = kiosk.paid();
+    paid.retain(|(_, task, _), _| task != BROKEN);
+    paid
+}
+
+/// Plays until the kill, throws everything in memory away, and returns whether the kill came.
+async fn play_until(out: &Path, kiosk: &Kiosk, kill: Kill) -> bool {
+    let mut store = CrashingStore::open(out, kill);
+    match play(out, kiosk, &mut store, &Order::default()).await {
+        Err(FlowError::Store(error)) if error.to_string() == "killed" => true,
+        Err(error) => panic!("{kill:?}: {error}"),
+        Ok(_) => false,
+    }
+}
+
+/// Kills a run at every append in one way.
+async fn kill_at_every_append(way: Way) {
+    let (whole, whole_paid) = undisturbed().await;
+    assert!(whole_paid.values().all(|&times| times == 1), "undisturbed, nothing is paid twice");
+    for n in 1..=whole.entries.len() {
+        let dir = quick_dir();
+        let kiosk = Kiosk::new();
+        let kill = Kill::Append(n, way);
+        assert!(play_until(dir.path(), &kiosk, kill).await);
+        let (mut store, damage) = DirStore::open(&state_dir(dir.path())).unwrap();
+        assert_eq!(store.entries().len(), if way == Way::After { n } else { n - 1 });
+        let problems: Vec<String> = damage.into_iter().map(|damage| damage.problem).collect();
+        let torn = format!("entry {n}, the last line, was cut off");
+        assert_eq!(problems, if way == Way::Torn { vec![torn] } else { vec![] });
+        play(dir.path(), &kiosk, &mut store, &Order::default()).await.unwrap();
+        drop(store);
+        remains(dir.path()).assert_same(&whole, &format!("{kill:?}"));
+        assert_eq!(paid(&kiosk), whole_paid, "{kill:?}: every run is on record before its entry is written");
+    }
+}
+
+#[tokio::test]
+async fn killed_before_any_append() {
+    kill_at_every_append(Way::Before).await;
+}
+
+#[tokio::test]
+async fn killed_in_the_middle_of_any_append() {
+    kill_at_every_append(Way::Torn).await;
+}
+
+#[tokio::test]
+async fn killed_after_any_append() {
+    kill_at_every_append(Way::After).await;
+}
+
+#[tokio::test]
+async fn killed_before_a_record_only_the_runs_in_flight_are_made_again() {
+    let (whole, whole_paid) = undisturbed().await;
+    let in_flight = 2;
+    for n in (1..=whole_paid.len()).step_by(5) {
+        let dir = quick_dir();
+        let kiosk = Kiosk {
+            concurrency: in_flight,
+            ..Kiosk::new()
+        };
+        assert!(play_until(dir.path(), &kiosk, Kill::Record(n)).await);
+        play(dir.path(), &kiosk, &mut open_store(dir.path()), &Order::default()).await.unwrap();
+        remains(dir.path()).assert_same(&whole, &format!("record {n}"));
+        let paid = paid(&kiosk);
+        assert!(paid.keys().eq(whole_paid.keys()), "record {n}");
+        let twice = paid.values().filter(|&&times| times == 2).count();
+        assert!((1..=in_flight).contains(&twice), "record {n}: {twice} runs are paid twice");
+        assert!(paid.values().all(|&times| times <= 2), "record {n}");
+    }
+}
+
+#[tokio::test]
+async fn killed_again_and_again_at_every_step_it_still_ends_the_same() {
+    let (whole, whole_paid) = undisturbed().await;
+    let dir = quick_dir();
+    let kiosk = Kiosk::new();
+    let mut kills = 0;
+    while play_until(dir.path(), &kiosk, Kill::Append(1, Way::After)).await {
+        kills += 1;
+    }
+    assert_eq!(kills, whole.entries.len());
+    remains(dir.path()).assert_same(&whole, "killed at every step");
+    assert_eq!(paid(&kiosk), whole_paid);
+}
