@@ -3,12 +3,13 @@
 use crate::error::{CommandError, Exit};
 use crate::flow::{self, Request, Summary};
 use crate::progress::Progress;
-use crate::runner::{CommandConfig, CommandRunner, ProjectFiles, Runner, WorkerConfig, WorkerRunner};
+use crate::runner::{CommandConfig, CommandRunner, ProjectFile, ProjectFiles, Runner, WorkerConfig, WorkerRunner};
 use crate::store::{DirStore, Store as _};
 use crate::workspace::{Workspace, harness_of};
 use fs_err as fs;
 use sprag_core::config::{self, Config, RunnerKind};
-use sprag_core::harness::PathPolicy;
+use sprag_core::harness::{Harness, PathPolicy};
+use sprag_core::hash;
 use sprag_core::machine::State;
 use sprag_core::signal::Issue;
 use std::path::{Path, PathBuf};
@@ -77,12 +78,17 @@ pub(super) async fn run(session: Session<'_>) -> Result<(Summary, State), Comman
         ));
     }
     let scratch = tempfile::tempdir()?;
-    let runner = runner(&session, scratch.path())?;
+    let files = session.workspace.files()?;
+    let policy = PathPolicy::new(&session.config.harness.paths, &session.config.harness.protect, &[])
+        .map_err(|error| CommandError::new(Exit::Config, error.to_string(), "correct `[harness]` in sprag.toml"))?;
+    let harness = harness_of(&files, &policy);
+    let identity = identity(&session, &files, &harness);
+    let runner = runner(&session, ProjectFiles { files, harness }, scratch.path())?;
     let request = Request {
         config: session.config,
         workspace: session.workspace,
         runner: runner.as_ref(),
-        runner_identity: identity(session.config),
+        runner_identity: identity,
         project: session.project,
         out,
         seed: session.seed,
@@ -107,15 +113,8 @@ pub(super) fn exit_code(state: &State) -> ExitCode {
     }
 }
 
-fn runner(session: &Session<'_>, scratch: &Path) -> Result<Box<dyn Runner>, CommandError> {
+fn runner(session: &Session<'_>, files: ProjectFiles, scratch: &Path) -> Result<Box<dyn Runner>, CommandError> {
     let config = &session.config.runner;
-    let files = session.workspace.files()?;
-    let policy = PathPolicy::new(&session.config.harness.paths, &session.config.harness.protect, &[])
-        .map_err(|error| CommandError::new(Exit::Config, error.to_string(), "correct `[harness]` in sprag.toml"))?;
-    let files = ProjectFiles {
-        harness: harness_of(&files, &policy),
-        files,
-    };
     let project_dir = fs::canonicalize(session.project_dir)?;
     let command = expand(&config.command, &project_dir)?;
     let timeout = Duration::from_millis(config.timeout_ms);
@@ -155,13 +154,22 @@ pub(super) fn expand(command: &[String], project_dir: &Path) -> Result<Vec<Strin
         .collect())
 }
 
-/// What decides results besides harness, task, trial and seed, free of the paths of this machine.
-fn identity(config: &Config) -> String {
-    let kind = match config.runner.kind {
+/// What decides results besides harness, task, trial and seed: the command as it is configured, and every file of the project that no
+/// candidate may change. Free of the paths of this machine.
+fn identity(session: &Session<'_>, files: &[ProjectFile], harness: &Harness) -> String {
+    let kind = match session.config.runner.kind {
         RunnerKind::Worker => "worker",
         RunnerKind::Command => "command",
     };
-    format!("{kind} {}", config.runner.command.join(" "))
+    let fixed = files
+        .iter()
+        .filter(|file| harness.get(&file.path).is_none() && !file.path.starts_with(".sprag/"));
+    let fixed: Vec<(&str, &[u8])> = fixed.map(|file| (file.path.as_str(), file.bytes.as_slice())).collect();
+    format!(
+        "{kind} {} {}",
+        session.config.runner.command.join(" "),
+        hash::of(&fixed)
+    )
 }
 
 /// The first Ctrl-C or SIGTERM asks for an orderly stop; the second one ends the process at once, which loses nothing either.

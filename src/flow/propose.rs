@@ -5,6 +5,8 @@ use super::context::allowance;
 use super::{FlowError, Request};
 use crate::store::Store;
 use sprag_core::budget::Spent;
+use sprag_core::cluster::Cluster;
+use sprag_core::failure::RootCause;
 use sprag_core::harness::{Harness, PathPolicy};
 use sprag_core::id::{ClusterId, ExperimentId, TaskId};
 use sprag_core::ledger::Event;
@@ -44,6 +46,7 @@ pub(super) async fn propose(
     let proposal = loop {
         let brief = Brief {
             cluster,
+            cause: cause_of(state, cluster),
             watched: watched(&base),
             base: base.clone(),
             looks: seen
@@ -81,6 +84,14 @@ pub(super) async fn propose(
             spent,
         },
     })
+}
+
+/// The root cause of the cluster's first record.
+fn cause_of<'a>(state: &'a State, cluster: &Cluster) -> Option<&'a RootCause> {
+    let records = cluster.members.keys().filter_map(|record| state.records.get(record));
+    records
+        .flat_map(|record| &record.causes)
+        .find(|cause| cause.mechanism == cluster.mechanism)
 }
 
 struct Look<'a, 'b> {

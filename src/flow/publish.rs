@@ -12,6 +12,7 @@ use sprag_core::ledger::Event;
 use sprag_core::machine::State;
 use sprag_core::render::check::check_runs;
 use sprag_core::render::comment::issue_comment;
+use sprag_core::render::markdown::plain;
 use sprag_core::render::pull::pull_request;
 use sprag_core::render::view::{CheckView, CommentView, GateView, PullView};
 use sprag_core::score::Scorecard;
@@ -42,7 +43,9 @@ pub(super) fn publish(request: &Request<'_>, state: &State, id: &ExperimentId) -
     }
     let message = format!(
         "{}\n\n{}\n\nSprag-Experiment: {id}\nSprag-Candidate: {}\n",
-        experiment.candidate.title, experiment.candidate.hypothesis, experiment.candidate.id
+        plain(&experiment.candidate.title),
+        plain(&experiment.candidate.hypothesis),
+        experiment.candidate.id
     );
     // A later change of the same cluster gets a branch of its own while the first one waits.
     let head = if request.merge || !state.published.values().any(|branch| *branch == head) {
@@ -58,10 +61,7 @@ pub(super) fn publish(request: &Request<'_>, state: &State, id: &ExperimentId) -
     let pull = pull_request(&view);
     let folder = pull_folder(&request.out, id);
     fs::create_dir_all(&folder)?;
-    fs::write(
-        folder.join("pull_request.md"),
-        format!("# {}\n\n{}", pull.title, pull.body),
-    )?;
+    fs::write(folder.join("pull_request.md"), pull.page())?;
     write_json(&folder.join("pull_request.json"), &pull)?;
     let checks = CheckView {
         head_sha: landed.commit,

@@ -51,7 +51,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Writes report, `results.tsv`, the copy of the ledger and the comments, and sums the run up.
+    /// Writes report, `results.tsv` and the comments, and sums the run up.
     pub fn write(request: &Request<'_>, state: &State, entries: &[Entry]) -> Result<Self, FlowError> {
         fs::create_dir_all(&request.out)?;
         let head = entries.last().map(|entry| entry.id.clone()).unwrap_or_default();

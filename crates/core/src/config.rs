@@ -184,7 +184,8 @@ pub struct BudgetConfig {
 /// One template: how failures of some mechanisms become an edit of a structured harness file.
 ///
 /// Placeholders in string values, filled from the cluster's records by the proposer:
-/// `{title}` (a name for the new entry), `{say}` (what the agent should have told), `{tool}`, `{arguments}` (a table), `{conditions}` (a list), `{calls}` (a list), `{finding}`, `{should}`.
+/// `{title}` (a name for the new entry), `{say}` (what the agent should have told), `{conditions}` (a list), `{calls}` (a list). An entry with none of the last three is written as it is,
+/// with `{title}`, `{tool}`, `{finding}` (what went wrong in one run) and `{should}` (what should have been done).
 /// A string that is nothing but one placeholder takes the value with its type.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Recipe {

@@ -3,14 +3,17 @@
 //! [`propose`] sees the cluster, the train runs on record, the harness and the recipes, and nothing of the validation set.
 
 pub mod contrast;
+mod look;
 mod needed;
 pub mod observation;
 mod recipe;
 mod template;
+mod write;
 
 use crate::candidate::Candidate;
 use crate::cluster::Cluster;
 use crate::config::Recipe;
+use crate::failure::RootCause;
 use crate::harness::{Harness, PathPolicy};
 use crate::id::{CandidateId, TaskId};
 use crate::trace::Trace;
@@ -41,6 +44,8 @@ pub enum Look {
 pub struct Brief<'a> {
     /// The cluster to work on.
     pub cluster: &'a Cluster,
+    /// The root cause of one of its failures, for the words.
+    pub cause: Option<&'a RootCause>,
     /// Train runs on the incumbent, at most one a task.
     pub base: Vec<Example<'a>>,
     /// The same tasks on harnesses that look at more, as far as the proposer asked for them.

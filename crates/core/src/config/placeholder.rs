@@ -5,16 +5,7 @@ use super::problem::nearest;
 use serde_json::Value;
 
 /// Those of `recipe.entry`.
-pub(super) const ENTRY: &[&str] = &[
-    "title",
-    "tool",
-    "arguments",
-    "conditions",
-    "calls",
-    "say",
-    "finding",
-    "should",
-];
+pub(super) const ENTRY: &[&str] = &["title", "tool", "conditions", "calls", "say", "finding", "should"];
 /// Those of `recipe.call` and `recipe.observe.entry`.
 pub(super) const CALL: &[&str] = &["tool", "arguments"];
 /// Those of `recipe.reference`.

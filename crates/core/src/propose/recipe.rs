@@ -1,17 +1,21 @@
-//! From a recipe to candidates: mine the condition, bind the arguments, fill the template, edit the file.
+//! From a recipe to candidates: rank the conditions, fill the template, edit the file.
 
 use super::contrast::{Condition, conditions};
-use super::needed::{Argument, NeededCall, Variant, communications, variants};
-use super::observation::{Atom, Moment, Snapshot, number_json};
-use super::template::fill;
+use super::look::{look_again, look_wider, observation, read_again, within_sight};
+use super::needed::{Argument, Variant, communications, variants};
+use super::observation::{Atom, Moment, Snapshot};
+use super::template::{fill, uses_any};
+use super::write::{
+    capitalised, describe_call, position_word, template_of, without_empty, words, write_argument, write_atom,
+    write_call,
+};
 use super::{Brief, Example, Look};
 use crate::candidate::Candidate;
-use crate::config::{ConditionTemplates, Observe, Recipe, RecipeOp};
+use crate::config::{Recipe, RecipeOp};
 use crate::edit::{self, Edit, Position};
 use crate::harness::{FileChange, Harness};
 use crate::hash;
 use crate::id::CandidateId;
-use crate::trace::Effect;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +26,9 @@ const CLEAR: f64 = 0.95;
 
 /// How many conditions are tried before the next position, or the next recipe, has its first.
 const LATER: usize = 2;
+
+/// The placeholders of an entry that stand for something mined.
+const MINED: [&str; 3] = ["conditions", "calls", "say"];
 
 /// One candidate in outline, ranked before it is written.
 #[derive(Debug, Clone)]
@@ -42,9 +49,10 @@ pub(super) fn candidates<'a>(
     brief: &'a Brief<'a>,
     recipes: &[&'a Recipe],
 ) -> impl Iterator<Item = Candidate> + use<'a> {
-    let appends = recipes.iter().filter(|recipe| recipe.op == RecipeOp::Append);
-    let mut sketches: Vec<(usize, Sketch<'a>)> = appends
+    let of_op = |op: RecipeOp| recipes.iter().copied().filter(move |recipe| recipe.op == op);
+    let mut sketches: Vec<(usize, Sketch<'a>)> = of_op(RecipeOp::Append)
         .enumerate()
+        .filter(|(_, recipe)| uses_any(&recipe.entry, &MINED))
         .flat_map(|(order, recipe)| sketches(brief, recipe).into_iter().map(move |sketch| (order, sketch)))
         .collect();
     sketches.sort_by_key(|(order, sketch)| {
@@ -54,17 +62,16 @@ pub(super) fn candidates<'a>(
             sketch.rank + LATER * (order + sketch.place),
         )
     });
-    let knobs: Vec<&'a Recipe> = recipes
-        .iter()
-        .filter(|recipe| recipe.op == RecipeOp::Set)
-        .copied()
-        .collect();
+    let plain_ones: Vec<&'a Recipe> = of_op(RecipeOp::Append).collect();
+    let knobs: Vec<&'a Recipe> = of_op(RecipeOp::Set).collect();
     let knobs = knobs
         .into_iter()
         .flat_map(move |recipe| recipe.values.iter().filter_map(move |value| set(brief, recipe, value)));
-    sketches
+    let mined = sketches
         .into_iter()
-        .filter_map(move |(_, sketch)| append(brief, &sketch))
+        .filter_map(move |(_, sketch)| append(brief, &sketch));
+    mined
+        .chain(plain_ones.into_iter().flat_map(move |recipe| plain(brief, recipe)))
         .chain(knobs)
 }
 
@@ -147,6 +154,39 @@ fn variants_of(brief: &Brief<'_>, examples: &[Example<'_>]) -> Vec<Variant> {
     }
 }
 
+/// For a recipe that asks for nothing mined (a rule for a prompt, say): its entry with the words of the cluster's likeliest cause.
+fn plain<'a>(brief: &'a Brief<'a>, recipe: &'a Recipe) -> impl Iterator<Item = Candidate> + use<'a> {
+    let wanted = brief.cause.filter(|_| !uses_any(&recipe.entry, &MINED));
+    let places = wanted
+        .into_iter()
+        .flat_map(|cause| recipe.positions.iter().map(move |position| (cause, *position)));
+    places.filter_map(move |(cause, position)| {
+        let values = BTreeMap::from([
+            ("title", json!(brief.cluster.title)),
+            ("tool", json!(brief.cluster.mechanism.subject)),
+            ("finding", json!(cause.finding)),
+            ("should", json!(cause.should)),
+        ]);
+        let value = without_empty(fill(&recipe.entry, &values));
+        let hypothesis = format!(
+            "The harness does not say so yet: {}. No run has shown the change; the gates decide.",
+            cause.should
+        );
+        let draft = Draft {
+            edits: vec![Edit::Append {
+                at: recipe.at.clone(),
+                value,
+                position,
+            }],
+            title: format!("Add to `{}` of `{}`: {}", recipe.at, recipe.file, cause.should),
+            hypothesis,
+            needed: Vec::new(),
+            parameters: format!("position={}", position_word(position)),
+        };
+        finish(brief, recipe, draft)
+    })
+}
+
 fn set(brief: &Brief<'_>, recipe: &Recipe, value: &Value) -> Option<Candidate> {
     let edit = Edit::Set {
         at: recipe.at.clone(),
@@ -211,14 +251,6 @@ fn conditions_for(
         });
     }
     found
-}
-
-/// The tools that the harness looks at, or can be made to look at.
-fn within_sight(brief: &Brief<'_>, recipe: &Recipe) -> BTreeSet<String> {
-    let unseen = readable(&brief.base)
-        .into_iter()
-        .filter(|tool| observation(brief, recipe, tool).is_some());
-    brief.watched.iter().cloned().chain(unseen).collect()
 }
 
 fn append(brief: &Brief<'_>, sketch: &Sketch<'_>) -> Option<Candidate> {
@@ -363,129 +395,6 @@ fn finish(brief: &Brief<'_>, recipe: &Recipe, draft: Draft) -> Option<Candidate>
     })
 }
 
-/// The incumbent with a read call for everything it could look at and does not; `None` when there is nothing such.
-fn look_wider(brief: &Brief<'_>, recipe: &Recipe) -> Option<Harness> {
-    let unseen = readable(&brief.base)
-        .into_iter()
-        .filter(|tool| !brief.watched.contains(tool));
-    let edits: Vec<Edit> = unseen.filter_map(|tool| observation(brief, recipe, &tool)).collect();
-    with_edits(brief, recipe, &edits)
-}
-
-/// The incumbent with every read call it can make once more at its end.
-fn look_again(brief: &Brief<'_>, recipe: &Recipe) -> Option<Harness> {
-    let tools = readable(&brief.base).into_iter();
-    let edits: Vec<Edit> = tools.filter_map(|tool| read_again(brief, recipe, &tool)).collect();
-    with_edits(brief, recipe, &edits)
-}
-
-fn with_edits(brief: &Brief<'_>, recipe: &Recipe, edits: &[Edit]) -> Option<Harness> {
-    if edits.is_empty() {
-        return None;
-    }
-    let before = brief.harness.get(&recipe.file)?;
-    let text = edits
-        .iter()
-        .try_fold(before.to_owned(), |text, edit| edit::apply(&recipe.file, &text, edit))
-        .ok()?;
-    Some(brief.harness.with(&[FileChange {
-        path: recipe.file.clone(),
-        text: Some(text),
-    }]))
-}
-
-/// The edit that makes the harness call a read tool at its end, always.
-fn read_again(brief: &Brief<'_>, recipe: &Recipe, tool: &str) -> Option<Edit> {
-    let values = BTreeMap::from([
-        ("tool", json!(tool)),
-        ("arguments", read_arguments(brief, recipe, tool)?),
-    ]);
-    let call = without_empty(fill(recipe.call.as_ref()?, &values));
-    let values = BTreeMap::from([
-        ("title", json!(format!("look again: {}", tool.replace('_', " ")))),
-        ("conditions", json!([])),
-        ("calls", json!([call])),
-        ("say", Value::Null),
-    ]);
-    let value = without_empty(fill(&recipe.entry, &values));
-    Some(Edit::Append {
-        at: recipe.at.clone(),
-        value,
-        position: Position::End,
-    })
-}
-
-fn readable(examples: &[Example<'_>]) -> BTreeSet<String> {
-    let tools = examples.iter().flat_map(|example| &example.trace.tools);
-    tools
-        .filter(|tool| tool.effect == Effect::Read)
-        .map(|tool| tool.name.clone())
-        .collect()
-}
-
-/// The edit that makes the diagnosis call a read tool, if all its required arguments are known.
-fn observation(brief: &Brief<'_>, recipe: &Recipe, tool: &str) -> Option<Edit> {
-    let observe = recipe.observe.as_ref()?;
-    let values = BTreeMap::from([
-        ("tool", json!(tool)),
-        ("arguments", read_arguments(brief, recipe, tool)?),
-    ]);
-    Some(Edit::Append {
-        at: observe.at.clone(),
-        value: without_empty(fill(&observe.entry, &values)),
-        position: Position::End,
-    })
-}
-
-fn read_arguments(brief: &Brief<'_>, recipe: &Recipe, tool: &str) -> Option<Value> {
-    let observe = recipe.observe.as_ref()?;
-    let spec = brief
-        .base
-        .iter()
-        .flat_map(|example| &example.trace.tools)
-        .find(|spec| spec.name == tool)?;
-    let pairs = spec
-        .required
-        .iter()
-        .map(|name| Some((name.clone(), observation_argument(brief, recipe, observe, name)?)));
-    pairs
-        .collect::<Option<serde_json::Map<String, Value>>>()
-        .map(Value::Object)
-}
-
-/// A constant that the recipe gives, else a field of the same name in a result that every run has, else the only value that any
-/// expected action gives to an argument of this name.
-fn observation_argument(brief: &Brief<'_>, recipe: &Recipe, observe: &Observe, name: &str) -> Option<Value> {
-    if let Some(constant) = observe.arguments.get(name) {
-        return Some(constant.clone());
-    }
-    let fields = |example: &Example<'_>| -> BTreeSet<(String, String)> {
-        let snapshot = Snapshot::of(example.trace, Moment::End);
-        let named = snapshot
-            .fields()
-            .filter(|(_, path, _)| path.rsplit('.').next() == Some(name));
-        named
-            .map(|(tool, path, _)| (tool.to_owned(), path.to_owned()))
-            .collect()
-    };
-    let mut shared = brief.base.iter().map(fields);
-    let first = shared.next().unwrap_or_default();
-    let common = shared.fold(first, |all, here| all.intersection(&here).cloned().collect());
-    if let Some((tool, path)) = common.into_iter().min_by_key(|(_, path)| path.len()) {
-        return Some(write_argument(recipe, &Argument::Reference(tool, path)));
-    }
-    let expected = brief.base.iter().filter_map(|example| example.trace.expected.as_ref());
-    let values: Vec<&Value> = expected
-        .flat_map(|e| &e.actions)
-        .filter_map(|action| action.arguments.get(name))
-        .collect();
-    values
-        .windows(2)
-        .all(|pair| pair[0] == pair[1])
-        .then(|| values.first().map(|&value| value.clone()))
-        .flatten()
-}
-
 fn referenced_tools(variant: &Variant) -> impl Iterator<Item = &str> {
     let arguments = variant
         .calls
@@ -496,115 +405,4 @@ fn referenced_tools(variant: &Variant) -> impl Iterator<Item = &str> {
         Argument::Reference(tool, _) => Some(tool.as_str()),
         Argument::Constant(_) => None,
     })
-}
-
-fn write_call(recipe: &Recipe, call: &NeededCall) -> Option<Value> {
-    let arguments: serde_json::Map<String, Value> = call
-        .arguments
-        .iter()
-        .map(|(name, argument)| (name.clone(), write_argument(recipe, argument)))
-        .collect();
-    let values = BTreeMap::from([("tool", json!(call.tool)), ("arguments", Value::Object(arguments))]);
-    recipe
-        .call
-        .as_ref()
-        .map(|template| without_empty(fill(template, &values)))
-}
-
-fn write_argument(recipe: &Recipe, argument: &Argument) -> Value {
-    match argument {
-        Argument::Constant(Value::Number(number)) => number.as_f64().map_or(json!(number), number_json),
-        Argument::Constant(value) => value.clone(),
-        Argument::Reference(tool, field) => {
-            let template = recipe
-                .reference
-                .clone()
-                .unwrap_or_else(|| "{{tool}.{field}}".to_owned());
-            fill(
-                &Value::String(template),
-                &BTreeMap::from([("tool", json!(tool)), ("field", json!(field))]),
-            )
-        }
-    }
-}
-
-fn template_of<'a>(templates: &'a ConditionTemplates, atom: &Atom) -> Option<&'a Value> {
-    match atom {
-        Atom::Line { .. } => templates.line.as_ref(),
-        Atom::Lacks { .. } => templates.no_line.as_ref(),
-        Atom::Field { .. } => templates.field.as_ref(),
-        Atom::AtLeast { .. } => templates.at_least.as_ref(),
-        Atom::AtMost { .. } => templates.at_most.as_ref(),
-        Atom::Phrase { .. } => templates.phrase.as_ref(),
-    }
-}
-
-fn write_atom(templates: &ConditionTemplates, atom: &Atom) -> Option<Value> {
-    let mut values = BTreeMap::new();
-    if let Some(tool) = atom.tool() {
-        values.insert("tool", json!(tool));
-    }
-    match atom {
-        Atom::Line { line, .. } | Atom::Lacks { line, .. } => {
-            values.insert("line", json!(line));
-        }
-        Atom::Field { field, value, .. } => {
-            values.insert("field", json!(field));
-            values.insert("value", value.to_json());
-        }
-        Atom::AtLeast { field, value, .. } | Atom::AtMost { field, value, .. } => {
-            values.insert("field", json!(field));
-            values.insert("value", number_json(*value));
-        }
-        Atom::Phrase { phrase } => {
-            values.insert("phrase", json!(phrase));
-        }
-    }
-    template_of(templates, atom).map(|template| fill(template, &values))
-}
-
-/// Entries read better without empty tables and lists, and a `null` cannot be written in TOML at all.
-fn without_empty(value: Value) -> Value {
-    let empty = |value: &Value| match value {
-        Value::Null => true,
-        Value::Object(map) => map.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        _ => false,
-    };
-    match value {
-        Value::Object(map) => Value::Object(map.into_iter().filter(|(_, value)| !empty(value)).collect()),
-        other => other,
-    }
-}
-
-fn words(atoms: &[Atom]) -> String {
-    let facts: Vec<String> = atoms.iter().map(Atom::describe).collect();
-    if facts.is_empty() {
-        " always".to_owned()
-    } else {
-        format!(" when {}", facts.join(" and "))
-    }
-}
-
-fn describe_call(call: &NeededCall) -> String {
-    let constants = call.arguments.values().filter_map(|argument| match argument {
-        Argument::Constant(value) => Some(value.to_string()),
-        Argument::Reference(..) => None,
-    });
-    format!("{} {} ", call.tool, constants.collect::<Vec<_>>().join(" "))
-}
-
-fn position_word(position: Position) -> &'static str {
-    match position {
-        Position::Start => "start",
-        Position::BeforeLast => "before_last",
-        Position::End => "end",
-    }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

@@ -21,6 +21,16 @@ pub(super) fn fill(template: &Value, values: &BTreeMap<&str, Value>) -> Value {
     }
 }
 
+/// Whether a template has one of these placeholders.
+pub(super) fn uses_any(template: &Value, names: &[&str]) -> bool {
+    match template {
+        Value::String(text) => names.iter().any(|name| text.contains(&format!("{{{name}}}"))),
+        Value::Array(items) => items.iter().any(|item| uses_any(item, names)),
+        Value::Object(map) => map.values().any(|item| uses_any(item, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
 fn fill_text(text: &str, values: &BTreeMap<&str, Value>) -> Value {
     let whole = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     if let Some(value) = whole.and_then(|name| values.get(name)) {

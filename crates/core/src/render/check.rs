@@ -211,6 +211,12 @@ impl Gate<'_> {
             .verdict
             .as_ref()
             .map(|(_, reason)| escape(&truncate(reason, 400)));
+        if matches!(view.experiment.verdict, Some((Verdict::Accepted, _))) {
+            return format!(
+                "The {} has no cases yet, so nothing could regress. The first ones join it with this change.",
+                self.stage
+            );
+        }
         let reason = reason
             .filter(|reason| !reason.is_empty())
             .map_or_else(String::new, |reason| format!(" The reason: {reason}"));

@@ -160,7 +160,7 @@ fn what_failed(view: &PullView) -> String {
     let cluster = &view.cluster;
     let tasks: BTreeSet<&TaskId> = cluster.members.values().map(|member| &member.task).collect();
     let mut text = format!(
-        "## What failed\n\nCluster {}: {} on {} {}; {} resolved before this change.",
+        "## What failed\n\nCluster {}: {} on {} {}; {} resolved with it.",
         inline_code(cluster.id.as_str()),
         words::count(cluster.total_failures(), "failure"),
         words::count(tasks.len(), "task"),
@@ -398,3 +398,10 @@ fn footer(view: &PullView) -> String {
 
 #[cfg(test)]
 mod tests;
+
+impl PullRequest {
+    /// The whole as one Markdown page, for a reader without GitHub.
+    pub fn page(&self) -> String {
+        format!("# {}\n\n{}", self.title, self.body)
+    }
+}
