@@ -133,7 +133,7 @@ impl Worker {
                 "protocol {}, and this sprag speaks {PROTOCOL}",
                 ready.protocol
             ))),
-            other => Err(Refusal::Answered(name_of(&other))),
+            other => Err(Refusal::Answered(self.name_of(&other))),
         }
     }
 
@@ -149,7 +149,7 @@ impl Worker {
         self.send(&ToWorker::List { split: wanted }, deadline).await?;
         match self.answer(deadline).await? {
             Answer::Tasks { split, ids } if split == wanted => Ok(ids),
-            other => Err(Refusal::Answered(name_of(&other))),
+            other => Err(Refusal::Answered(self.name_of(&other))),
         }
     }
 
@@ -177,6 +177,18 @@ impl Worker {
             command: spec.command.join(" "),
             problem,
             stderr,
+        }
+    }
+
+    /// An answer that was not asked for, in words. What is wrong with a broken one may quote it, so held out it is not said.
+    fn name_of(&self, answer: &Answer) -> String {
+        match answer {
+            Answer::Ready(_) => "`ready`".to_owned(),
+            Answer::Tasks { split, .. } => format!("the tasks of another split, {split:?}").to_lowercase(),
+            Answer::Result(_) => "a `result`".to_owned(),
+            Answer::Broken { kind, reason, .. } if self.quotable => format!("a broken `{kind}`: {reason}"),
+            Answer::Broken { kind, .. } => format!("a broken `{kind}` (not shown: it can be about held-out tasks)"),
+            Answer::Noise => "a line that is not a message".to_owned(),
         }
     }
 
@@ -296,16 +308,6 @@ async fn write_checkout(spec: &WorkerSpec, harness: &Harness) -> std::io::Result
     tokio::task::spawn_blocking(write)
         .await
         .map_err(std::io::Error::other)?
-}
-
-fn name_of(answer: &Answer) -> String {
-    match answer {
-        Answer::Ready(_) => "`ready`".to_owned(),
-        Answer::Tasks { split, .. } => format!("the tasks of another split, {split:?}").to_lowercase(),
-        Answer::Result(_) => "a `result`".to_owned(),
-        Answer::Broken { kind, reason, .. } => format!("a broken `{kind}`: {reason}"),
-        Answer::Noise => "a line that is not a message".to_owned(),
-    }
 }
 
 /// A time limit for a person: `120 s`, `300 ms`.

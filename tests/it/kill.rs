@@ -4,6 +4,7 @@
 //! Then the real program gets a real SIGKILL.
 
 use crate::support::kiosk::{BROKEN, Kiosk, Paid};
+use crate::support::program::{Place, Ran};
 use crate::support::{Order, Remains, open_store, play, quick_dir, remains, state_dir};
 use sprag::flow::FlowError;
 use sprag::store::{DirStore, Recorded, Store, StoreError};
@@ -11,7 +12,7 @@ use sprag_core::id::RunKey;
 use sprag_core::ledger::{Entry, Event};
 use sprag_core::trial::Trial;
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
 /// How a kill meets an append.
@@ -206,4 +207,52 @@ async fn killed_again_and_again_at_every_step_it_still_ends_the_same() {
     assert_eq!(kills, whole.entries.len());
     remains(dir.path()).assert_same(&whole, "killed at every step");
     assert_eq!(paid(&kiosk), whole_paid);
+}
+
+/// The head of the ledger, as the program names it.
+fn head(ran: &Ran) -> String {
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    ran.json()["ledger_head"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_demo_killed_at_a_line_of_its_progress_goes_on_to_the_same_end() {
+    const DEMO: [&str; 3] = ["demo", "--batches", "2"];
+    let resume = [&DEMO[..], &["--json"]].concat();
+    let undisturbed = head(&Place::new().sprag(&resume));
+    for (n_lines, last) in [(7, "batch 1/2: 10 tasks of traffic"), (10, "accepted")] {
+        let place = Place::new();
+        let mut child = place.sprag_command(&DEMO).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let told: Vec<String> = stderr.lines().take(n_lines).map(Result::unwrap).collect();
+        child.kill().unwrap();
+        assert_eq!(child.wait().unwrap().code(), None, "it was killed");
+        assert!(told[n_lines - 1].contains(last), "{told:?}");
+        assert_eq!(head(&place.sprag(&resume)), undisturbed, "{told:?}");
+    }
+}
+
+#[test]
+fn killed_in_the_middle_of_a_run_of_the_agent_no_more_than_what_was_in_flight_is_made_again() {
+    const SIMULATE: [&str; 6] = ["simulate", "--json", "--batches", "1", "--out", "../out"];
+    let log = |place: &Place| -> Vec<String> {
+        let log = fs_err::read_to_string(place.path("runs.log")).unwrap();
+        log.lines().map(str::to_owned).collect()
+    };
+    let whole = Place::with_helpdesk();
+    let undisturbed = head(&whole.sprag(&SIMULATE));
+    let whole = log(&whole);
+    for kill_at in [5, whole.len() / 2, whole.len() - 3] {
+        let place = Place::with_helpdesk();
+        place.write("kill-at", &kill_at.to_string());
+        assert_eq!(place.sprag(&SIMULATE).code, None, "it was killed");
+        assert_eq!(log(&place).len(), kill_at);
+        assert_eq!(head(&place.sprag(&SIMULATE)), undisturbed, "killed in run {kill_at}");
+        let mut runs = log(&place);
+        // The run in the worker's hands, and perhaps one or two before it, whose results had just come in.
+        let again = runs.len() - whole.len();
+        assert!((1..=3).contains(&again), "{again} runs are made again");
+        runs.drain(kill_at - again..kill_at);
+        assert_eq!(runs, whole, "no other run is made again");
+    }
 }
