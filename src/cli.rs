@@ -2,6 +2,7 @@
 
 mod demo;
 mod helpdesk_worker;
+mod ingest;
 pub mod init;
 mod run;
 mod session;
@@ -27,6 +28,7 @@ enum Command {
     Demo(demo::Args),
     Simulate(simulate::Args),
     Run(run::Args),
+    Ingest(ingest::Args),
     Init(init::InitArgs),
     Worker(worker::Args),
     /// Plays the demo's helpdesk agent as a worker
@@ -67,6 +69,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Demo(args) => demo::demo(args).await,
         Command::Simulate(args) => simulate::simulate(args).await,
         Command::Run(args) => run::run(args).await,
+        Command::Ingest(args) => ingest::ingest(&args),
         Command::Init(args) => {
             print(&init::init(&args)?.to_string())?;
             Ok(ExitCode::SUCCESS)

@@ -125,20 +125,20 @@ pub async fn improve(request: &Request<'_>, store: &mut dyn Store, progress: &Pr
     let train = request.runner.list(Split::Train).await?;
     let validation = request.runner.list(Split::Validation).await?;
     check_splits(&train, &validation)?;
+    let harness = harness_of(&files, &policy);
     if store.entries().is_empty() {
-        let harness = harness_of(&files, &policy);
         if harness.files().next().is_none() {
             let globs = request.config.harness.paths.join(", ");
             return Err(FlowError::Harness {
                 problem: format!("`harness.paths` ({globs}) matches no tracked text file"),
             });
         }
-        let plan = plan(request, train, validation.len(), harness);
+        let plan = plan(request, train, validation.len(), harness.clone());
         store.append((request.clock)(), Event::Started(Box::new(plan)))?;
     } else {
         progress.line(&format!("going on from entry {} of the ledger", store.entries().len()));
     }
-    check_same_run(request, store, &validation)?;
+    check_same_run(request, store, &validation, &harness)?;
 
     let (state, mut commands) = machine::replay(store.entries().iter().map(|entry| &entry.event));
     let mut state = state.ok_or_else(|| FlowError::OtherRun {
@@ -249,6 +249,7 @@ fn check_same_run(
     request: &Request<'_>,
     store: &dyn Store,
     validation: &[sprag_core::id::TaskId],
+    harness: &sprag_core::harness::Harness,
 ) -> Result<(), FlowError> {
     let Some(Event::Started(plan)) = store.entries().first().map(|entry| &entry.event) else {
         return Ok(());
@@ -260,6 +261,8 @@ fn check_same_run(
         (plan.limits.experiments != request.experiments, "number of experiments"),
         (plan.runner != request.runner_identity, "runner"),
         (plan.n_validation != validation.len(), "validation set"),
+        // Where changes are merged at once, the branch has moved on with them.
+        (!request.merge && plan.harness != *harness, "harness"),
     ];
     match differs.iter().find(|(differs, _)| *differs) {
         Some((_, what)) => Err(FlowError::OtherRun {

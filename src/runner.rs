@@ -16,7 +16,6 @@ pub use command::{CommandConfig, CommandRunner};
 pub use pool::{WorkerConfig, WorkerRunner};
 
 use sprag_core::harness::Harness;
-use sprag_core::hash;
 use sprag_core::id::TaskId;
 use sprag_core::trial::{Split, Trial};
 use std::future::Future;
@@ -42,9 +41,6 @@ pub struct Job {
 
 /// Makes the agent work on one harness at a time.
 pub trait Runner: Send + Sync {
-    /// What determines results besides harness, task, trial and seed: kind, command, runner name. Part of the key of a recorded run.
-    fn identity(&self) -> String;
-
     /// The tasks of a split.
     fn list(&self, split: Split) -> BoxFuture<'_, Result<Vec<TaskId>, RunnerError>>;
 
@@ -89,20 +85,4 @@ pub enum RunnerError {
 fn fill_project(command: &[String], project_dir: &Path) -> Vec<String> {
     let project = project_dir.to_string_lossy();
     command.iter().map(|part| part.replace("{project}", &project)).collect()
-}
-
-/// The kind, the command as it is written, and the content of the project's files that the command names: an edited worker
-/// makes new runs, a moved project does not.
-fn identity(kind: &str, command: &[String], project: &ProjectFiles) -> String {
-    let named = |file: &&ProjectFile| {
-        let names = |part: &String| part.trim_start_matches("{project}/").trim_start_matches("./") == file.path;
-        command.iter().any(names)
-    };
-    let texts: Vec<(&str, String)> = project
-        .files
-        .iter()
-        .filter(named)
-        .map(|file| (file.path.as_str(), String::from_utf8_lossy(&file.bytes).into()))
-        .collect();
-    format!("{kind} `{}` {}", command.join(" "), hash::of(&texts))
 }

@@ -5,7 +5,7 @@ use super::checkout::{Checkout, ProjectFiles};
 use super::lanes::end_of;
 use super::process::{Finished, Launch, run_to_end};
 use super::worker::in_words;
-use super::{BoxFuture, Job, Runner, RunnerError, fill_project, identity, junit};
+use super::{BoxFuture, Job, Runner, RunnerError, fill_project, junit};
 use fs_err as fs;
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
@@ -53,7 +53,6 @@ pub struct CommandConfig {
 /// Makes the agent work by one process a run. Dropping the future of a run leaves no process alive.
 #[derive(Debug)]
 pub struct CommandRunner {
-    identity: String,
     files: Arc<ProjectFiles>,
     config: CommandConfig,
 }
@@ -61,14 +60,9 @@ pub struct CommandRunner {
 impl CommandRunner {
     /// A runner for this command.
     pub fn new(mut config: CommandConfig) -> Self {
-        let identity = identity("command", &config.command, &config.files);
         config.command = fill_project(&config.command, &config.project_dir);
         let files = Arc::new(std::mem::take(&mut config.files));
-        Self {
-            identity,
-            files,
-            config,
-        }
+        Self { files, config }
     }
 
     async fn run_all(
@@ -196,10 +190,6 @@ impl CommandRunner {
 }
 
 impl Runner for CommandRunner {
-    fn identity(&self) -> String {
-        self.identity.clone()
-    }
-
     fn list(&self, split: Split) -> BoxFuture<'_, Result<Vec<TaskId>, RunnerError>> {
         let ids: &[String] = match split {
             Split::Train => &self.config.tasks.train,

@@ -42,7 +42,6 @@ pub struct WorkerConfig {
 /// in them can turn up in the trace or the error of another run.
 #[derive(Debug)]
 pub struct WorkerRunner {
-    identity: String,
     spec: WorkerSpec,
     concurrency: usize,
     retries: u32,
@@ -93,7 +92,6 @@ impl WorkerRunner {
             limit: config.timeout,
         };
         Self {
-            identity: super::identity("worker", &config.command, &spec.files),
             spec,
             concurrency: config.concurrency.max(1),
             retries: config.retries,
@@ -247,10 +245,6 @@ impl WorkerRunner {
 }
 
 impl Runner for WorkerRunner {
-    fn identity(&self) -> String {
-        self.identity.clone()
-    }
-
     fn list(&self, split: Split) -> BoxFuture<'_, Result<Vec<TaskId>, RunnerError>> {
         Box::pin(self.list_tasks(split))
     }

@@ -154,10 +154,6 @@ impl Kiosk {
 }
 
 impl Runner for Kiosk {
-    fn identity(&self) -> String {
-        "kiosk".to_owned()
-    }
-
     fn list(&self, split: Split) -> BoxFuture<'_, Result<Vec<TaskId>, RunnerError>> {
         let ids = match split {
             Split::Train => (0..=TRAIN.len()).map(|n| TaskId::new(format!("k{n:02}"))).collect(),

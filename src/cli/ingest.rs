@@ -1,0 +1,91 @@
+//! `sprag ingest`: recorded traces in, failures and their clusters out.
+
+use super::{print, print_json};
+use crate::error::{CommandError, Exit};
+use fs_err as fs;
+use serde_json::json;
+use sprag_core::cluster::{Cluster, ClusterBook};
+use sprag_core::failure::{FailureKind, FailureRecord};
+use sprag_core::mine::mine;
+use sprag_core::render::text;
+use sprag_core::trace::read::{ReadTrace, read_any};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Reads recorded traces, says why the failed ones failed, and groups them.
+///
+/// Reads tau2, τ³-bench and tau-bench results, and traces of the worker protocol. What cannot be read is named; the rest is used.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Trace files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
+    let mut traces: Vec<ReadTrace> = Vec::new();
+    let mut warnings: Vec<String> = Vec::new();
+    for path in &args.files {
+        let bytes = fs::read(path).map_err(|error| {
+            CommandError::new(
+                Exit::Config,
+                error.to_string(),
+                "name a file that exists and may be read",
+            )
+        })?;
+        let name = path.display().to_string();
+        let (read, problems) = read_any(&name, &bytes);
+        warnings.extend(problems.iter().map(|problem| format!("{name}: {problem}")));
+        traces.extend(read);
+    }
+    let records: Vec<FailureRecord> = traces
+        .iter()
+        .filter(|trace| trace.passed == Some(false))
+        .map(record)
+        .collect();
+    let mut book = ClusterBook::default();
+    let agent = records.iter().filter(|record| record.kind == FailureKind::Agent);
+    book.join_all(agent, 1);
+    let clusters: Vec<Cluster> = book.ranked().into_iter().map(|(_, cluster)| cluster.clone()).collect();
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    records
+        .iter()
+        .for_each(|record| *kinds.entry(record.kind.to_string()).or_default() += 1);
+    if args.json {
+        let failed = records.len();
+        print_json(
+            &json!({"traces": traces.len(), "failed": failed, "kinds": kinds, "clusters": clusters, "warnings": warnings}),
+        )?;
+    } else {
+        warnings
+            .iter()
+            .try_for_each(|warning| print(&format!("warning: {warning}")))?;
+        let by_kind: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        print(&format!(
+            "{} traces, {} failed ({})\n",
+            traces.len(),
+            records.len(),
+            by_kind.join(", ")
+        ))?;
+        print(&text::clusters(&clusters))?;
+    }
+    if traces.is_empty() {
+        return Err(CommandError::new(
+            Exit::Nothing,
+            "no trace could be read",
+            "docs/formats.md lists the formats and how they are told apart",
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the file itself says about who is to blame outweighs what the miner sees in the trace.
+fn record(trace: &ReadTrace) -> FailureRecord {
+    let mined = mine(&trace.source, &trace.task, &trace.trace);
+    let kind = trace.kind_hint.unwrap_or(mined.kind);
+    FailureRecord { kind, ..mined }
+}
