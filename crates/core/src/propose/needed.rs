@@ -275,6 +275,52 @@ fn equals(field: &FieldValue, wanted: &Value) -> bool {
     }
 }
 
+/// For a write that was done and should not have been: what should have been done instead, where all runs on record agree on that, and
+/// the runs that must be kept from going on.
+pub(super) fn guards(tool: &str, examples: &[Example<'_>]) -> Vec<Variant> {
+    let wrongly = |example: &Example<'_>| {
+        let wanted = expected(example.trace).iter().any(|action| action.name == tool);
+        let did = example
+            .trace
+            .exchanges()
+            .iter()
+            .any(|exchange| exchange.succeeded() && exchange.call.name == tool);
+        example.trace.expected.is_some() && did && !wanted
+    };
+    let (needed, not_needed): (Vec<usize>, Vec<usize>) = (0..examples.len()).partition(|&at| wrongly(&examples[at]));
+    let Some(&first) = needed.first() else {
+        return Vec::new();
+    };
+    let names = |at: usize| -> Vec<&str> {
+        expected(examples[at].trace)
+            .iter()
+            .map(|action| action.name.as_str())
+            .collect()
+    };
+    let agreed = needed.iter().all(|&at| names(at) == names(first));
+    let instead = if agreed {
+        expected(examples[first].trace).len()
+    } else {
+        0
+    };
+    let call = |place: usize| {
+        let occurrences: Vec<Occurrence<'_>> = needed
+            .iter()
+            .map(|&at| (at, &expected(examples[at].trace)[place]))
+            .collect();
+        NeededCall {
+            tool: occurrences[0].1.name.clone(),
+            arguments: arguments(examples, &occurrences),
+        }
+    };
+    vec![Variant {
+        calls: (0..instead).map(call).collect(),
+        say: None,
+        needed,
+        not_needed,
+    }]
+}
+
 impl Variant {
     /// What the new step does, in words.
     pub(super) fn does(&self) -> String {
@@ -283,7 +329,7 @@ impl Variant {
             (Some(Argument::Constant(text)), _) => format!("tell the customer {text}"),
             (Some(Argument::Reference(tool, path)), _) => format!("tell the customer `{path}` of `{tool}`"),
             (None, false) => format!("do {}", tools.join(", then ")),
-            (None, true) => "do nothing".to_owned(),
+            (None, true) => "stop".to_owned(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::contrast::{Condition, conditions};
 use super::look::{look_again, look_wider, observation, read_again, within_sight};
-use super::needed::{Argument, Variant, communications, variants};
+use super::needed::{Argument, Variant, communications, guards, variants};
 use super::observation::{Atom, Moment, Snapshot};
 use super::template::{fill, uses_any};
 use super::write::{
@@ -149,6 +149,7 @@ fn examples<'a>(brief: &'a Brief<'a>, look: Look) -> Option<&'a [Example<'a>]> {
 fn variants_of(brief: &Brief<'_>, examples: &[Example<'_>]) -> Vec<Variant> {
     match brief.cluster.mechanism.rule.as_str() {
         "missing_action" => variants(&brief.cluster.mechanism.subject, examples),
+        "extra_write" => guards(&brief.cluster.mechanism.subject, examples),
         "unmet_communication" => communications(examples),
         _ => Vec::new(),
     }
