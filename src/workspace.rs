@@ -65,10 +65,19 @@ impl Workspace {
         Ok(Self { repository, prefix })
     }
 
-    /// A new repository in `path` with one commit of these files on `main`. One that is there already is opened as it is.
+    /// A new repository in `path` with one commit of these files on `main`. One that is there already keeps its history; without a
+    /// commit it is what a kill has left of an earlier try, and is made anew.
     pub fn create(path: &Path, files: &[ProjectFile]) -> Result<Self, WorkspaceError> {
-        if path.join(".git").exists() {
-            return Self::open(path);
+        // Not `discover`: half a repository must not lead to the one around it.
+        if let Ok(repository) = Repository::open(path)
+            && repository.head().and_then(|head| head.peel_to_commit()).is_ok()
+        {
+            let workspace = Self {
+                repository,
+                prefix: String::new(),
+            };
+            workspace.refresh_files()?;
+            return Ok(workspace);
         }
         let mut options = git2::RepositoryInitOptions::new();
         let repository = Repository::init_opts(path, options.initial_head("main"))?;

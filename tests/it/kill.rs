@@ -103,7 +103,9 @@ impl Store for CrashingStore {
 async fn undisturbed() -> (Remains, BTreeMap<Paid, u32>) {
     let dir = quick_dir();
     let kiosk = Kiosk::new();
-    play(dir.path(), &kiosk, &mut open_store(dir.path()), &Order::default()).await.unwrap();
+    play(dir.path(), &kiosk, &mut open_store(dir.path()), &Order::default())
+        .await
+        .unwrap();
     (remains(dir.path()), paid(&kiosk))
 }
 
@@ -127,7 +129,10 @@ async fn play_until(out: &Path, kiosk: &Kiosk, kill: Kill) -> bool {
 /// Kills a run at every append in one way.
 async fn kill_at_every_append(way: Way) {
     let (whole, whole_paid) = undisturbed().await;
-    assert!(whole_paid.values().all(|&times| times == 1), "undisturbed, nothing is paid twice");
+    assert!(
+        whole_paid.values().all(|&times| times == 1),
+        "undisturbed, nothing is paid twice"
+    );
     for n in 1..=whole.entries.len() {
         let dir = quick_dir();
         let kiosk = Kiosk::new();
@@ -141,7 +146,11 @@ async fn kill_at_every_append(way: Way) {
         play(dir.path(), &kiosk, &mut store, &Order::default()).await.unwrap();
         drop(store);
         remains(dir.path()).assert_same(&whole, &format!("{kill:?}"));
-        assert_eq!(paid(&kiosk), whole_paid, "{kill:?}: every run is on record before its entry is written");
+        assert_eq!(
+            paid(&kiosk),
+            whole_paid,
+            "{kill:?}: every run is on record before its entry is written"
+        );
     }
 }
 
@@ -171,12 +180,17 @@ async fn killed_before_a_record_only_the_runs_in_flight_are_made_again() {
             ..Kiosk::new()
         };
         assert!(play_until(dir.path(), &kiosk, Kill::Record(n)).await);
-        play(dir.path(), &kiosk, &mut open_store(dir.path()), &Order::default()).await.unwrap();
+        play(dir.path(), &kiosk, &mut open_store(dir.path()), &Order::default())
+            .await
+            .unwrap();
         remains(dir.path()).assert_same(&whole, &format!("record {n}"));
         let paid = paid(&kiosk);
         assert!(paid.keys().eq(whole_paid.keys()), "record {n}");
         let twice = paid.values().filter(|&&times| times == 2).count();
-        assert!((1..=in_flight).contains(&twice), "record {n}: {twice} runs are paid twice");
+        assert!(
+            (1..=in_flight).contains(&twice),
+            "record {n}: {twice} runs are paid twice"
+        );
         assert!(paid.values().all(|&times| times <= 2), "record {n}");
     }
 }

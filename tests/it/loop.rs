@@ -12,7 +12,9 @@ use tempfile::TempDir;
 /// A run from its beginning to its end.
 async fn run(kiosk: &Kiosk, order: &Order) -> (TempDir, Summary) {
     let dir = quick_dir();
-    let summary = play(dir.path(), kiosk, &mut open_store(dir.path()), order).await.unwrap();
+    let summary = play(dir.path(), kiosk, &mut open_store(dir.path()), order)
+        .await
+        .unwrap();
     (dir, summary)
 }
 
@@ -32,8 +34,14 @@ async fn failures_become_measured_changes_and_what_fails_the_gates_is_told_and_n
     let (state, commands) = machine::replay(store.entries().iter().map(|entry| &entry.event));
     let state = state.unwrap();
     assert!(commands.is_empty() && state.finished.is_some());
-    assert!(summary.final_validation > summary.baseline_validation + 0.5, "{summary:?}");
-    assert!(summary.accepted >= 4 && summary.rejected >= 2 && summary.suite_size >= 8, "{summary:?}");
+    assert!(
+        summary.final_validation > summary.baseline_validation + 0.5,
+        "{summary:?}"
+    );
+    assert!(
+        summary.accepted >= 4 && summary.rejected >= 2 && summary.suite_size >= 8,
+        "{summary:?}"
+    );
     for experiment in &state.experiments {
         let (verdict, reason) = experiment.verdict.as_ref().unwrap();
         let validation = experiment.validation.as_ref().and_then(Scorecard::score);
@@ -51,21 +59,35 @@ async fn failures_become_measured_changes_and_what_fails_the_gates_is_told_and_n
         }
     }
     let steps = fs_err::read_to_string(dir.path().join("repo/agent/steps.toml")).unwrap();
-    assert_eq!(Some(steps.as_str()), state.incumbent.get("agent/steps.toml"), "what is accepted is merged");
-    assert!(steps.contains(r#"tier of customer is "gold""#), "the condition that the held-out tickets bear out");
-    assert!(!steps.contains("HIGH"), "and not the one that only the train tickets show");
+    assert_eq!(
+        Some(steps.as_str()),
+        state.incumbent.get("agent/steps.toml"),
+        "what is accepted is merged"
+    );
+    assert!(
+        steps.contains(r#"tier of customer is "gold""#),
+        "the condition that the held-out tickets bear out"
+    );
+    assert!(
+        !steps.contains("HIGH"),
+        "and not the one that only the train tickets show"
+    );
 }
 
 #[tokio::test]
 async fn the_seed_decides_and_neither_the_folder_nor_the_concurrency() {
     let order = Order::default();
     let one = remains_of(&Kiosk::new(), &order).await;
-    remains_of(&Kiosk::new(), &order).await.assert_same(&one, "in another folder");
+    remains_of(&Kiosk::new(), &order)
+        .await
+        .assert_same(&one, "in another folder");
     let four = Kiosk {
         concurrency: 4,
         ..Kiosk::new()
     };
-    remains_of(&four, &order).await.assert_same(&one, "with four runs at a time");
+    remains_of(&four, &order)
+        .await
+        .assert_same(&one, "with four runs at a time");
     let other = remains_of(&Kiosk::new(), &Order { seed: 61, ..order }).await;
     assert_ne!(other.head, one.head);
 }
@@ -75,7 +97,9 @@ async fn a_run_that_is_over_is_not_run_again() {
     let kiosk = Kiosk::new();
     let (dir, _) = run(&kiosk, &Order::default()).await;
     let (before, paid) = (remains(dir.path()), kiosk.paid());
-    play(dir.path(), &kiosk, &mut open_store(dir.path()), &Order::default()).await.unwrap();
+    play(dir.path(), &kiosk, &mut open_store(dir.path()), &Order::default())
+        .await
+        .unwrap();
     remains(dir.path()).assert_same(&before, "asked for again");
     assert_eq!(kiosk.paid(), paid);
 }
@@ -89,6 +113,13 @@ async fn unmerged_changes_wait_on_branches_that_stand_on_each_other() {
     let remains = remains_of(&Kiosk::new(), &order).await;
     let depths: Vec<usize> = remains.branches.values().map(Vec::len).collect();
     assert_eq!(remains.branches["main"].len(), 1, "nothing is merged");
-    assert_eq!(depths.iter().sum::<usize>(), 1 + 2 + 3, "each change is one commit on the one before: {depths:?}");
-    assert_eq!(remains.files["repo/agent/steps.toml"], STEPS, "and the files are as they were");
+    assert_eq!(
+        depths.iter().sum::<usize>(),
+        1 + 2 + 3,
+        "each change is one commit on the one before: {depths:?}"
+    );
+    assert_eq!(
+        remains.files["repo/agent/steps.toml"], STEPS,
+        "and the files are as they were"
+    );
 }

@@ -3,6 +3,7 @@
 
 mod canary;
 mod check;
+mod input;
 mod kill;
 mod r#loop;
 mod support;

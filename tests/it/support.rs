@@ -43,7 +43,9 @@ impl Default for Order {
 
 /// A folder for tests that sync many small files: in memory where there is such a place.
 pub(crate) fn quick_dir() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .unwrap()
 }
 
 /// A file of a project.
@@ -73,9 +75,17 @@ pub(crate) fn open_store(out: &Path) -> DirStore {
 }
 
 /// Plays the loop on the kiosk's project in `out/repo`, from wherever `store` stands to the end, or to the first error.
-pub(crate) async fn play(out: &Path, kiosk: &Kiosk, store: &mut dyn Store, order: &Order) -> Result<Summary, FlowError> {
+pub(crate) async fn play(
+    out: &Path,
+    kiosk: &Kiosk,
+    store: &mut dyn Store,
+    order: &Order,
+) -> Result<Summary, FlowError> {
     std::fs::create_dir_all(out.join("repo")).unwrap();
-    let files = [file("agent/steps.toml", kiosk::STEPS), file("sprag.toml", kiosk::CONFIG)];
+    let files = [
+        file("agent/steps.toml", kiosk::STEPS),
+        file("sprag.toml", kiosk::CONFIG),
+    ];
     let workspace = Workspace::create(&out.join("repo"), &files).unwrap();
     let config = config();
     let request = Request {
@@ -128,7 +138,10 @@ impl Remains {
         assert_eq!(unique.len(), self.entries.len(), "{what}: an entry is there twice");
         assert_eq!(self.entries, undisturbed.entries, "{what}: the ledger");
         assert_eq!(self.branches, undisturbed.branches, "{what}: the branches");
-        assert!(self.files.keys().eq(undisturbed.files.keys()), "{what}: the names of the files");
+        assert!(
+            self.files.keys().eq(undisturbed.files.keys()),
+            "{what}: the names of the files"
+        );
         for (path, text) in &self.files {
             assert_eq!(text, &undisturbed.files[path], "{what}: {path}");
         }

@@ -161,7 +161,9 @@ impl Runner for Kiosk {
     fn list(&self, split: Split) -> BoxFuture<'_, Result<Vec<TaskId>, RunnerError>> {
         let ids = match split {
             Split::Train => (0..=TRAIN.len()).map(|n| TaskId::new(format!("k{n:02}"))).collect(),
-            Split::Validation => (0..VALIDATION.len()).map(|n| TaskId::new(format!("held-{n}"))).collect(),
+            Split::Validation => (0..VALIDATION.len())
+                .map(|n| TaskId::new(format!("held-{n}")))
+                .collect(),
             Split::Test => Vec::new(),
         };
         Box::pin(async move { Ok(ids) })
@@ -214,7 +216,11 @@ fn make(harness: &Harness, job: &Job) -> Trial {
     };
     let (passed, trace) = ticket.play(harness.get("agent/steps.toml").unwrap_or_default());
     Trial {
-        status: if passed { TrialStatus::Passed } else { TrialStatus::Failed },
+        status: if passed {
+            TrialStatus::Passed
+        } else {
+            TrialStatus::Failed
+        },
         score: f64::from(u8::from(passed)),
         usage,
         duration_ms: 1,
@@ -238,11 +244,18 @@ impl Ticket {
         let n = self.number;
         match tool {
             "order" => {
-                let status = if self.has(Late) || self.has(Owed) { "LATE" } else { "ON TIME" };
+                let status = if self.has(Late) || self.has(Owed) {
+                    "LATE"
+                } else {
+                    "ON TIME"
+                };
                 // Held out, such orders are everywhere: they are not the reason for a present.
                 let high = self.has(Gift) || (self.held_out && n.is_multiple_of(2));
                 let value = if high { "HIGH" } else { "LOW" };
-                format!("Status: {status}\nValue: {value}\nCarrier: {}", ["blue", "red", "green"][n % 3])
+                format!(
+                    "Status: {status}\nValue: {value}\nCarrier: {}",
+                    ["blue", "red", "green"][n % 3]
+                )
             }
             "customer" => {
                 let login = if self.has(Locked) { "locked" } else { "open" };
@@ -262,7 +275,12 @@ impl Ticket {
     fn expected(&self) -> Vec<(&'static str, Map<String, Value>)> {
         let n = self.number;
         let order = || json!({"order_id": format!("O-{n:03}")}).as_object().cloned().unwrap();
-        let customer = || json!({"customer_id": format!("C-{n:03}")}).as_object().cloned().unwrap();
+        let customer = || {
+            json!({"customer_id": format!("C-{n:03}")})
+                .as_object()
+                .cloned()
+                .unwrap()
+        };
         let actions = self.problems.iter().flat_map(|problem| match problem {
             Late => vec![("refund", order())],
             Owed => vec![("refund", order()), ("voucher", customer())],
@@ -300,7 +318,10 @@ impl Ticket {
             actions
         };
         let expected = self.expected().into_iter().map(|(tool, args)| (tool.to_owned(), args));
-        (!self.has(Rude) && sorted(run.done) == sorted(expected.collect()), run.trace)
+        (
+            !self.has(Rude) && sorted(run.done) == sorted(expected.collect()),
+            run.trace,
+        )
     }
 }
 
@@ -367,7 +388,10 @@ impl Run<'_> {
             .map(|(name, value)| (name, self.fill(value)))
             .collect();
         let id = format!("c{}", self.trace.steps.len());
-        let answer = if tools().iter().any(|spec| spec.name == tool && spec.effect == Effect::Read) {
+        let answer = if tools()
+            .iter()
+            .any(|spec| spec.name == tool && spec.effect == Effect::Read)
+        {
             let refunded = self.done.iter().any(|(tool, _)| tool == "refund");
             let answer = self.ticket.read(tool, refunded);
             self.seen.insert(tool.to_owned(), answer.clone());
@@ -394,7 +418,9 @@ impl Run<'_> {
 
     /// `{tool.field}` is a field of the latest result of a tool.
     fn fill(&self, value: Value) -> Value {
-        let reference = value.as_str().and_then(|text| text.strip_prefix('{')?.strip_suffix('}')?.split_once('.'));
+        let reference = value
+            .as_str()
+            .and_then(|text| text.strip_prefix('{')?.strip_suffix('}')?.split_once('.'));
         match reference {
             Some((tool, field)) => self.field(tool, field),
             None => value,
@@ -402,14 +428,20 @@ impl Run<'_> {
     }
 
     fn field(&self, tool: &str, field: &str) -> Value {
-        let json = self.seen.get(tool).and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let json = self
+            .seen
+            .get(tool)
+            .and_then(|text| serde_json::from_str::<Value>(text).ok());
         json.map_or(Value::Null, |json| json[field].clone())
     }
 
     fn holds(&self, condition: &Value) -> bool {
         let tool = condition["tool"].as_str().unwrap();
         match (condition["has"].as_str(), condition["field"].as_str()) {
-            (Some(line), _) => self.seen.get(tool).is_some_and(|text| text.lines().any(|have| have.contains(line))),
+            (Some(line), _) => self
+                .seen
+                .get(tool)
+                .is_some_and(|text| text.lines().any(|have| have.contains(line))),
             (None, Some(field)) => self.field(tool, field) == condition["is"],
             (None, None) => panic!("nobody writes such a condition: {condition}"),
         }

@@ -33,7 +33,12 @@ impl Ran {
 
     /// Exit code and stderr, for a snapshot.
     pub(crate) fn complaint(&self) -> String {
-        format!("exit {}\n{}", self.code.map_or_else(|| "by a signal".to_owned(), |code| code.to_string()), self.stderr)
+        format!(
+            "exit {}\n{}",
+            self.code
+                .map_or_else(|| "by a signal".to_owned(), |code| code.to_string()),
+            self.stderr
+        )
     }
 }
 
