@@ -76,7 +76,9 @@ pub enum FlowError {
     #[error(transparent)]
     Io(#[from] std::io::Error),
     /// Held-out tasks are in the traffic.
-    #[error("{shared} of the {validation} validation tasks are also train tasks; a held-out set must be disjoint")]
+    #[error(
+        "the runner lists {shared} of the {validation} validation tasks for `train` too; a held-out set must be held out"
+    )]
     Leak {
         /// How many are in both.
         shared: usize,

@@ -65,10 +65,19 @@ impl Workspace {
         Ok(Self { repository, prefix })
     }
 
-    /// A new repository in `path` with one commit of these files on `main`. One that is there already is opened as it is.
+    /// A new repository in `path` with one commit of these files on `main`. One that is there already keeps its history; without a
+    /// commit it is what a kill has left of an earlier try, and is made anew.
     pub fn create(path: &Path, files: &[ProjectFile]) -> Result<Self, WorkspaceError> {
-        if path.join(".git").exists() {
-            return Self::open(path);
+        // Not `discover`: half a repository must not lead to the one around it.
+        if let Ok(repository) = Repository::open(path)
+            && repository.head().and_then(|head| head.peel_to_commit()).is_ok()
+        {
+            let workspace = Self {
+                repository,
+                prefix: String::new(),
+            };
+            workspace.refresh_files()?;
+            return Ok(workspace);
         }
         let mut options = git2::RepositoryInitOptions::new();
         let repository = Repository::init_opts(path, options.initial_head("main"))?;
@@ -86,6 +95,8 @@ impl Workspace {
             &tree,
             &[],
         )?;
+        // Half a repository may have begun on another branch.
+        repository.set_head("refs/heads/main")?;
         drop(tree);
         let workspace = Self {
             repository,
@@ -252,5 +263,224 @@ fn entry(path: &str, id: Oid, executable: bool) -> IndexEntry {
         flags: 0,
         flags_extended: 0,
         path: path.as_bytes().to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use tempfile::TempDir;
+
+    fn file(path: &str, text: &str) -> ProjectFile {
+        ProjectFile {
+            path: path.to_owned(),
+            bytes: text.into(),
+            executable: path.ends_with(".sh"),
+        }
+    }
+
+    fn change(path: &str, text: Option<&str>) -> FileChange {
+        FileChange {
+            path: path.to_owned(),
+            text: text.map(str::to_owned),
+        }
+    }
+
+    fn files() -> Vec<ProjectFile> {
+        vec![
+            file("agent/a.md", "a\n"),
+            file("agent/run.sh", "run\n"),
+            file("README.md", "read\n"),
+        ]
+    }
+
+    fn project() -> (TempDir, Workspace) {
+        let dir = tempfile::tempdir().unwrap();
+        let workspace = Workspace::create(dir.path(), &files()).unwrap();
+        (dir, workspace)
+    }
+
+    fn n_commits(workspace: &Workspace, branch: &str) -> usize {
+        let mut walk = workspace.repository.revwalk().unwrap();
+        walk.push_ref(&format!("refs/heads/{branch}")).unwrap();
+        walk.count()
+    }
+
+    fn texts(files: &[ProjectFile]) -> Vec<(&str, &str, bool)> {
+        let text = |file: &'_ ProjectFile| std::str::from_utf8(&file.bytes).unwrap().to_owned().leak() as &str;
+        files
+            .iter()
+            .map(|file| (file.path.as_str(), text(file), file.executable))
+            .collect()
+    }
+
+    #[test]
+    fn a_new_repository_has_the_files_and_one_that_is_there_keeps_its_history() {
+        let (dir, workspace) = project();
+        let expected = [
+            ("README.md", "read\n", false),
+            ("agent/a.md", "a\n", false),
+            ("agent/run.sh", "run\n", true),
+        ];
+        assert_eq!(texts(&workspace.files().unwrap()), expected);
+        assert_eq!(texts(&files_of_folder(dir.path()).unwrap()), expected);
+        workspace
+            .land("main", "sprag/c", "better", &[change("agent/a.md", Some("b\n"))])
+            .unwrap();
+        workspace.fast_forward("sprag/c").unwrap();
+        let again = Workspace::create(dir.path(), &files()).unwrap();
+        assert_eq!(n_commits(&again, "main"), 2);
+        assert_eq!(fs::read_to_string(dir.path().join("agent/a.md")).unwrap(), "b\n");
+    }
+
+    #[test]
+    fn what_a_kill_left_of_a_new_repository_is_made_anew_and_never_taken_for_the_one_around_it() {
+        let (outer_dir, outer) = project();
+        for left in ["", "HEAD", "config"] {
+            let dir = outer_dir.path().join("out/repo");
+            fs::create_dir_all(dir.join(".git")).unwrap();
+            let begun = Repository::init(outer_dir.path().join("begun")).unwrap();
+            if !left.is_empty() {
+                fs::copy(begun.path().join(left), dir.join(".git").join(left)).unwrap();
+            }
+            let workspace = Workspace::create(&dir, &files()).unwrap();
+            assert_eq!(n_commits(&workspace, "main"), 1, "left: {left}");
+            assert_eq!(
+                workspace.repository.path(),
+                fs::canonicalize(&dir).unwrap().join(".git")
+            );
+            fs::remove_dir_all(&dir).unwrap();
+        }
+        assert_eq!(n_commits(&outer, "main"), 1);
+        let begun = outer_dir.path().join("begun");
+        let workspace = Workspace::create(&begun, &files()).unwrap();
+        assert_eq!(n_commits(&workspace, "main"), 1, "all but the commit was there");
+        assert_eq!(workspace.head_branch().unwrap(), "main");
+    }
+
+    #[test]
+    fn landing_makes_a_branch_and_touches_neither_head_nor_the_files() {
+        let (dir, workspace) = project();
+        let head = workspace.repository.head().unwrap().target();
+        let changes = [
+            change("agent/run.sh", Some("better\n")),
+            change("agent/a.md", None),
+            change("agent/new/b.md", Some("b\n")),
+        ];
+        let landed = workspace.land("main", "sprag/c-1", "better", &changes).unwrap();
+        assert_eq!(workspace.repository.head().unwrap().target(), head);
+        assert_eq!(fs::read_to_string(dir.path().join("agent/run.sh")).unwrap(), "run\n");
+        assert!(workspace.repository.statuses(None).unwrap().is_empty());
+        workspace.fast_forward("sprag/c-1").unwrap();
+        assert_eq!(
+            texts(&workspace.files().unwrap()),
+            [
+                ("README.md", "read\n", false),
+                ("agent/new/b.md", "b\n", false),
+                ("agent/run.sh", "better\n", true)
+            ]
+        );
+        assert_eq!(
+            workspace.repository.head().unwrap().target().unwrap().to_string(),
+            landed.commit
+        );
+        assert_eq!(
+            texts(&files_of_folder(dir.path()).unwrap()),
+            texts(&workspace.files().unwrap()),
+            "the files follow"
+        );
+    }
+
+    #[test]
+    fn landing_again_is_harmless_before_and_after_the_merge() {
+        let (_dir, workspace) = project();
+        let changes = [change("agent/a.md", Some("b\n"))];
+        let land = || {
+            workspace
+                .land(&workspace.head_branch().unwrap(), "sprag/c", "better", &changes)
+                .unwrap()
+        };
+        let first = land();
+        assert_eq!(land(), first);
+        workspace.fast_forward("sprag/c").unwrap();
+        assert_eq!(land(), first, "killed after the merge, before it was written down");
+        assert_eq!(
+            (n_commits(&workspace, "main"), n_commits(&workspace, "sprag/c")),
+            (2, 2)
+        );
+        let other = workspace
+            .land("main", "sprag/c", "better still", &[change("agent/a.md", Some("c\n"))])
+            .unwrap();
+        assert_ne!(other, first);
+        assert_eq!(n_commits(&workspace, "sprag/c"), 3);
+    }
+
+    #[test]
+    fn a_project_may_be_a_folder_of_the_repository() {
+        let dir = tempfile::tempdir().unwrap();
+        let nested: Vec<ProjectFile> = files()
+            .into_iter()
+            .map(|old| {
+                file(
+                    &format!("bots/desk/{}", old.path),
+                    std::str::from_utf8(&old.bytes).unwrap(),
+                )
+            })
+            .collect();
+        Workspace::create(dir.path(), &nested).unwrap();
+        let workspace = Workspace::open(&dir.path().join("bots/desk")).unwrap();
+        let paths: Vec<String> = workspace.files().unwrap().into_iter().map(|file| file.path).collect();
+        assert_eq!(paths, ["README.md", "agent/a.md", "agent/run.sh"]);
+        workspace
+            .land("main", "sprag/c", "better", &[change("agent/a.md", Some("b\n"))])
+            .unwrap();
+        workspace.fast_forward("sprag/c").unwrap();
+        assert_eq!(
+            fs::read_to_string(dir.path().join("bots/desk/agent/a.md")).unwrap(),
+            "b\n"
+        );
+    }
+
+    #[test]
+    fn only_text_files_that_may_be_changed_are_the_harness() {
+        let policy = PathPolicy::new(&["agent/**".to_owned()], &[], &["agent/run.sh".to_owned()]).unwrap();
+        let mut files = files();
+        files.push(ProjectFile {
+            path: "agent/logo.png".to_owned(),
+            bytes: vec![0x89, 0xff],
+            executable: false,
+        });
+        let harness = harness_of(&files, &policy);
+        assert_eq!(harness.files().collect::<Vec<_>>(), [("agent/a.md", "a\n")]);
+    }
+
+    #[test]
+    fn links_and_what_git_ignores_are_left_out() {
+        let (dir, _) = project();
+        fs::write(dir.path().join(".gitignore"), "*.log\n").unwrap();
+        fs::write(dir.path().join("agent/x.log"), "x").unwrap();
+        fs::write(dir.path().join("tool"), "x").unwrap();
+        fs::set_permissions(dir.path().join("tool"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        symlink("/etc/passwd", dir.path().join("agent/link.md")).unwrap();
+        let files = files_of_folder(dir.path()).unwrap();
+        let found: Vec<(&str, bool)> = files.iter().map(|file| (file.path.as_str(), file.executable)).collect();
+        assert_eq!(
+            found,
+            [
+                (".gitignore", false),
+                ("README.md", false),
+                ("agent/a.md", false),
+                ("agent/run.sh", true),
+                ("tool", true)
+            ]
+        );
+    }
+
+    #[test]
+    fn without_a_commit_there_is_nothing_to_work_on() {
+        let dir = tempfile::tempdir().unwrap();
+        Repository::init(dir.path()).unwrap();
+        assert!(Workspace::open(dir.path()).is_err());
     }
 }

@@ -323,3 +323,213 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), std::io::Error> {
     fs::write(&temporary, bytes)?;
     fs::rename(&temporary, path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sprag_core::trial::{TrialStatus, Usage};
+    use tempfile::TempDir;
+
+    fn event(n: usize) -> Event {
+        Event::Finished {
+            reason: format!("test {n}: \u{201c}caf\u{e9}\u{201d}"),
+        }
+    }
+
+    /// A state with so many entries, closed.
+    fn state_of(n: usize) -> TempDir {
+        let dir = tempfile::tempdir_in("/dev/shm")
+            .or_else(|_| tempfile::tempdir())
+            .unwrap();
+        let mut store = open(dir.path()).0;
+        (0..n).for_each(|n| store.append("now".to_owned(), event(n)).unwrap());
+        dir
+    }
+
+    fn open(root: &Path) -> (DirStore, Vec<Damage>) {
+        DirStore::open(root).unwrap()
+    }
+
+    fn ids(store: &DirStore) -> Vec<String> {
+        store.entries().iter().map(|entry| entry.id.clone()).collect()
+    }
+
+    fn names(root: &Path, folder: &str) -> Vec<String> {
+        let files = fs::read_dir(root.join(folder)).unwrap();
+        let mut names: Vec<String> = files
+            .map(|file| file.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn trial(usd: f64) -> Trial {
+        Trial {
+            status: TrialStatus::Passed,
+            score: 1.0,
+            usage: Usage {
+                usd,
+                ..Usage::default()
+            },
+            duration_ms: 3,
+            trace: None,
+        }
+    }
+
+    #[test]
+    fn full_files_are_folded_and_read_back() {
+        let dir = state_of(2 * SEGMENT + 3);
+        assert_eq!(names(dir.path(), "segments"), ["000001.jsonl.zst", "000002.jsonl.zst"]);
+        assert_eq!(
+            fs::read_to_string(dir.path().join("events.jsonl"))
+                .unwrap()
+                .lines()
+                .count(),
+            3
+        );
+        let (mut store, damage) = open(dir.path());
+        assert_eq!((store.entries().len(), damage), (2 * SEGMENT + 3, vec![]));
+        store.append("now".to_owned(), event(0)).unwrap();
+        let before = ids(&store);
+        drop(store);
+        assert_eq!(ids(&open(dir.path()).0), before);
+    }
+
+    #[test]
+    fn a_kill_between_the_two_steps_of_a_fold_doubles_nothing() {
+        let dir = state_of(SEGMENT);
+        let segment = fs::read(dir.path().join("segments/000001.jsonl.zst")).unwrap();
+        let lines = zstd::decode_all(segment.as_slice()).unwrap();
+        // The segment is there, and the file was not emptied yet.
+        fs::write(dir.path().join("events.jsonl"), lines).unwrap();
+        for (n_before, n_more) in [(SEGMENT, 2), (SEGMENT + 2, SEGMENT), (2 * SEGMENT + 2, 1)] {
+            let (mut store, damage) = open(dir.path());
+            assert_eq!((store.entries().len(), damage), (n_before, vec![]));
+            (0..n_more).for_each(|n| store.append("now".to_owned(), event(n)).unwrap());
+        }
+        assert_eq!(names(dir.path(), "segments"), ["000001.jsonl.zst", "000002.jsonl.zst"]);
+    }
+
+    #[test]
+    fn wherever_a_kill_cuts_the_file_the_whole_lines_before_it_are_kept() {
+        let dir = state_of(3);
+        let path = dir.path().join("events.jsonl");
+        let (whole, all) = (fs::read(&path).unwrap(), ids(&open(dir.path()).0));
+        for cut in 0..whole.len() {
+            fs::write(&path, &whole[..cut]).unwrap();
+            let (store, damage) = open(dir.path());
+            let n_lines = whole[..cut].iter().filter(|&&byte| byte == b'\n').count();
+            assert_eq!(ids(&store), all[..n_lines], "cut at {cut}");
+            let at_an_end = cut == 0 || whole[cut - 1] == b'\n';
+            assert_eq!(damage.len(), usize::from(!at_an_end), "cut at {cut}");
+            drop(store);
+            assert_eq!(open(dir.path()).1, [], "damage is set aside once");
+        }
+    }
+
+    #[test]
+    fn whatever_byte_is_altered_the_entries_before_it_are_kept_and_no_other_is_believed() {
+        let dir = state_of(3);
+        let path = dir.path().join("events.jsonl");
+        let (whole, all) = (fs::read(&path).unwrap(), ids(&open(dir.path()).0));
+        for at in 0..whole.len() {
+            for flip in [0x01, 0x80] {
+                let mut altered = whole.clone();
+                altered[at] ^= flip;
+                fs::write(&path, &altered).unwrap();
+                let (store, damage) = open(dir.path());
+                let kept = ids(&store);
+                assert!(all.starts_with(&kept), "byte {at}");
+                let n_before = whole[..at].iter().filter(|&&byte| byte == b'\n').count();
+                assert!(kept.len() >= n_before, "byte {at}");
+                assert_eq!(damage.is_empty(), kept.len() == all.len(), "byte {at}: {damage:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_follows_a_damaged_segment_is_set_aside_with_it() {
+        let dir = state_of(3 * SEGMENT + 1);
+        let second = dir.path().join("segments/000002.jsonl.zst");
+        fs::write(&second, b"no zstd").unwrap();
+        let (mut store, damage) = open(dir.path());
+        let problems: Vec<&str> = damage.iter().map(|damage| damage.problem.as_str()).collect();
+        assert_eq!(
+            problems,
+            [
+                "it cannot be unpacked",
+                "it follows a segment that cannot be read",
+                "entry 257 does not fit the one before it"
+            ]
+        );
+        assert_eq!(fs::read(&damage[0].kept_as).unwrap(), b"no zstd");
+        assert_eq!(store.entries().len(), SEGMENT);
+        (0..SEGMENT).for_each(|n| store.append("now".to_owned(), event(n)).unwrap());
+        drop(store);
+        let (store, damage) = open(dir.path());
+        assert_eq!((store.entries().len(), damage), (2 * SEGMENT, vec![]));
+    }
+
+    #[test]
+    fn a_run_is_on_record_with_the_entry_it_was_made_after() {
+        let dir = state_of(1);
+        let mut store = open(dir.path()).0;
+        let key = RunKey::new("abcdef");
+        assert_eq!(store.recorded(&key).unwrap(), None);
+        store.record(&key, &trial(0.1)).unwrap();
+        store.record(&key, &trial(0.2)).unwrap();
+        store.append("now".to_owned(), event(1)).unwrap();
+        let expected = Recorded {
+            after: store.entries()[0].id.clone(),
+            trial: trial(0.2),
+        };
+        assert_eq!(store.recorded(&key).unwrap(), Some(expected));
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_read_was_not_recorded() {
+        let dir = state_of(0);
+        let mut store = open(dir.path()).0;
+        let key = RunKey::new("abcdef");
+        store.record(&key, &trial(0.1)).unwrap();
+        let path = store.run_path(&key);
+        let whole = fs::read(&path).unwrap();
+        // What a kill leaves of the next write is beside it and does not count.
+        fs::write(path.with_extension("tmp"), &whole[..9]).unwrap();
+        assert!(store.recorded(&key).unwrap().is_some());
+        for damaged in [&whole[..9], b"", b"no zstd"] {
+            fs::write(&path, damaged).unwrap();
+            assert_eq!(store.recorded(&key).unwrap(), None);
+        }
+        store.record(&key, &trial(0.3)).unwrap();
+        assert!(store.recorded(&key).unwrap().is_some());
+    }
+
+    #[test]
+    fn the_salt_stays_and_is_another_one_everywhere() {
+        let (one, other) = (state_of(0), state_of(0));
+        let salt = open(one.path()).0.salt().to_owned();
+        assert_eq!((salt.len(), open(one.path()).0.salt()), (32, salt.as_str()));
+        assert_ne!(open(other.path()).0.salt(), salt);
+    }
+
+    #[test]
+    fn a_state_is_held_by_one_at_a_time_and_refused_when_it_is_newer() {
+        let dir = state_of(1);
+        let held = open(dir.path());
+        assert!(matches!(DirStore::open(dir.path()), Err(StoreError::Locked { .. })));
+        drop(held);
+        let format = dir.path().join("format.json");
+        fs::write(&format, r#"{"major":2,"minor":0,"written_by":"sprag 9"}"#).unwrap();
+        assert!(matches!(
+            DirStore::open(dir.path()),
+            Err(StoreError::Newer { found: 2, .. })
+        ));
+        fs::write(&format, r#"{"major":1,"minor":7,"written_by":"sprag 9"}"#).unwrap();
+        assert_eq!(
+            open(dir.path()).0.entries().len(),
+            1,
+            "a newer minor version can be read"
+        );
+    }
+}

@@ -89,8 +89,7 @@ fn a_worker_that_cannot_list_its_held_out_tasks_does_not_tell_them() {
         "canary-7",
     ];
     for answer in broken {
-        let place =
-            Place::with_config("[runner]\ncommand = [\"sh\", \"{project}/../worker.sh\"]\ntimeout = \"300ms\"\n");
+        let place = Place::with_config("[runner]\ncommand = [\"sh\", \"{project}/../worker.sh\"]\n");
         place.write(
             "worker.sh",
             &format!(

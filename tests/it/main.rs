@@ -3,7 +3,8 @@
 
 mod canary;
 mod check;
+mod input;
 mod kill;
-mod r#loop;
 mod support;
+mod whole_loop;
 mod worker;

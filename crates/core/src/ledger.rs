@@ -223,3 +223,65 @@ impl Entry {
         hash::of(&(prev, event))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(reason: &str) -> Event {
+        Event::Finished {
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn chain(reasons: &[&str]) -> Vec<Entry> {
+        let mut entries: Vec<Entry> = Vec::new();
+        for reason in reasons {
+            entries.push(Entry::after(entries.last(), "now".to_owned(), event(reason)));
+        }
+        entries
+    }
+
+    fn fits(entries: &[Entry]) -> bool {
+        let before = std::iter::once(None).chain(entries.iter().map(Some));
+        entries.iter().zip(before).all(|(entry, before)| entry.follows(before))
+    }
+
+    #[test]
+    fn the_id_covers_what_happened_and_all_before_it_but_not_the_time() {
+        let entries = chain(&["a", "b"]);
+        let later = Entry::after(entries.first(), "later".to_owned(), event("b"));
+        assert_eq!(later.id, entries[1].id);
+        assert_ne!(chain(&["a", "c"])[1].id, entries[1].id);
+        assert_ne!(chain(&["c", "b"])[1].id, entries[1].id);
+        insta::assert_snapshot!(entries[1].id, @"", );
+    }
+
+    #[test]
+    fn a_changed_lost_doubled_or_moved_entry_does_not_fit() {
+        let entries = chain(&["a", "b", "c"]);
+        assert!(fits(&entries));
+        let broken = |change: fn(&mut Vec<Entry>)| {
+            let mut entries = entries.clone();
+            change(&mut entries);
+            !fits(&entries)
+        };
+        assert!(broken(|entries| entries[1].event = event("x")));
+        assert!(broken(|entries| entries[1].prev = String::new()));
+        assert!(broken(|entries| entries[1].seq = 7));
+        assert!(broken(|entries| entries[2].id = "x".to_owned()));
+        assert!(broken(|entries| drop(entries.remove(0))));
+        assert!(broken(|entries| drop(entries.remove(1))));
+        assert!(broken(|entries| entries.insert(1, entries[1].clone())));
+        assert!(broken(|entries| entries.swap(1, 2)));
+    }
+
+    #[test]
+    fn an_entry_read_back_is_the_same_entry() {
+        for entry in chain(&["a", "\u{201c}caf\u{e9}\u{201d}\n"]) {
+            let line = serde_json::to_string(&entry).unwrap();
+            assert!(!line.contains('\n'), "one line");
+            assert_eq!(serde_json::from_str::<Entry>(&line).unwrap(), entry);
+        }
+    }
+}

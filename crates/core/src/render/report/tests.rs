@@ -2,13 +2,6 @@ use super::*;
 use crate::render::fixtures::{self, CANARY};
 
 #[test]
-#[ignore = "prints the sample report, to be looked at in a browser"]
-#[expect(clippy::print_stdout, reason = "printing is its purpose")]
-fn sample() {
-    println!("{}", report(&fixtures::report()));
-}
-
-#[test]
 fn the_page_needs_nothing_else() {
     let html = report(&fixtures::report());
     assert!(html.starts_with("<!doctype html>") && html.ends_with("</html>"));
