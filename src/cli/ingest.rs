@@ -39,7 +39,11 @@ pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
         })?;
         let name = path.display().to_string();
         let (read, problems) = read_any(&name, &bytes);
-        warnings.extend(problems.iter().map(|problem| format!("{name}: {problem}")));
+        warnings.extend(problems.iter().map(|problem| match problem.to_string() {
+            // A problem with the file as a whole names it already.
+            told if told.starts_with(&name) => told,
+            told => format!("{name}: {told}"),
+        }));
         traces.extend(read);
     }
     let records: Vec<FailureRecord> = traces
@@ -66,10 +70,14 @@ pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
             .try_for_each(|warning| print(&format!("warning: {warning}")))?;
         let by_kind: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         print(&format!(
-            "{} traces, {} failed ({})\n",
+            "{} traces, {} failed{}\n",
             traces.len(),
             records.len(),
-            by_kind.join(", ")
+            if by_kind.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", by_kind.join(", "))
+            }
         ))?;
         print(&text::clusters(&clusters))?;
     }

@@ -26,7 +26,7 @@ const MIN_J: f64 = 0.4;
 const PAIR_POOL: usize = 40;
 
 impl Condition {
-    /// J less the chance of luck: every further fact costs as much as [`PER_FACT`].
+    /// J less the chance of luck: every further fact costs something.
     #[expect(clippy::cast_precision_loss, reason = "one or two facts")]
     pub fn merit(&self) -> f64 {
         self.j - PER_FACT * self.atoms.len().saturating_sub(1) as f64
@@ -112,7 +112,11 @@ fn candidates(needed: &[Snapshot<'_>], not_needed: &[Snapshot<'_>], usable: &dyn
     );
     atoms.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
     atoms.dedup();
-    atoms.retain(|atom| usable(atom));
+    let names_one = identifying(needed.iter().chain(not_needed));
+    atoms.retain(|atom| {
+        usable(atom)
+            && !matches!(atom, Atom::Field { tool, field, .. } if names_one.contains(&(tool.clone(), field.clone())))
+    });
     let reach = |atom: &Atom, snapshots: &[Snapshot<'_>]| {
         snapshots
             .iter()
@@ -128,6 +132,28 @@ fn candidates(needed: &[Snapshot<'_>], not_needed: &[Snapshot<'_>], usable: &dyn
             false_alarms: reach(&atom, not_needed),
             atoms: vec![atom],
         })
+        .collect()
+}
+
+/// Fields whose value is another one in nearly every run (names, ids, amounts): that a run has its own value explains nothing.
+fn identifying<'a>(snapshots: impl Iterator<Item = &'a Snapshot<'a>>) -> BTreeSet<(String, String)> {
+    let mut values: BTreeMap<(String, String), Vec<FieldValue>> = BTreeMap::new();
+    for (tool, field, value) in snapshots.flat_map(Snapshot::fields) {
+        values
+            .entry((tool.to_owned(), field.to_owned()))
+            .or_default()
+            .push(value.clone());
+    }
+    let many = |seen: &Vec<FieldValue>| {
+        let mut distinct = seen.clone();
+        distinct.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+        distinct.dedup();
+        distinct.len() >= 4 && distinct.len() * 3 >= seen.len()
+    };
+    values
+        .into_iter()
+        .filter(|(_, seen)| many(seen))
+        .map(|(field, _)| field)
         .collect()
 }
 

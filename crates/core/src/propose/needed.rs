@@ -39,7 +39,7 @@ pub(super) struct Variant {
 type Occurrence<'t> = (usize, &'t ExpectedAction);
 
 /// The variants of a missing action, the most frequent first. Each comes once with the missing actions that go with it, where there are
-/// such, and once alone. A run in which the action was done is on the other side of the contrast: there it must not be done again.
+/// such, and once alone. A run in which the action was done stands on neither side of the contrast.
 pub(super) fn variants(tool: &str, examples: &[Example<'_>]) -> Vec<Variant> {
     let missing: Vec<Occurrence<'_>> = examples
         .iter()
@@ -85,9 +85,16 @@ fn group_variants(examples: &[Example<'_>], group: &[Occurrence<'_>]) -> Vec<Var
     };
     let mut needed: Vec<usize> = group.iter().map(|(at, _)| *at).collect();
     needed.dedup();
-    // A run without ground truth can stand on the other side only if it passed.
+    // On the other side stands what neither needed the action nor did it; without ground truth, only what passed.
+    let tool = &first.name;
+    let did = |at: usize| {
+        expected(examples[at].trace)
+            .iter()
+            .any(|action| action.name == *tool && done(examples[at].trace, action))
+    };
     let not_needed = (0..examples.len())
-        .filter(|at| !needed.contains(at) && (examples[*at].trace.expected.is_some() || examples[*at].passed))
+        .filter(|at| !needed.contains(at) && !did(*at))
+        .filter(|at| examples[*at].trace.expected.is_some() || examples[*at].passed)
         .collect();
     let call = |occurrences: &[Occurrence<'_>], tool: &str| NeededCall {
         tool: tool.to_owned(),
