@@ -93,7 +93,7 @@ fn fill_project(command: &[String], project_dir: &Path) -> Vec<String> {
 
 /// The kind, the command as it is written, and the content of the project's files that the command names: an edited worker
 /// makes new runs, a moved project does not.
-fn identity(kind: &str, command: &[String], project: &ProjectFiles) -> String {
+pub(crate) fn identity(kind: &str, command: &[String], project: &ProjectFiles) -> String {
     let named = |file: &&ProjectFile| {
         let names = |part: &String| part.trim_start_matches("{project}/").trim_start_matches("./") == file.path;
         command.iter().any(names)

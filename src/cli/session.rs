@@ -77,12 +77,14 @@ pub(super) async fn run(session: Session<'_>) -> Result<(Summary, State), Comman
         ));
     }
     let scratch = tempfile::tempdir()?;
-    let runner = runner(&session, scratch.path())?;
+    let files = project_files(&session)?;
+    let runner_identity = identity(session.config, &files);
+    let runner = runner(&session, files, scratch.path())?;
     let request = Request {
         config: session.config,
         workspace: session.workspace,
         runner: runner.as_ref(),
-        runner_identity: identity(session.config),
+        runner_identity,
         project: session.project,
         out,
         seed: session.seed,
@@ -107,15 +109,18 @@ pub(super) fn exit_code(state: &State) -> ExitCode {
     }
 }
 
-fn runner(session: &Session<'_>, scratch: &Path) -> Result<Box<dyn Runner>, CommandError> {
-    let config = &session.config.runner;
+fn project_files(session: &Session<'_>) -> Result<ProjectFiles, CommandError> {
     let files = session.workspace.files()?;
     let policy = PathPolicy::new(&session.config.harness.paths, &session.config.harness.protect, &[])
         .map_err(|error| CommandError::new(Exit::Config, error.to_string(), "correct `[harness]` in sprag.toml"))?;
-    let files = ProjectFiles {
+    Ok(ProjectFiles {
         harness: harness_of(&files, &policy),
         files,
-    };
+    })
+}
+
+fn runner(session: &Session<'_>, files: ProjectFiles, scratch: &Path) -> Result<Box<dyn Runner>, CommandError> {
+    let config = &session.config.runner;
     let project_dir = fs::canonicalize(session.project_dir)?;
     let command = expand(&config.command, &project_dir)?;
     let timeout = Duration::from_millis(config.timeout_ms);
@@ -156,12 +161,12 @@ pub(super) fn expand(command: &[String], project_dir: &Path) -> Result<Vec<Strin
 }
 
 /// What decides results besides harness, task, trial and seed, free of the paths of this machine.
-fn identity(config: &Config) -> String {
+fn identity(config: &Config, files: &ProjectFiles) -> String {
     let kind = match config.runner.kind {
         RunnerKind::Worker => "worker",
         RunnerKind::Command => "command",
     };
-    format!("{kind} {}", config.runner.command.join(" "))
+    crate::runner::identity(kind, &config.runner.command, files)
 }
 
 /// The first Ctrl-C or SIGTERM asks for an orderly stop; the second one ends the process at once, which loses nothing either.

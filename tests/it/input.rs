@@ -323,11 +323,16 @@ fn a_local_run_needs_a_repository_with_a_commit() {
 /// The helpdesk's project, committed.
 fn repository() -> Place {
     let place = Place::with_helpdesk();
+    commit(&place);
+    place
+}
+
+/// Commits the project as it is.
+fn commit(place: &Place) {
     place.git(&["init", "--quiet", "--initial-branch", "work"]);
     place.git(&["add", "."]);
     let who = ["-c", "user.name=Nadia", "-c", "user.email=nadia@example.org"];
-    place.git(&[&who[..], &["commit", "--quiet", "--message", "Begin"]].concat());
-    place
+    place.git(&[&who[..], &["commit", "--quiet", "--message", "As it is"]].concat());
 }
 
 #[test]
@@ -391,4 +396,36 @@ fn a_local_run_makes_a_branch_and_leaves_everything_else_as_it_is() {
         summary["pull_request"].as_str(),
         Some("[place]/out/pulls/E001/pull_request.md")
     );
+}
+
+#[test]
+fn an_edited_worker_makes_another_run() {
+    let answer = r#"{\"type\":\"result\",\"id\":\"$id\",\"passed\":true,\"trace\":{\"steps\":[]}}"#;
+    let place = with_worker("");
+    let cases = [
+        tasks("train", &["a"]),
+        tasks("validation", &["b"]),
+        format!(r#"*run*) id=$(echo "$line" | sed 's/.*"id":"\([^"]*\)".*/\1/'); echo "{answer}" ;;"#),
+        r#"*hello*) echo '{"type":"ready","protocol":1,"name":"sh"}' ;;"#.to_owned(),
+    ];
+    let script = format!(
+        "while read -r line; do case \"$line\" in\n{}\nesac; done\n",
+        cases.join("\n")
+    );
+    place.write("project/evals/worker.sh", &script);
+    place.write(
+        "project/sprag.toml",
+        "[runner]\ncommand = [\"sh\", \"evals/worker.sh\"]\n",
+    );
+    commit(&place);
+    let run = || place.sprag(&["run", "--local", "--json", "--out", "../out"]);
+    let first = head(&run());
+    assert_eq!(head(&run()), first);
+    place.write("project/evals/worker.sh", &format!("{script}# stricter now\n"));
+    commit(&place);
+    insta::assert_snapshot!(run().complaint(), @"
+    exit 3
+    error: [place]/out holds a run with another runner
+      hint: go on with the old settings, or give this run another folder with `--out`
+    ");
 }
