@@ -76,7 +76,9 @@ pub enum FlowError {
     #[error(transparent)]
     Io(#[from] std::io::Error),
     /// Held-out tasks are in the traffic.
-    #[error("the runner lists {shared} of the {validation} validation tasks for `train` too; a held-out set must be held out")]
+    #[error(
+        "the runner lists {shared} of the {validation} validation tasks for `train` too; a held-out set must be held out"
+    )]
     Leak {
         /// How many are in both.
         shared: usize,
@@ -88,6 +90,16 @@ pub enum FlowError {
     NoTasks {
         /// Its name.
         split: &'static str,
+    },
+    /// The bar that every candidate is held to is not known.
+    #[error(
+        "the validation baseline could not be measured: {errored} of {total} runs ended without a verdict, also after retries"
+    )]
+    NoBaseline {
+        /// How many have no verdict.
+        errored: u32,
+        /// Of how many.
+        total: u32,
     },
     /// The ledger belongs to another run.
     #[error("{out} holds a run with another {what}")]

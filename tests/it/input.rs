@@ -8,6 +8,7 @@ fn with_worker(cases: &str) -> Place {
     let place = Place::with_config(
         r#"[runner]
 command = ["sh", "{project}/../worker.sh"]
+concurrency = 1
 retries = 0
 "#,
     );
@@ -111,17 +112,25 @@ fn a_worker_that_floods_is_stopped() {
 
 #[test]
 fn a_worker_that_only_dies_ends_the_run() {
-    let (train, validation) = (
-        tasks("train", &["a"]),
-        tasks("validation", &["v1", "v2", "v3", "v4", "v5", "v6"]),
-    );
-    let place = with_worker(&format!(
-        "{train}\n{validation}\n*run*) echo out of cheese >&2; exit 3 ;;"
-    ));
-    insta::assert_snapshot!(simulate(&place).complaint(), @"
+    let complaint = |validation: &[&str]| {
+        let (train, validation) = (tasks("train", &["a"]), tasks("validation", validation));
+        let place = with_worker(&format!(
+            "{train}\n{validation}\n*run*) echo out of cheese >&2; exit 3 ;;"
+        ));
+        let ran = simulate(&place);
+        let ledger = fs_err::read_to_string(place.path(EVENTS)).unwrap();
+        assert_eq!(ledger.lines().count(), 1, "no baseline is written down");
+        ran.complaint()
+    };
+    insta::assert_snapshot!(complaint(&["v1", "v2", "v3", "v4", "v5", "v6"]), @"
     exit 6
     error: the worker `sh [place]/project/../worker.sh` was lost 5 times in a row without a result; the last time it ended (exit status: 3)
       hint: run `sprag worker check` to see what is wrong with the worker; what was measured so far is kept
+    ");
+    insta::assert_snapshot!(complaint(&["v1", "v2"]), @"
+    exit 6
+    error: the validation baseline could not be measured: 2 of 2 runs ended without a verdict, also after retries
+      hint: run `sprag worker check` to see what is wrong with the worker; the same command again makes only the missing runs
     ");
 }
 
