@@ -278,7 +278,7 @@ fn a_state_that_is_not_ours_to_change_is_left_alone() {
     error: another sprag is working on [place]/out/.sprag/state
       hint: wait for it to end, or give this run another folder with `--out`
     ");
-    drop(lock);
+    lock.unlock().unwrap();
     place.write(
         "out/.sprag/state/format.json",
         r#"{"major":99,"minor":0,"written_by":"sprag 99.0"}"#,

@@ -81,7 +81,7 @@ pub(crate) async fn play(
     store: &mut dyn Store,
     order: &Order,
 ) -> Result<Summary, FlowError> {
-    std::fs::create_dir_all(out.join("repo")).unwrap();
+    fs_err::create_dir_all(out.join("repo")).unwrap();
     let files = [
         file("agent/steps.toml", kiosk::STEPS),
         file("sprag.toml", kiosk::CONFIG),

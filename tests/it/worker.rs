@@ -75,7 +75,7 @@ impl Bench {
     }
 
     fn count(&self, name: &str) -> usize {
-        std::fs::read(self.project.path().join(format!("{name}.count"))).map_or(0, |bytes| bytes.len())
+        fs_err::read(self.project.path().join(format!("{name}.count"))).map_or(0, |bytes| bytes.len())
     }
 
     fn checkouts(&self) -> usize {
@@ -118,7 +118,7 @@ fn content(trial: &Trial) -> Value {
 async fn is_gone(pid: &str) -> bool {
     let path = Path::new("/proc").join(pid).join("stat");
     for _ in 0..10_000 {
-        match std::fs::read_to_string(&path) {
+        match fs_err::read_to_string(&path) {
             Ok(stat) if !stat.contains(") Z ") => tokio::task::yield_now().await,
             _ => return true,
         }
@@ -222,7 +222,7 @@ async fn a_worker_that_hangs_is_killed_with_its_children() {
     let trials = bench.run("base", &["hang", "ok"]).await.unwrap();
     assert_eq!(error_of(&trials[0]), "infrastructure: did not answer within 300 ms");
     assert!(trials[1].passed());
-    let grandchild = std::fs::read_to_string(bench.project.path().join("grandchild")).unwrap();
+    let grandchild = fs_err::read_to_string(bench.project.path().join("grandchild")).unwrap();
     assert!(is_gone(grandchild.trim()).await);
 }
 

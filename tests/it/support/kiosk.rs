@@ -104,7 +104,15 @@ const TRAIN: &[&[Problem]] = &[
     &[Rude],
 ];
 
-const VALIDATION: &[&[Problem]] = &[&[Late], &[Locked], &[Fine], &[Gift], &[SoldOut], &[Owed], &[Fine, Locked]];
+const VALIDATION: &[&[Problem]] = &[
+    &[Late],
+    &[Locked],
+    &[Fine],
+    &[Gift],
+    &[SoldOut],
+    &[Owed],
+    &[Fine, Locked],
+];
 
 /// The train task that never gets a verdict.
 pub(crate) const BROKEN: &str = "k12";
