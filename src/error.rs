@@ -134,6 +134,11 @@ impl From<FlowError> for CommandError {
                 error.to_string(),
                 "correct what the runner lists for `train` and `validation`; `sprag worker check` shows it",
             ),
+            FlowError::NoBaseline { .. } => Self::new(
+                Exit::Outside,
+                error.to_string(),
+                "run `sprag worker check` to see what is wrong with the worker; the same command again makes only the missing runs",
+            ),
             FlowError::OtherRun { .. } => Self::new(
                 Exit::Config,
                 error.to_string(),

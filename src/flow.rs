@@ -91,6 +91,16 @@ pub enum FlowError {
         /// Its name.
         split: &'static str,
     },
+    /// The bar that every candidate is held to is not known.
+    #[error(
+        "the validation baseline could not be measured: {errored} of {total} runs ended without a verdict, also after retries"
+    )]
+    NoBaseline {
+        /// How many have no verdict.
+        errored: u32,
+        /// Of how many.
+        total: u32,
+    },
     /// The ledger belongs to another run.
     #[error("{out} holds a run with another {what}")]
     OtherRun {

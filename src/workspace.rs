@@ -308,10 +308,12 @@ mod tests {
     }
 
     fn texts(files: &[ProjectFile]) -> Vec<(&str, &str, bool)> {
-        let text = |file: &'_ ProjectFile| std::str::from_utf8(&file.bytes).unwrap().to_owned().leak() as &str;
         files
             .iter()
-            .map(|file| (file.path.as_str(), text(file), file.executable))
+            .map(|file| {
+                let text = std::str::from_utf8(&file.bytes).unwrap();
+                (file.path.as_str(), text, file.executable)
+            })
             .collect()
     }
 

@@ -18,13 +18,19 @@ use sprag_core::trial::{TaskVerdict, Trial, TrialStatus};
 use std::collections::BTreeSet;
 
 pub(super) async fn baseline(bench: &Bench<'_>, store: &mut dyn Store, state: &State) -> Result<Event, FlowError> {
+    let left = allowance(state);
     let (trials, spent) = bench
-        .validation(store, "validation baseline", &state.incumbent, allowance(state))
+        .validation(store, "validation baseline", &state.incumbent, left)
         .await?;
-    Ok(Event::BaselineMeasured {
-        validation: scorecard(&trials, &[], None),
-        spent,
-    })
+    let validation = scorecard(&trials, &[], None);
+    // A bar made of the runs that happened to have a verdict could be far too low. Without money the loop ends by itself.
+    if !validation.complete() && spent.over(&left.limits).is_none() {
+        return Err(FlowError::NoBaseline {
+            errored: validation.errored,
+            total: validation.total(),
+        });
+    }
+    Ok(Event::BaselineMeasured { validation, spent })
 }
 
 pub(super) async fn traffic(

@@ -35,7 +35,14 @@ pub struct DirStore {
     events: fs::File,
     salt: String,
     /// Held as long as the store lives.
-    _lock: fs::File,
+    lock: fs::File,
+}
+
+impl Drop for DirStore {
+    /// Closing the file is not enough: a child that another thread is just starting may have it open for a moment longer.
+    fn drop(&mut self) {
+        self.lock.file().unlock().ok();
+    }
 }
 
 /// Something that could not be read and was set aside.
@@ -91,7 +98,7 @@ impl DirStore {
                 unfolded,
                 events,
                 salt,
-                _lock: lock,
+                lock,
             },
             damage,
         ))

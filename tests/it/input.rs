@@ -8,6 +8,7 @@ fn with_worker(cases: &str) -> Place {
     let place = Place::with_config(
         r#"[runner]
 command = ["sh", "{project}/../worker.sh"]
+concurrency = 1
 retries = 0
 "#,
     );
@@ -111,17 +112,25 @@ fn a_worker_that_floods_is_stopped() {
 
 #[test]
 fn a_worker_that_only_dies_ends_the_run() {
-    let (train, validation) = (
-        tasks("train", &["a"]),
-        tasks("validation", &["v1", "v2", "v3", "v4", "v5", "v6"]),
-    );
-    let place = with_worker(&format!(
-        "{train}\n{validation}\n*run*) echo out of cheese >&2; exit 3 ;;"
-    ));
-    insta::assert_snapshot!(simulate(&place).complaint(), @"
+    let complaint = |validation: &[&str]| {
+        let (train, validation) = (tasks("train", &["a"]), tasks("validation", validation));
+        let place = with_worker(&format!(
+            "{train}\n{validation}\n*run*) echo out of cheese >&2; exit 3 ;;"
+        ));
+        let ran = simulate(&place);
+        let ledger = fs_err::read_to_string(place.path(EVENTS)).unwrap();
+        assert_eq!(ledger.lines().count(), 1, "no baseline is written down");
+        ran.complaint()
+    };
+    insta::assert_snapshot!(complaint(&["v1", "v2", "v3", "v4", "v5", "v6"]), @"
     exit 6
     error: the worker `sh [place]/project/../worker.sh` was lost 5 times in a row without a result; the last time it ended (exit status: 3)
       hint: run `sprag worker check` to see what is wrong with the worker; what was measured so far is kept
+    ");
+    insta::assert_snapshot!(complaint(&["v1", "v2"]), @"
+    exit 6
+    error: the validation baseline could not be measured: 2 of 2 runs ended without a verdict, also after retries
+      hint: run `sprag worker check` to see what is wrong with the worker; the same command again makes only the missing runs
     ");
 }
 
@@ -269,7 +278,7 @@ fn a_state_that_is_not_ours_to_change_is_left_alone() {
     error: another sprag is working on [place]/out/.sprag/state
       hint: wait for it to end, or give this run another folder with `--out`
     ");
-    drop(lock);
+    lock.unlock().unwrap();
     place.write(
         "out/.sprag/state/format.json",
         r#"{"major":99,"minor":0,"written_by":"sprag 99.0"}"#,
@@ -323,11 +332,16 @@ fn a_local_run_needs_a_repository_with_a_commit() {
 /// The helpdesk's project, committed.
 fn repository() -> Place {
     let place = Place::with_helpdesk();
+    commit(&place);
+    place
+}
+
+/// Commits the project as it is.
+fn commit(place: &Place) {
     place.git(&["init", "--quiet", "--initial-branch", "work"]);
     place.git(&["add", "."]);
     let who = ["-c", "user.name=Nadia", "-c", "user.email=nadia@example.org"];
-    place.git(&[&who[..], &["commit", "--quiet", "--message", "Begin"]].concat());
-    place
+    place.git(&[&who[..], &["commit", "--quiet", "--message", "As it is"]].concat());
 }
 
 #[test]
@@ -391,4 +405,36 @@ fn a_local_run_makes_a_branch_and_leaves_everything_else_as_it_is() {
         summary["pull_request"].as_str(),
         Some("[place]/out/pulls/E001/pull_request.md")
     );
+}
+
+#[test]
+fn an_edited_worker_makes_another_run() {
+    let answer = r#"{\"type\":\"result\",\"id\":\"$id\",\"passed\":true,\"trace\":{\"steps\":[]}}"#;
+    let place = with_worker("");
+    let cases = [
+        tasks("train", &["a"]),
+        tasks("validation", &["b"]),
+        format!(r#"*run*) id=$(echo "$line" | sed 's/.*"id":"\([^"]*\)".*/\1/'); echo "{answer}" ;;"#),
+        r#"*hello*) echo '{"type":"ready","protocol":1,"name":"sh"}' ;;"#.to_owned(),
+    ];
+    let script = format!(
+        "while read -r line; do case \"$line\" in\n{}\nesac; done\n",
+        cases.join("\n")
+    );
+    place.write("project/evals/worker.sh", &script);
+    place.write(
+        "project/sprag.toml",
+        "[runner]\ncommand = [\"sh\", \"evals/worker.sh\"]\n",
+    );
+    commit(&place);
+    let run = || place.sprag(&["run", "--local", "--json", "--out", "../out"]);
+    let first = head(&run());
+    assert_eq!(head(&run()), first);
+    place.write("project/evals/worker.sh", &format!("{script}# stricter now\n"));
+    commit(&place);
+    insta::assert_snapshot!(run().complaint(), @"
+    exit 3
+    error: [place]/out holds a run with another runner
+      hint: go on with the old settings, or give this run another folder with `--out`
+    ");
 }

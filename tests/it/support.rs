@@ -34,7 +34,7 @@ pub(crate) struct Order {
 impl Default for Order {
     fn default() -> Self {
         Self {
-            seed: 60,
+            seed: 56,
             batches: 2,
             merge: true,
         }

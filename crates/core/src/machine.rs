@@ -355,3 +355,6 @@ fn promote(state: &mut State, experiment: &ExperimentId, reruns: &[CaseRerun]) {
 
 /// How often a case must pass on the new incumbent before it joins the suite.
 pub const PROMOTION_RUNS: u32 = 2;
+
+#[cfg(test)]
+mod tests;

@@ -124,3 +124,6 @@ pub fn propose(brief: &Brief<'_>) -> Proposal {
         None => Proposal::Nothing("every edit that the recipes give for this cluster was tried".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests;
