@@ -153,6 +153,15 @@ fn no_integration_test_is_forgotten() {
 }
 
 #[test]
+fn the_example_has_the_python_helper_that_init_writes() {
+    let shipped = read("assets/python/sprag_worker.py");
+    assert!(
+        shipped == read("examples/tau2-telecom/sprag_worker.py"),
+        "copy assets/python/sprag_worker.py to examples/tau2-telecom/"
+    );
+}
+
+#[test]
 fn every_command_is_in_the_readme() {
     let (readme, cli) = (read("README.md"), read("src/cli.rs"));
     let hidden = "#[command(hide = true)]";
