@@ -5,6 +5,7 @@ pub mod check;
 mod checkout;
 mod command;
 mod environment;
+mod json_report;
 mod junit;
 mod lanes;
 mod pool;

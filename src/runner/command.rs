@@ -5,7 +5,7 @@ use super::checkout::{Checkout, ProjectFiles};
 use super::lanes::end_of;
 use super::process::{Finished, Launch, run_to_end};
 use super::worker::in_words;
-use super::{BoxFuture, Job, Runner, RunnerError, fill_project, junit};
+use super::{BoxFuture, Job, Runner, RunnerError, fill_project, json_report, junit};
 use fs_err as fs;
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
@@ -71,7 +71,6 @@ impl CommandRunner {
         jobs: &[Job],
         done: UnboundedSender<(usize, Trial)>,
     ) -> Result<(), RunnerError> {
-        self.check_report()?;
         let next = AtomicUsize::new(0);
         let n_lanes = self.config.concurrency.clamp(1, jobs.len().max(1));
         let lanes = (0..n_lanes).map(|_| self.lane(harness, jobs, &next, &done));
@@ -164,28 +163,13 @@ impl CommandRunner {
         }
         match (read_bounded(out), self.config.report) {
             (Err(problem), _) => ended(format!(" and {problem}")),
-            (Ok(bytes), ReportKind::Junit) => trial_of_junit(&bytes),
-            (Ok(bytes), ReportKind::Result | ReportKind::Promptfoo | ReportKind::Inspect) => {
-                trial_of_result(&bytes, job.trace)
+            (Ok(bytes), ReportKind::Result) => trial_of_result(&bytes, job.trace),
+            (Ok(bytes), ReportKind::Junit) => {
+                trial_of_report("JUnit report", junit::read(&String::from_utf8_lossy(&bytes)))
             }
+            (Ok(bytes), ReportKind::Promptfoo) => trial_of_report("promptfoo report", json_report::promptfoo(&bytes)),
+            (Ok(bytes), ReportKind::Inspect) => trial_of_report("Inspect log", json_report::inspect(&bytes)),
         }
-    }
-
-    /// Refuses what this version cannot read, before anything is run.
-    fn check_report(&self) -> Result<(), RunnerError> {
-        let name = match self.config.report {
-            ReportKind::Result | ReportKind::Junit => return Ok(()),
-            ReportKind::Promptfoo => "promptfoo",
-            ReportKind::Inspect => "inspect",
-        };
-        let problem = format!(
-            "reports as `{name}`, which this version of sprag cannot read yet; set `runner.report` to `result` or `junit`"
-        );
-        Err(RunnerError::Protocol {
-            command: self.config.command.join(" "),
-            problem,
-            stderr: String::new(),
-        })
     }
 }
 
@@ -264,9 +248,9 @@ fn trial_of_result(bytes: &[u8], trace_wanted: bool) -> Trial {
     }
 }
 
-fn trial_of_junit(bytes: &[u8]) -> Trial {
-    let unusable = |why: String| Trial::errored(FailureKind::Evaluator, format!("the JUnit report {why}"));
-    let report = match junit::read(&String::from_utf8_lossy(bytes)) {
+fn trial_of_report<E: std::fmt::Display>(name: &str, report: Result<junit::Report, E>) -> Trial {
+    let unusable = |why: String| Trial::errored(FailureKind::Evaluator, format!("the {name} {why}"));
+    let report = match report {
         Ok(report) => report,
         Err(error) => return unusable(error.to_string()),
     };

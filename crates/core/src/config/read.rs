@@ -89,8 +89,8 @@ fn runner(table: &Reader<'_>) -> RunnerConfig {
         choice(&[
             ("result", Some(ReportKind::Result)),
             ("junit", Some(ReportKind::Junit)),
-            ("promptfoo", None),
-            ("inspect", None),
+            ("promptfoo", Some(ReportKind::Promptfoo)),
+            ("inspect", Some(ReportKind::Inspect)),
         ]),
     );
     let tasks = table.table("tasks", |tasks| CommandTasks {

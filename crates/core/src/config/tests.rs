@@ -242,7 +242,6 @@ fn each_mistake_is_found_at_its_line() {
         ("[runner]\nkind = \"command\"\ncommand = [\"x\", \"{task}\"]\ntasks = { train = [\"a\"], validation = [\"b\"] }".into(), 3, "runner.command", "{out}"),
         ("[runner]\nkind = \"command\"\ncommand = [\"x\", \"{task}\", \"{out}\"]".into(), 1, "runner.tasks", "must name train and validation tasks"),
         ("[runner]\nkind = \"command\"\ncommand = [\"x\", \"{task}\", \"{out}\"]\ntasks = { train = [\"a\"], validation = [\"a\"] }".into(), 4, "runner.tasks", "in both splits"),
-        ("[runner]\nkind = \"command\"\ncommand = [\"x\", \"{task}\", \"{out}\"]\nreport = \"promptfoo\"\ntasks = { train = [\"a\"], validation = [\"b\"] }".into(), 4, "runner.report", "this version does not have yet"),
         ("[traffic]\nbatch_size = 0".into(), 2, "traffic.batch_size", "too small"),
         ("[model]\nprovider = \"opnai\"".into(), 2, "model.provider", "did you mean \"openai\"?"),
         ("[review]\nclusters = true".into(), 2, "review.clusters", "is true or false, but a text is needed"),
