@@ -252,7 +252,7 @@ fn trial_of_report<E: std::fmt::Display>(name: &str, report: Result<junit::Repor
     let unusable = |why: String| Trial::errored(FailureKind::Evaluator, format!("the {name} {why}"));
     let report = match report {
         Ok(report) => report,
-        Err(error) => return unusable(error.to_string()),
+        Err(error) => return unusable(format!("cannot be read: {error}")),
     };
     let n_tests = report.passed + report.failed;
     if let Some(error) = report.error {

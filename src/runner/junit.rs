@@ -18,10 +18,10 @@ pub(crate) struct Report {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReportError {
     /// It is not XML.
-    #[error("is not well-formed XML: {0}")]
+    #[error("it is not well-formed XML: {0}")]
     Xml(#[from] quick_xml::Error),
     /// It stops in the middle.
-    #[error("ends before its last element is closed")]
+    #[error("it ends before its last element is closed")]
     Truncated,
 }
 
@@ -141,7 +141,7 @@ mod tests {
     fn broken_reports_are_refused() {
         assert_eq!(
             read("<testsuite><testcase>").unwrap_err().to_string(),
-            "ends before its last element is closed"
+            "it ends before its last element is closed"
         );
         assert!(read("<a></b>").is_err());
     }

@@ -135,12 +135,25 @@ async fn junit_reports_judge_whatever_the_exit_status() {
 }
 
 #[tokio::test]
-async fn reports_that_cannot_be_read_yet_are_refused_before_a_run() {
-    let error = bench("true", |config| config.report = ReportKind::Inspect)
-        .run("a", true)
+async fn promptfoo_and_inspect_reports_judge_too() {
+    let promptfoo =
+        r#"echo '{"results":{"results":[{"success":true},{"success":false,"failureReason":1}]}}' > $2; exit 100"#;
+    let bench_of = |script: &str, kind: ReportKind| bench(script, move |config| config.report = kind);
+    let trial = bench_of(promptfoo, ReportKind::Promptfoo)
+        .run("a", false)
         .await
-        .unwrap_err();
-    assert!(error.to_string().ends_with(
-        "reports as `inspect`, which this version of sprag cannot read yet; set `runner.report` to `result` or `junit`"
-    ));
+        .unwrap();
+    assert_eq!((trial.status, trial.score), (TrialStatus::Failed, 0.5));
+    let inspect = r#"echo '{"status":"success","samples":[{"scores":{"m":{"value":"C"}}}]}' > $2"#;
+    assert!(
+        bench_of(inspect, ReportKind::Inspect)
+            .run("a", false)
+            .await
+            .unwrap()
+            .passed()
+    );
+    insta::assert_snapshot!(
+        bench_of("echo '{}' > $2", ReportKind::Inspect).error(true).await,
+        @"evaluator: the Inspect log cannot be read: missing field `status` at line 1 column 2"
+    );
 }
