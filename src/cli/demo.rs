@@ -30,9 +30,14 @@ pub(super) struct Args {
 
 const INTRODUCTION: &str = "\
 sprag demo: a small web shop has a helpdesk agent. It fails about half of its tickets.
-Watch what sprag does about it, on its own: it runs traffic, finds out why tickets fail, groups the
-failures, tries changes of the agent's playbook, and keeps only what passes the regression suite
-and then the held-out tickets.
+Watch what sprag does about it, on its own:
+
+  baseline   how many held-out tickets the agent solves; the proposer never sees these
+  batch      tickets come in; failed ones are mined for root causes, and those are clustered
+  trying     a change of the agent's playbook for the worst cluster: on the cluster's own tickets,
+             then on the regression suite, then on the held-out tickets
+  accepted   kept: a branch, a pull request and check runs; fixed tickets join the suite
+  rejected   reverted, remembered with its reason, and not tried again
 ";
 
 pub(super) async fn demo(args: Args) -> Result<ExitCode, CommandError> {
