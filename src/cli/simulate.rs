@@ -3,9 +3,10 @@
 use super::session::{self, Session};
 use super::{print, print_json};
 use crate::error::{CommandError, Exit};
+use crate::runner::ProjectFile;
 use crate::workspace::{Workspace, files_of_folder};
 use fs_err as fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Repeats the whole loop over many batches of traffic, merging what passes, and reports how far it gets.
@@ -37,7 +38,7 @@ pub(super) async fn simulate(args: Args) -> Result<ExitCode, CommandError> {
     let config = session::load_config(&args.config)?;
     let project_dir = project_dir(&args.config)?;
     fs::create_dir_all(&args.out)?;
-    let workspace = Workspace::create(&args.out.join("repo"), &files_of_folder(&project_dir)?)?;
+    let workspace = Workspace::create(&args.out.join("repo"), &project_files(&project_dir, &args.out)?)?;
     let name = project_dir
         .file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -63,12 +64,49 @@ pub(super) async fn simulate(args: Args) -> Result<ExitCode, CommandError> {
     Ok(session::exit_code(&state))
 }
 
+/// The files of the project, without what an earlier run left in a folder of it.
+fn project_files(project: &Path, out: &Path) -> Result<Vec<ProjectFile>, CommandError> {
+    let mut files = files_of_folder(project)?;
+    if let Ok(inside) = fs::canonicalize(out)?.strip_prefix(project)
+        && inside != Path::new("")
+    {
+        files.retain(|file| !Path::new(&file.path).starts_with(inside));
+    }
+    Ok(files)
+}
+
 /// The folder a configuration lies in.
-pub(super) fn project_dir(config: &std::path::Path) -> Result<PathBuf, CommandError> {
+pub(super) fn project_dir(config: &Path) -> Result<PathBuf, CommandError> {
     let folder = config
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(std::path::Path::new("."));
+        .unwrap_or(Path::new("."));
     fs::canonicalize(folder)
         .map_err(|error| CommandError::new(Exit::Config, error.to_string(), "name the file with `--config`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_earlier_run_left_inside_the_project_is_no_part_of_it() {
+        let project = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(project.path()).unwrap();
+        for path in [
+            "agent/a.toml",
+            "out/.sprag/state/salt",
+            "out-of-band.md",
+            "later/report.html",
+        ] {
+            fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+            fs::write(root.join(path), "x").unwrap();
+        }
+        let paths = |out: &str| -> Vec<String> {
+            let files = project_files(&root, &root.join(out)).unwrap();
+            files.into_iter().map(|file| file.path).collect()
+        };
+        assert_eq!(paths("out"), ["agent/a.toml", "later/report.html", "out-of-band.md"]);
+        assert!(!paths("later").contains(&"later/report.html".to_owned()));
+    }
 }
