@@ -7,7 +7,8 @@
     reason = "a benchmark prints, and stops when anything fails"
 )]
 
-use sprag::runner::{Job, ProjectFiles, Runner, WorkerConfig, WorkerRunner};
+use sprag::project::ProjectFiles;
+use sprag::runner::{Job, Runner, WorkerConfig, WorkerRunner};
 use sprag_core::harness::Harness;
 use sprag_core::id::TaskId;
 use sprag_testkit::workers;

@@ -12,12 +12,12 @@ pub use summary::Summary;
 use crate::progress::Progress;
 use crate::runner::{Runner, RunnerError};
 use crate::store::{Store, StoreError};
-use crate::workspace::{Workspace, WorkspaceError, harness_of};
+use crate::workspace::{Workspace, WorkspaceError};
 use bench::Bench;
 use sprag_core::budget::Limits;
 use sprag_core::config::Config;
 use sprag_core::gate::GatePolicy;
-use sprag_core::harness::PathPolicy;
+use sprag_core::harness::{Harness, PathPolicy};
 use sprag_core::ledger::{Event, Plan};
 use sprag_core::machine::{self, Command, State};
 use sprag_core::signal::Issue;
@@ -34,6 +34,10 @@ pub struct Request<'a> {
     pub config: &'a Config,
     /// The repository.
     pub workspace: &'a Workspace,
+    /// The harness as it stands in the repository.
+    pub harness: Harness,
+    /// What a candidate may change.
+    pub policy: PathPolicy,
     /// Makes the agent work.
     pub runner: &'a dyn Runner,
     /// What determines results besides harness, task, trial and seed.
@@ -125,32 +129,22 @@ pub enum FlowError {
 
 /// Runs the loop to its end, or to the first command that cannot be done.
 pub async fn improve(request: &Request<'_>, store: &mut dyn Store, progress: &Progress) -> Result<State, FlowError> {
-    let files = request.workspace.files()?;
-    let policy = PathPolicy::new(
-        &request.config.harness.paths,
-        &request.config.harness.protect,
-        &runner_files(request.config, &files),
-    )
-    .map_err(|error| FlowError::Harness {
-        problem: error.to_string(),
-    })?;
     let train = request.runner.list(Split::Train).await?;
     let validation = request.runner.list(Split::Validation).await?;
     check_splits(&train, &validation)?;
-    let harness = harness_of(&files, &policy);
     if store.entries().is_empty() {
-        if harness.files().next().is_none() {
+        if request.harness.files().next().is_none() {
             let globs = request.config.harness.paths.join(", ");
             return Err(FlowError::Harness {
                 problem: format!("`harness.paths` ({globs}) matches no tracked text file"),
             });
         }
-        let plan = plan(request, train, validation.len(), harness.clone());
+        let plan = plan(request, train, validation.len());
         store.append((request.clock)(), Event::Started(Box::new(plan)))?;
     } else {
         progress.line(&format!("going on from entry {} of the ledger", store.entries().len()));
     }
-    check_same_run(request, store, &validation, &harness)?;
+    check_same_run(request, store, &validation)?;
 
     let (state, mut commands) = machine::replay(store.entries().iter().map(|entry| &entry.event));
     let mut state = state.ok_or_else(|| FlowError::OtherRun {
@@ -166,7 +160,7 @@ pub async fn improve(request: &Request<'_>, store: &mut dyn Store, progress: &Pr
         if began.elapsed() >= request.wall {
             return Err(FlowError::OutOfTime);
         }
-        let event = perform(request, &bench, store, &policy, &state, command, progress).await?;
+        let event = perform(request, &bench, store, &state, command, progress).await?;
         store.append((request.clock)(), event.clone())?;
         let (next, then) = machine::step(Some(state), &event);
         state = next.expect("a state that began stays");
@@ -180,7 +174,6 @@ async fn perform(
     request: &Request<'_>,
     bench: &Bench<'_>,
     store: &mut dyn Store,
-    policy: &PathPolicy,
     state: &State,
     command: &Command,
     progress: &Progress,
@@ -190,7 +183,7 @@ async fn perform(
         Command::ReadSignals => stages::signals(bench, store, state).await,
         Command::RunTraffic { batch, tasks } => stages::traffic(bench, store, state, *batch, tasks, progress).await,
         Command::Propose { experiment, cluster } => {
-            propose::propose(request, bench, store, policy, state, experiment, cluster).await
+            propose::propose(request, bench, store, state, experiment, cluster).await
         }
         Command::Measure {
             experiment,
@@ -225,12 +218,7 @@ fn check_splits(train: &[sprag_core::id::TaskId], validation: &[sprag_core::id::
     }
 }
 
-fn plan(
-    request: &Request<'_>,
-    train: Vec<sprag_core::id::TaskId>,
-    n_validation: usize,
-    harness: sprag_core::harness::Harness,
-) -> Plan {
+fn plan(request: &Request<'_>, train: Vec<sprag_core::id::TaskId>, n_validation: usize) -> Plan {
     let config = request.config;
     Plan {
         config: config.digest(),
@@ -252,7 +240,7 @@ fn plan(
         train,
         n_validation,
         issues: request.issues.clone(),
-        harness,
+        harness: request.harness.clone(),
     }
 }
 
@@ -261,7 +249,6 @@ fn check_same_run(
     request: &Request<'_>,
     store: &dyn Store,
     validation: &[sprag_core::id::TaskId],
-    harness: &sprag_core::harness::Harness,
 ) -> Result<(), FlowError> {
     let Some(Event::Started(plan)) = store.entries().first().map(|entry| &entry.event) else {
         return Ok(());
@@ -274,7 +261,7 @@ fn check_same_run(
         (plan.runner != request.runner_identity, "runner"),
         (plan.n_validation != validation.len(), "validation set"),
         // Where changes are merged at once, the branch has moved on with them.
-        (!request.merge && plan.harness != *harness, "harness"),
+        (!request.merge && plan.harness != request.harness, "harness"),
     ];
     match differs.iter().find(|(differs, _)| *differs) {
         Some((_, what)) => Err(FlowError::OtherRun {
@@ -283,20 +270,4 @@ fn check_same_run(
         }),
         None => Ok(()),
     }
-}
-
-/// The tracked files that the runner command names: they judge the candidate, so it may not change them.
-fn runner_files(config: &Config, files: &[crate::runner::ProjectFile]) -> Vec<String> {
-    let named = |path: &str| {
-        config
-            .runner
-            .command
-            .iter()
-            .any(|word| word.trim_start_matches("./") == path)
-    };
-    files
-        .iter()
-        .filter(|file| named(&file.path))
-        .map(|file| file.path.clone())
-        .collect()
 }

@@ -8,6 +8,7 @@ pub mod error;
 pub mod flow;
 pub mod helpdesk;
 pub mod progress;
+pub mod project;
 pub mod runner;
 pub mod store;
 pub mod workspace;

@@ -12,7 +12,6 @@ mod pool;
 mod process;
 mod worker;
 
-pub use checkout::{ProjectFile, ProjectFiles};
 pub use command::{CommandConfig, CommandRunner};
 pub use pool::{WorkerConfig, WorkerRunner};
 

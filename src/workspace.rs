@@ -1,9 +1,9 @@
 //! The user's repository: its files, and the branches sprag makes in it. The only place that names git2.
 
-use crate::runner::ProjectFile;
+use crate::project::ProjectFile;
 use fs_err as fs;
 use git2::{Commit, IndexEntry, IndexTime, ObjectType, Oid, Repository, Signature, Tree, TreeWalkMode, TreeWalkResult};
-use sprag_core::harness::{FileChange, Harness, PathPolicy};
+use sprag_core::harness::FileChange;
 use std::path::{Path, PathBuf};
 
 /// Why the repository cannot be used.
@@ -195,12 +195,6 @@ impl Workspace {
         }
         Ok(self.repository.find_tree(index.write_tree_to(&self.repository)?)?)
     }
-}
-
-/// The harness: those files that a candidate may change and that are text.
-pub fn harness_of(files: &[ProjectFile], policy: &PathPolicy) -> Harness {
-    let allowed = files.iter().filter(|file| policy.allows(&file.path));
-    Harness::new(allowed.filter_map(|file| Some((file.path.clone(), String::from_utf8(file.bytes.clone()).ok()?))))
 }
 
 /// The files of a folder that git would track: everything but what its ignore files name, and `.git`.
@@ -442,19 +436,6 @@ mod tests {
             fs::read_to_string(dir.path().join("bots/desk/agent/a.md")).unwrap(),
             "b\n"
         );
-    }
-
-    #[test]
-    fn only_text_files_that_may_be_changed_are_the_harness() {
-        let policy = PathPolicy::new(&["agent/**".to_owned()], &[], &["agent/run.sh".to_owned()]).unwrap();
-        let mut files = files();
-        files.push(ProjectFile {
-            path: "agent/logo.png".to_owned(),
-            bytes: vec![0x89, 0xff],
-            executable: false,
-        });
-        let harness = harness_of(&files, &policy);
-        assert_eq!(harness.files().collect::<Vec<_>>(), [("agent/a.md", "a\n")]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::session::{self, Session};
 use super::{print, print_json};
 use crate::error::CommandError;
 use crate::helpdesk;
-use crate::runner::ProjectFile;
+use crate::project::ProjectFile;
 use crate::workspace::Workspace;
 use fs_err as fs;
 use std::io::Write as _;

@@ -3,12 +3,12 @@
 use crate::error::{CommandError, Exit};
 use crate::flow::{self, Request, Summary};
 use crate::progress::Progress;
-use crate::runner::{CommandConfig, CommandRunner, ProjectFile, ProjectFiles, Runner, WorkerConfig, WorkerRunner};
+use crate::project::{Project, ProjectFile, ProjectFiles};
+use crate::runner::{CommandConfig, CommandRunner, Runner, WorkerConfig, WorkerRunner};
 use crate::store::{DirStore, Store as _};
-use crate::workspace::{Workspace, harness_of};
+use crate::workspace::Workspace;
 use fs_err as fs;
-use sprag_core::config::{self, Config, RunnerKind};
-use sprag_core::harness::{Harness, PathPolicy};
+use sprag_core::config::{self, Config, HarnessConfig, RunnerKind};
 use sprag_core::hash;
 use sprag_core::machine::State;
 use sprag_core::signal::Issue;
@@ -78,15 +78,19 @@ pub(super) async fn run(session: Session<'_>) -> Result<(Summary, State), Comman
         ));
     }
     let scratch = tempfile::tempdir()?;
-    let files = session.workspace.files()?;
-    let policy = PathPolicy::new(&session.config.harness.paths, &session.config.harness.protect, &[])
-        .map_err(|error| CommandError::new(Exit::Config, error.to_string(), "correct `[harness]` in sprag.toml"))?;
-    let harness = harness_of(&files, &policy);
-    let identity = identity(&session, &files, &harness);
-    let runner = runner(&session, ProjectFiles { files, harness }, scratch.path())?;
+    let Project { files, policy } = project(
+        session.workspace.files()?,
+        &session.config.harness,
+        &session.config.runner.command,
+    )?;
+    let harness = files.harness.clone();
+    let identity = identity(&session, &files);
+    let runner = runner(&session, files, scratch.path())?;
     let request = Request {
         config: session.config,
         workspace: session.workspace,
+        harness,
+        policy,
         runner: runner.as_ref(),
         runner_identity: identity,
         project: session.project,
@@ -107,10 +111,20 @@ pub(super) async fn run(session: Session<'_>) -> Result<(Summary, State), Comman
 
 /// The exit code of a run that came to its end.
 pub(super) fn exit_code(state: &State) -> ExitCode {
-    match state.finished.as_deref() {
-        Some(reason) if reason.contains("is spent") => Exit::Budget.into(),
-        _ => ExitCode::SUCCESS,
+    match state.spent.over(&state.plan.limits) {
+        Some(_) => Exit::Budget.into(),
+        None => ExitCode::SUCCESS,
     }
+}
+
+/// See [`Project::new`].
+pub(super) fn project(
+    files: Vec<ProjectFile>,
+    harness: &HarnessConfig,
+    command: &[String],
+) -> Result<Project, CommandError> {
+    Project::new(files, harness, command)
+        .map_err(|error| CommandError::new(Exit::Config, error.to_string(), "correct `[harness]` in sprag.toml"))
 }
 
 fn runner(session: &Session<'_>, files: ProjectFiles, scratch: &Path) -> Result<Box<dyn Runner>, CommandError> {
@@ -156,14 +170,15 @@ pub(super) fn expand(command: &[String], project_dir: &Path) -> Result<Vec<Strin
 
 /// What decides results besides harness, task, trial and seed: the command as it is configured, and every file of the project that no
 /// candidate may change. Free of the paths of this machine.
-fn identity(session: &Session<'_>, files: &[ProjectFile], harness: &Harness) -> String {
+fn identity(session: &Session<'_>, project: &ProjectFiles) -> String {
     let kind = match session.config.runner.kind {
         RunnerKind::Worker => "worker",
         RunnerKind::Command => "command",
     };
-    let fixed = files
+    let fixed = project
+        .files
         .iter()
-        .filter(|file| harness.get(&file.path).is_none() && !file.path.starts_with(".sprag/"));
+        .filter(|file| project.harness.get(&file.path).is_none() && !file.path.starts_with(".sprag/"));
     let fixed: Vec<(&str, &[u8])> = fixed.map(|file| (file.path.as_str(), file.bytes.as_slice())).collect();
     format!(
         "{kind} {} {}",

@@ -3,7 +3,7 @@
 use super::session::{self, Session};
 use super::{print, print_json};
 use crate::error::{CommandError, Exit};
-use crate::runner::ProjectFile;
+use crate::project::ProjectFile;
 use crate::workspace::{Workspace, files_of_folder};
 use fs_err as fs;
 use std::path::{Path, PathBuf};

@@ -3,13 +3,12 @@
 use super::print;
 use super::session;
 use super::simulate::project_dir;
-use crate::error::{CommandError, Exit};
-use crate::runner::ProjectFiles;
+use crate::error::CommandError;
 use crate::runner::check::{CheckReport, CheckRequest, check};
-use crate::workspace::{files_of_folder, harness_of};
+use crate::workspace::files_of_folder;
 use clap::Subcommand;
 use serde_json::json;
-use sprag_core::harness::PathPolicy;
+use sprag_core::config::HarnessConfig;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -33,23 +32,18 @@ pub(super) async fn worker(args: Args) -> Result<ExitCode, CommandError> {
     } else {
         std::env::current_dir()?
     };
-    let (command, env_pass, paths) = if args.command.is_empty() {
+    let (command, env_pass, harness) = if args.command.is_empty() {
         let config = session::load_config(&args.config)?;
-        (config.runner.command, config.runner.env, config.harness.paths)
+        (config.runner.command, config.runner.env, config.harness)
     } else {
-        (args.command.clone(), Vec::new(), vec!["agent/**".to_owned()])
+        (args.command.clone(), Vec::new(), HarnessConfig::default())
     };
-    let policy = PathPolicy::new(&paths, &[], &[])
-        .map_err(|error| CommandError::new(Exit::Config, error.to_string(), "correct `[harness]` in sprag.toml"))?;
-    let files = files_of_folder(&project)?;
+    let files = session::project(files_of_folder(&project)?, &harness, &command)?.files;
     let scratch = tempfile::tempdir()?;
     let report = check(CheckRequest {
         command: session::expand(&command, &project)?,
         project_dir: project,
-        files: ProjectFiles {
-            harness: harness_of(&files, &policy),
-            files,
-        },
+        files,
         env_pass,
         scratch: scratch.path().to_owned(),
         limit: args.limit,

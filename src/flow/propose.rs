@@ -7,7 +7,7 @@ use crate::store::Store;
 use sprag_core::budget::Spent;
 use sprag_core::cluster::Cluster;
 use sprag_core::failure::RootCause;
-use sprag_core::harness::{Harness, PathPolicy};
+use sprag_core::harness::Harness;
 use sprag_core::id::{ClusterId, ExperimentId, TaskId};
 use sprag_core::ledger::Event;
 use sprag_core::machine::State;
@@ -23,7 +23,6 @@ pub(super) async fn propose(
     request: &Request<'_>,
     bench: &Bench<'_>,
     store: &mut dyn Store,
-    policy: &PathPolicy,
     state: &State,
     experiment: &ExperimentId,
     cluster_id: &ClusterId,
@@ -55,7 +54,7 @@ pub(super) async fn propose(
                 .collect(),
             harness: &state.incumbent,
             recipes: &request.config.recipes,
-            policy,
+            policy: &request.policy,
             tried: &state.tried,
         };
         match ask(&brief) {

@@ -6,8 +6,8 @@ mod session;
 pub use report::{CheckReport, Finding, Outcome};
 
 use super::answer::{ready_problems, result_problems, tasks_problems};
-use super::checkout::ProjectFiles;
 use super::worker::in_words;
+use crate::project::ProjectFiles;
 use report::Trouble;
 use serde_json::{Value, json};
 use session::{Said, Session};

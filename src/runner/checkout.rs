@@ -1,31 +1,12 @@
 //! Checkouts: the directories that workers run in, a copy of the project with the harness under test laid over it.
 
+use crate::project::ProjectFiles;
 use fs_err as fs;
 use sprag_core::harness::{FileChange, Harness};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Component, Path};
 use tempfile::{NamedTempFile, TempDir};
-
-/// The files of the project that a run needs, and what part of them is the harness.
-#[derive(Debug, Clone, Default)]
-pub struct ProjectFiles {
-    /// Every file, those of the harness included.
-    pub files: Vec<ProjectFile>,
-    /// The harness as it stands in `files`. A checkout gets what another harness changes, adds and removes against it.
-    pub harness: Harness,
-}
-
-/// One file of the project.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProjectFile {
-    /// Its path from the root of the project, with `/` between the parts.
-    pub path: String,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// Whether it may be executed.
-    pub executable: bool,
-}
 
 /// A directory with the project and one harness. Removed when dropped.
 #[derive(Debug)]
@@ -133,6 +114,7 @@ fn plain(path: &str) -> io::Result<&Path> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::project::ProjectFile;
     use std::os::unix::fs::PermissionsExt;
 
     fn harness(files: &[(&str, &str)]) -> Harness {

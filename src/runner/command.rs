@@ -1,11 +1,12 @@
 //! The runner of kind `command`: one process a run, which leaves a report in a file.
 
 use super::answer::{mask, result_problems, trial_of};
-use super::checkout::{Checkout, ProjectFiles};
+use super::checkout::Checkout;
 use super::lanes::end_of;
 use super::process::{Finished, Launch, run_to_end};
 use super::worker::in_words;
 use super::{BoxFuture, Job, Runner, RunnerError, fill_project, json_report, junit};
+use crate::project::ProjectFiles;
 use fs_err as fs;
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};

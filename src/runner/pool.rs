@@ -1,9 +1,9 @@
 //! The runner of kind `worker`: keeps workers alive between calls and spreads jobs over them.
 
-use super::checkout::ProjectFiles;
 use super::lanes::Work;
 use super::worker::{Worker, WorkerSpec};
 use super::{BoxFuture, Job, Runner, RunnerError, fill_project};
+use crate::project::ProjectFiles;
 use futures_util::future::{join_all, try_join_all};
 use sprag_core::failure::FailureKind;
 use sprag_core::harness::Harness;

@@ -2,8 +2,9 @@
 
 use super::RunnerError;
 use super::answer::{self, Answer, Ready};
-use super::checkout::{Checkout, ProjectFiles};
+use super::checkout::Checkout;
 use super::process::{Conversation, Launch};
+use crate::project::ProjectFiles;
 use sprag_core::harness::Harness;
 use sprag_core::id::TaskId;
 use sprag_core::protocol::{HarnessReload, PROTOCOL, RunRequest, RunResult, ToWorker};

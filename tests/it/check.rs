@@ -2,7 +2,7 @@
 
 use sprag::cli::init::{InitArgs, Language, init};
 use sprag::cli::worker::{exit_code, render};
-use sprag::runner::ProjectFiles;
+use sprag::project::ProjectFiles;
 use sprag::runner::check::{CheckReport, CheckRequest, Outcome, check};
 use sprag_testkit::workers;
 use std::time::Duration;

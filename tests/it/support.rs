@@ -8,7 +8,7 @@ use git2::Repository;
 use kiosk::Kiosk;
 use sprag::flow::{self, FlowError, Request, Summary};
 use sprag::progress::Progress;
-use sprag::runner::ProjectFile;
+use sprag::project::{Project, ProjectFile};
 use sprag::store::{DirStore, Store};
 use sprag::workspace::Workspace;
 use sprag_core::config::{self, Config};
@@ -88,9 +88,13 @@ pub(crate) async fn play(
     ];
     let workspace = Workspace::create(&out.join("repo"), &files).unwrap();
     let config = config();
+    let project =
+        Project::new(workspace.files()?, &config.harness, &config.runner.command).expect("globs that can be read");
     let request = Request {
         config: &config,
         workspace: &workspace,
+        harness: project.files.harness,
+        policy: project.policy,
         runner: kiosk,
         runner_identity: "kiosk".to_owned(),
         project: "kiosk".to_owned(),

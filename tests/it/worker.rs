@@ -1,7 +1,8 @@
 //! The worker runner against real, small, mostly ill-behaved processes.
 
 use serde_json::Value;
-use sprag::runner::{Job, ProjectFile, ProjectFiles, Runner, RunnerError, WorkerConfig, WorkerRunner};
+use sprag::project::{ProjectFile, ProjectFiles};
+use sprag::runner::{Job, Runner, RunnerError, WorkerConfig, WorkerRunner};
 use sprag_core::harness::Harness;
 use sprag_core::id::TaskId;
 use sprag_core::trial::{Split, Trial, TrialStatus, Usage};

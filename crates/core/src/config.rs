@@ -62,6 +62,15 @@ pub struct HarnessConfig {
     pub protect: Vec<String>,
 }
 
+impl Default for HarnessConfig {
+    fn default() -> Self {
+        Self {
+            paths: vec!["agent/**".to_owned()],
+            protect: Vec::new(),
+        }
+    }
+}
+
 /// How the agent is run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunnerConfig {

@@ -69,7 +69,9 @@ fn config(file: &Reader<'_>) -> Config {
 
 fn harness(table: &Reader<'_>) -> HarnessConfig {
     HarnessConfig {
-        paths: table.some("paths", glob).unwrap_or_else(|| vec!["agent/**".to_owned()]),
+        paths: table
+            .some("paths", glob)
+            .unwrap_or_else(|| HarnessConfig::default().paths),
         protect: table.many("protect", glob).unwrap_or_default(),
     }
 }
