@@ -10,6 +10,7 @@ pub mod config;
 pub mod edit;
 pub mod failure;
 pub mod gate;
+pub mod github;
 pub mod harness;
 pub mod hash;
 pub mod id;
