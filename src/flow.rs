@@ -18,7 +18,7 @@ use sprag_core::budget::Limits;
 use sprag_core::config::Config;
 use sprag_core::gate::GatePolicy;
 use sprag_core::harness::{Harness, PathPolicy};
-use sprag_core::ledger::{Event, Plan};
+use sprag_core::ledger::{Event, Known, Plan};
 use sprag_core::machine::{self, Command, State};
 use sprag_core::signal::Issue;
 use sprag_core::trial::Split;
@@ -56,6 +56,8 @@ pub struct Request<'a> {
     pub merge: bool,
     /// Labelled issues to answer.
     pub issues: Vec<Issue>,
+    /// What other runs and people have found.
+    pub known: Known,
     /// Now, as RFC 3339.
     pub clock: fn() -> String,
     /// How long this may take.
@@ -240,6 +242,7 @@ fn plan(request: &Request<'_>, train: Vec<sprag_core::id::TaskId>, n_validation:
         train,
         n_validation,
         issues: request.issues.clone(),
+        known: request.known.clone(),
         harness: request.harness.clone(),
     }
 }

@@ -10,6 +10,7 @@ use crate::workspace::Workspace;
 use fs_err as fs;
 use sprag_core::config::{self, Config, HarnessConfig, RunnerKind};
 use sprag_core::hash;
+use sprag_core::ledger::Known;
 use sprag_core::machine::State;
 use sprag_core::signal::Issue;
 use std::path::{Path, PathBuf};
@@ -100,6 +101,7 @@ pub(super) async fn run(session: Session<'_>) -> Result<(Summary, State), Comman
         experiments: session.experiments,
         merge: session.merge,
         issues: session.issues,
+        known: Known::default(),
         clock: || jiff::Timestamp::now().to_string(),
         interrupted: watch_for_interrupts(),
         wall: Duration::from_millis(session.config.budget.wall_ms),

@@ -12,6 +12,7 @@ use sprag::project::{Project, ProjectFile};
 use sprag::store::{DirStore, Store};
 use sprag::workspace::Workspace;
 use sprag_core::config::{self, Config};
+use sprag_core::ledger::Known;
 use sprag_core::signal::Issue;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -104,6 +105,7 @@ pub(crate) async fn play(
         experiments: 40,
         merge: order.merge,
         issues: issues(),
+        known: Known::default(),
         clock: || "2026-11-01T12:00:00Z".to_owned(),
         wall: Duration::from_secs(3600),
         interrupted: Arc::default(),

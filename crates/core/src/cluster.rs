@@ -144,11 +144,12 @@ impl Cluster {
 }
 
 /// All clusters.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ClusterBook {
     /// By id.
     pub clusters: BTreeMap<ClusterId, Cluster>,
+    /// Clusters that a person said are another one.
+    merged: BTreeMap<ClusterId, ClusterId>,
 }
 
 impl ClusterBook {
@@ -210,6 +211,68 @@ impl ClusterBook {
         }
     }
 
+    /// Notes that the incumbent no longer shows a cluster's mechanism where some of its records did.
+    pub fn resolve_members(&mut self, cluster: &ClusterId, is_fixed: impl Fn(&RecordId) -> bool) {
+        if let Some(cluster) = self.clusters.get_mut(cluster) {
+            cluster.resolve(|id, _| is_fixed(id));
+        }
+    }
+
+    /// The clusters that hold a record, in the order of their ids.
+    pub fn holding(&self, record: &RecordId) -> Vec<ClusterId> {
+        let holding = self
+            .clusters
+            .values()
+            .filter(|cluster| cluster.members.contains_key(record));
+        holding.map(|cluster| cluster.id.clone()).collect()
+    }
+
+    /// A person's word that two clusters are one: what is in `from` and what joins it later is in `into`.
+    pub fn merge(&mut self, into: &ClusterId, from: &ClusterId) {
+        if into == from || !self.clusters.contains_key(into) {
+            return;
+        }
+        let Some(gone) = self.clusters.remove(from) else {
+            return;
+        };
+        if let Some(kept) = self.clusters.get_mut(into) {
+            kept.first_batch = kept.first_batch.min(gone.first_batch);
+            kept.last_batch = kept.last_batch.max(gone.last_batch);
+            let fresh = gone.members.values().any(|member| !member.resolved);
+            kept.members.extend(gone.members);
+            if fresh && kept.state == ClusterState::Resolved {
+                kept.state = ClusterState::Reopened;
+            }
+        }
+        for target in self.merged.values_mut().filter(|target| *target == from) {
+            target.clone_from(into);
+        }
+        self.merged.insert(from.clone(), into.clone());
+        self.weigh();
+    }
+
+    /// A person's word that these records are something else: they leave the cluster and found one of their own.
+    pub fn split(&mut self, cluster: &ClusterId, records: &[RecordId]) {
+        let Some(whole) = self.clusters.get_mut(cluster) else {
+            return;
+        };
+        let leaves = |record: &RecordId| records.contains(record);
+        if whole.members.keys().all(leaves) || !whole.members.keys().any(leaves) {
+            return;
+        }
+        let mut founded = Cluster::founded_by(&whole.mechanism, whole.first_batch);
+        founded.id = ClusterId::new(format!("c-{}", &hash::of(&(cluster, records))[..8]));
+        founded.title = format!("{} (split off)", whole.title);
+        founded.last_batch = whole.last_batch;
+        let (gone, kept) = std::mem::take(&mut whole.members)
+            .into_iter()
+            .partition(|(record, _)| leaves(record));
+        whole.members = kept;
+        founded.members = gone;
+        self.clusters.insert(founded.id.clone(), founded);
+        self.weigh();
+    }
+
     /// Moves a cluster to another state, and says whether it may go there; see [`Cluster::may_become`].
     pub fn mark(&mut self, cluster: &ClusterId, state: ClusterState) -> bool {
         let Some(cluster) = self
@@ -230,6 +293,7 @@ impl ClusterBook {
         }
         for cause in &record.causes {
             let id = id_of(&cause.mechanism);
+            let id = self.merged.get(&id).cloned().unwrap_or(id);
             if joined.contains(&id) {
                 continue;
             }

@@ -47,4 +47,6 @@ ids! {
     HarnessId,
     /// A recorded run: the hash of everything that determines it.
     RunKey,
+    /// A run of the loop.
+    RunId,
 }

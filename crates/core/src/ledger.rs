@@ -2,15 +2,17 @@
 
 use crate::budget::{Limits, Spent};
 use crate::candidate::{Candidate, Stage, Verdict};
+use crate::case::EvalCase;
 use crate::failure::FailureRecord;
 use crate::gate::GatePolicy;
 use crate::harness::Harness;
 use crate::hash;
-use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
+use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, RecordId, TaskId};
 use crate::score::Scorecard;
 use crate::signal::Issue;
 use crate::trial::TaskVerdict;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The format of an entry. A higher major version is refused.
 pub const FORMAT_MAJOR: u32 = 1;
@@ -155,8 +157,38 @@ pub struct Plan {
     /// The labelled issues to answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub issues: Vec<Issue>,
+    /// What was known before the run began.
+    #[serde(default, skip_serializing_if = "Known::is_nothing")]
+    pub known: Known,
     /// The harness the run began with.
     pub harness: Harness,
+}
+
+/// What a run is told of what other runs and people have found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Known {
+    /// The regression suite as it stands in the repository.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suite: Vec<EvalCase>,
+    /// Failures that are not resolved yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<FailureRecord>,
+    /// Clusters to leave alone: ignored, or with a pull request that waits for a person.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub busy: BTreeSet<ClusterId>,
+    /// Clusters that a person wants to be worked on first.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub preferred: BTreeSet<ClusterId>,
+    /// Edits that people did not want.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub rejected: BTreeSet<CandidateId>,
+}
+
+impl Known {
+    /// Whether the run begins with a clean sheet.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What came of one labelled issue.

@@ -2,12 +2,14 @@
 //!
 //! Nothing here reads a file, a clock, the environment or a random source: time, ids and seeds come in as arguments.
 
+pub mod book;
 pub mod budget;
 pub mod candidate;
 pub mod case;
 pub mod cluster;
 pub mod config;
 pub mod edit;
+pub mod fact;
 pub mod failure;
 pub mod gate;
 pub mod github;

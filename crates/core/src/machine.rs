@@ -103,6 +103,8 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
         Event::BaselineMeasured { validation, .. } => {
             state.best = validation.score().unwrap_or(0.0);
             state.baseline = Some(validation.clone());
+            let known = state.plan.known.failures.clone();
+            known.iter().for_each(|record| take_failure(state, record));
             if state.plan.issues.is_empty() {
                 run_traffic(state)
             } else {

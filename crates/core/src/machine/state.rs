@@ -72,10 +72,17 @@ impl State {
             records: BTreeMap::new(),
             failure_kinds: BTreeMap::new(),
             clusters: ClusterBook::default(),
-            cases: CaseBook::default(),
+            cases: CaseBook {
+                cases: plan
+                    .known
+                    .suite
+                    .iter()
+                    .map(|case| (case.id.clone(), case.clone()))
+                    .collect(),
+            },
             findings: Vec::new(),
             experiments: Vec::new(),
-            tried: BTreeSet::new(),
+            tried: plan.known.rejected.clone(),
             published: BTreeMap::new(),
             spent: Spent::default(),
             finished: None,
@@ -139,11 +146,14 @@ impl State {
     }
 
     pub(super) fn next_cluster(&self) -> Option<ClusterId> {
+        let known = &self.plan.known;
         let ranked = self.clusters.ranked();
-        let ids = ranked.into_iter().map(|(_, cluster)| &cluster.id);
         // A cluster that no task of the runner shows could not be measured.
-        ids.into_iter()
-            .find(|id| !self.exhausted.contains(*id) && !self.cluster_tasks(id).is_empty())
-            .cloned()
+        let may = |id: &&ClusterId| {
+            !self.exhausted.contains(*id) && !known.busy.contains(*id) && !self.cluster_tasks(id).is_empty()
+        };
+        let mut ids: Vec<&ClusterId> = ranked.into_iter().map(|(_, cluster)| &cluster.id).filter(may).collect();
+        ids.sort_by_key(|id| !known.preferred.contains(*id));
+        ids.first().copied().cloned()
     }
 }

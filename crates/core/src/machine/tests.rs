@@ -8,7 +8,7 @@ use crate::failure::{Mechanism, RootCause};
 use crate::gate::GatePolicy;
 use crate::harness::{FileChange, Harness};
 use crate::id::{CandidateId, HarnessId, RecordId};
-use crate::ledger::{Finding, Plan};
+use crate::ledger::{Finding, Known, Plan};
 use crate::signal::Issue;
 use crate::trace::Termination;
 use crate::trial::{TaskVerdict, TrialStatus};
@@ -219,6 +219,21 @@ impl Tape {
     }
 }
 
+/// What other runs found: failures, and a cluster that nobody may touch.
+fn known(tape: &mut Tape) -> Known {
+    let task = TaskId::new("t0");
+    let failures: Vec<FailureRecord> = (0..tape.below(3))
+        .map(|n| tape.record(&task, format!("known {n}")))
+        .collect();
+    let mut book = crate::cluster::ClusterBook::default();
+    failures.iter().for_each(|record| drop(book.join(record, 1)));
+    Known {
+        busy: book.clusters.into_keys().take(tape.below(2) as usize).collect(),
+        failures,
+        ..Known::default()
+    }
+}
+
 fn plan(tape: &mut Tape) -> Plan {
     let issue = Issue {
         number: 3,
@@ -245,6 +260,7 @@ fn plan(tape: &mut Tape) -> Plan {
         train: (0..7).map(|n| TaskId::new(format!("t{n}"))).collect(),
         n_validation: N_VALIDATION as usize,
         issues: (0..tape.below(2)).map(|_| issue.clone()).collect(),
+        known: known(tape),
         harness: Harness::new([("agent/a".to_owned(), "start".to_owned())]),
     }
 }
@@ -269,6 +285,12 @@ fn check(state: &State, event: &Event, commands: &[Command], before: &mut Before
     );
     assert!(state.n_experiments() <= limits.experiments && state.batch_experiments <= limits.experiments_per_batch);
     assert!(state.batch <= state.plan.batches);
+    for experiment in &state.experiments {
+        assert!(
+            !state.plan.known.busy.contains(&experiment.candidate.cluster),
+            "left alone"
+        );
+    }
     for (n, experiment) in (1..).zip(&state.experiments) {
         assert_eq!(experiment.id.as_str(), format!("E{n:03}"));
         if let Some(verdict) = before.verdicts.get(&experiment.id) {
@@ -540,4 +562,41 @@ fn a_rejected_change_is_not_kept_and_counts_as_tried() {
         state.experiments[0].verdict,
         Some((Verdict::Rejected, "no effect".to_owned()))
     );
+}
+
+#[test]
+fn a_run_begins_with_what_is_known() {
+    let mut tape = Tape {
+        bytes: Vec::new(),
+        at: 0,
+    };
+    let mut plan = plan(&mut tape);
+    let task = TaskId::new("t0");
+    let failures: Vec<FailureRecord> = [1, 2, 3]
+        .map(|n| {
+            let mut record = tape.record(&task, format!("known {n}"));
+            record.causes.truncate(1);
+            record.causes[0].mechanism.subject = format!("tool-{n}");
+            record
+        })
+        .into();
+    let mut book = crate::cluster::ClusterBook::default();
+    let clusters: Vec<ClusterId> = failures.iter().flat_map(|record| book.join(record, 1)).collect();
+    plan.known = Known {
+        failures,
+        busy: BTreeSet::from([clusters[0].clone()]),
+        preferred: BTreeSet::from([clusters[2].clone()]),
+        rejected: BTreeSet::from([CandidateId::new("unwanted")]),
+        ..Known::default()
+    };
+    let (state, _) = step(None, &Event::Started(Box::new(plan)));
+    let baseline = Event::BaselineMeasured {
+        validation: tape.card(N_VALIDATION),
+        spent: Spent::default(),
+    };
+    let (state, _) = step(state, &baseline);
+    let state = state.unwrap();
+    assert_eq!(state.next_cluster(), Some(clusters[2].clone()), "the preferred one");
+    assert!(state.tried.contains(&CandidateId::new("unwanted")));
+    assert_eq!(state.clusters.clusters.len(), 3);
 }

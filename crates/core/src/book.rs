@@ -1,0 +1,455 @@
+//! The book: everything that sprag knows of a repository, folded from its [facts](crate::fact).
+//!
+//! The fold takes the facts in the order of their times, so whoever has the same set of facts has the same book, however many jobs
+//! wrote them and in whatever order they arrived.
+
+use crate::cluster::{ClusterBook, ClusterState};
+use crate::fact::{Decision, Fact, Reading, What};
+use crate::failure::{FailureKind, FailureRecord};
+use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, RunId};
+use crate::ledger::{Entry, Event};
+use crate::machine::{self, State};
+use crate::score::Scorecard;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything known.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Book {
+    /// Labelled issues by number, as they were read last.
+    pub issues: BTreeMap<u64, IssueEntry>,
+    /// Artifacts that were read, by id.
+    pub artifacts: BTreeSet<u64>,
+    /// How far each list on GitHub was read.
+    pub cursors: BTreeMap<String, String>,
+    /// All failures by record.
+    pub records: BTreeMap<RecordId, FailureRecord>,
+    /// When the failure of a record happened at the earliest, RFC 3339.
+    pub happened: BTreeMap<RecordId, String>,
+    /// Clusters.
+    pub clusters: ClusterBook,
+    /// sprag's own pull requests by number.
+    pub pulls: BTreeMap<u64, PullEntry>,
+    /// The ledgers of the runs, each in its order.
+    pub runs: BTreeMap<RunId, Vec<Entry>>,
+    /// Commands by the id of their comment.
+    pub commands: BTreeMap<u64, CommandEntry>,
+    /// Cases that a person does not want to be counted.
+    pub quarantined: BTreeSet<CaseId>,
+    /// Clusters that a person wants to be worked on first.
+    pub preferred: BTreeSet<ClusterId>,
+    /// What the regression suite said on commits of the default branch: commit and card, the newest last.
+    pub suite: Vec<(String, Scorecard)>,
+    /// What was brought to its wanted state: thing, and the hash of that state.
+    pub answered: BTreeMap<String, String>,
+    /// Counts the runs: the age of a failure is measured in them.
+    n_runs: u32,
+}
+
+/// A labelled issue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IssueEntry {
+    /// The hash of what was read.
+    pub digest: String,
+    /// RFC 3339.
+    pub opened_at: String,
+    /// What came of it.
+    pub reading: Reading,
+    /// The failures it shows: what was read in it, and what running its task showed.
+    pub records: Vec<RecordId>,
+    /// Whether a person asked for it to be read again since.
+    pub retry: bool,
+}
+
+/// One of sprag's pull requests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PullEntry {
+    /// The cluster it is for.
+    pub cluster: ClusterId,
+    /// Where its change was found.
+    pub run: RunId,
+    /// See `run`.
+    pub experiment: ExperimentId,
+    /// Its branch.
+    pub branch: String,
+    /// The commit that was measured.
+    pub head_sha: String,
+    /// The commit the change was made on.
+    pub base_sha: String,
+    /// Where it stands.
+    pub state: PullState,
+    /// What people said against it.
+    pub reasons: Vec<String>,
+}
+
+/// Where a pull request stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PullState {
+    /// Waiting for a person.
+    Open,
+    /// Merged.
+    Merged {
+        /// The commit on the default branch.
+        sha: String,
+        /// RFC 3339.
+        at: String,
+    },
+    /// Closed without being merged.
+    Closed {
+        /// RFC 3339.
+        at: String,
+    },
+}
+
+/// A command and its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandEntry {
+    /// The issue or pull request it stands on.
+    pub on: u64,
+    /// The answer, Markdown.
+    pub reply: String,
+    /// Whether it was refused or not understood.
+    pub refused: bool,
+}
+
+/// A change that people did not want.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Its pull request.
+    pub pull: u64,
+    /// The experiment that proposed it.
+    pub experiment: ExperimentId,
+    /// Why, in their words; empty when they said nothing.
+    pub reasons: Vec<String>,
+}
+
+impl Book {
+    /// Folds facts. Their order does not matter; facts with one id count once.
+    pub fn fold<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Self {
+        let mut ordered: BTreeMap<(&str, u64, String), &Fact> = BTreeMap::new();
+        let mut seen = BTreeSet::new();
+        for fact in facts {
+            let id = fact.id();
+            if seen.insert(id.clone()) {
+                // Entries of one second keep the order of their ledger.
+                let seq = match &fact.what {
+                    What::RunEntry { entry, .. } => entry.seq,
+                    _ => 0,
+                };
+                ordered.insert((fact.at.as_str(), seq, id), fact);
+            }
+        }
+        let mut book = Self::default();
+        ordered.values().for_each(|fact| book.take(fact));
+        book
+    }
+
+    /// The state of a run, from its ledger.
+    pub fn run(&self, run: &RunId) -> Option<State> {
+        machine::replay(self.runs.get(run)?.iter().map(|entry| &entry.event)).0
+    }
+
+    /// The newest run that was begun and has not come to its end.
+    pub fn unfinished(&self) -> Option<&RunId> {
+        let going = self.runs.iter().filter(|(_, entries)| {
+            entries
+                .last()
+                .is_some_and(|entry| !matches!(entry.event, Event::Finished { .. }))
+        });
+        going
+            .max_by_key(|(_, entries)| entries.first().map(|entry| entry.at.clone()))
+            .map(|(run, _)| run)
+    }
+
+    /// The newest run.
+    pub fn latest_run(&self) -> Option<&RunId> {
+        let begun = |entries: &Vec<Entry>| entries.first().map(|entry| entry.at.clone());
+        self.runs
+            .iter()
+            .max_by_key(|(_, entries)| begun(entries))
+            .map(|(run, _)| run)
+    }
+
+    /// The pull request that waits for a person, of a cluster.
+    pub fn open_pull(&self, cluster: &ClusterId) -> Option<(u64, &PullEntry)> {
+        let open = self.pulls.iter().rev();
+        open.map(|(number, pull)| (*number, pull))
+            .find(|(_, pull)| pull.cluster == *cluster && pull.state == PullState::Open)
+    }
+
+    /// The newest merged pull request of a cluster.
+    pub fn merged_pull(&self, cluster: &ClusterId) -> Option<(u64, &PullEntry)> {
+        let merged = |pull: &PullEntry| matches!(pull.state, PullState::Merged { .. });
+        let newest = self.pulls.iter().rev();
+        newest
+            .map(|(number, pull)| (*number, pull))
+            .find(|(_, pull)| pull.cluster == *cluster && merged(pull))
+    }
+
+    /// What people did not want for a cluster, the oldest first.
+    pub fn rejections(&self, cluster: &ClusterId) -> Vec<Rejection> {
+        let closed = self
+            .pulls
+            .iter()
+            .filter(|(_, pull)| pull.cluster == *cluster && matches!(pull.state, PullState::Closed { .. }));
+        closed
+            .map(|(number, pull)| Rejection {
+                pull: *number,
+                experiment: pull.experiment.clone(),
+                reasons: pull.reasons.clone(),
+            })
+            .collect()
+    }
+
+    /// The issues that report failures of a cluster, in order.
+    pub fn issues_of(&self, cluster: &ClusterId) -> Vec<u64> {
+        let Some(cluster) = self.clusters.clusters.get(cluster) else {
+            return Vec::new();
+        };
+        let member = |entry: &IssueEntry| entry.records.iter().any(|record| cluster.members.contains_key(record));
+        self.issues
+            .iter()
+            .filter(|(_, entry)| member(entry))
+            .map(|(number, _)| *number)
+            .collect()
+    }
+
+    /// The clusters of an issue's failures, the surest cause first.
+    pub fn clusters_of(&self, issue: u64) -> Vec<ClusterId> {
+        let records = self.issues.get(&issue).map_or(&[][..], |entry| &entry.records);
+        let mut clusters: Vec<ClusterId> = Vec::new();
+        for record in records {
+            let holding = self.clusters.holding(record);
+            clusters.extend(
+                holding
+                    .into_iter()
+                    .filter(|id| !clusters.contains(id))
+                    .collect::<Vec<_>>(),
+            );
+        }
+        clusters
+    }
+
+    /// Where a cluster stands.
+    pub fn state_of(&self, cluster: &ClusterId) -> Option<ClusterState> {
+        self.clusters.clusters.get(cluster).map(|cluster| cluster.state)
+    }
+
+    /// How many failures of each kind were seen.
+    pub fn kinds(&self) -> BTreeMap<FailureKind, u64> {
+        let mut kinds = BTreeMap::new();
+        for record in self.records.values() {
+            *kinds.entry(record.kind).or_default() += 1;
+        }
+        kinds
+    }
+
+    fn take(&mut self, fact: &Fact) {
+        match &fact.what {
+            What::IssueRead {
+                issue,
+                digest,
+                opened_at,
+                reading,
+            } => self.read_issue(*issue, digest, opened_at, reading),
+            What::ArtifactRead {
+                artifact,
+                made_at,
+                failures,
+                ..
+            } => {
+                self.artifacts.insert(*artifact);
+                failures.iter().for_each(|record| self.join(record, made_at));
+            }
+            What::ReadUntil { stream, cursor } => {
+                let kept = self.cursors.entry(stream.clone()).or_default();
+                if *cursor > *kept {
+                    kept.clone_from(cursor);
+                }
+            }
+            What::Commanded {
+                comment,
+                on,
+                decisions,
+                reply,
+                refused,
+                ..
+            } => {
+                let entry = CommandEntry {
+                    on: *on,
+                    reply: reply.clone(),
+                    refused: *refused,
+                };
+                if self.commands.insert(*comment, entry).is_none() {
+                    decisions.iter().for_each(|decision| self.decide(decision));
+                }
+            }
+            What::RunEntry { run, entry } => self.take_entry(run, entry),
+            What::PullOpened {
+                pull,
+                cluster,
+                run,
+                experiment,
+                branch,
+                head_sha,
+                base_sha,
+            } => {
+                let reasons = self.pulls.remove(pull).map(|known| known.reasons).unwrap_or_default();
+                self.clusters.mark(cluster, ClusterState::InProgress);
+                self.preferred.remove(cluster);
+                self.pulls.insert(
+                    *pull,
+                    PullEntry {
+                        cluster: cluster.clone(),
+                        run: run.clone(),
+                        experiment: experiment.clone(),
+                        branch: branch.clone(),
+                        head_sha: head_sha.clone(),
+                        base_sha: base_sha.clone(),
+                        state: PullState::Open,
+                        reasons,
+                    },
+                );
+            }
+            What::PullSettled {
+                pull,
+                merged,
+                settled_at,
+                reason,
+            } => self.settle(*pull, merged.as_ref(), settled_at, reason.as_ref()),
+            What::SuiteMeasured { sha, card } => self.suite.push((sha.clone(), card.clone())),
+            What::Answered { thing, digest } => {
+                self.answered.insert(thing.clone(), digest.clone());
+            }
+        }
+    }
+
+    fn read_issue(&mut self, issue: u64, digest: &str, opened_at: &str, reading: &Reading) {
+        let records: Vec<RecordId> = match reading {
+            Reading::Failures { records } => {
+                records.iter().for_each(|record| self.join(record, opened_at));
+                records.iter().map(|record| record.id.clone()).collect()
+            }
+            _ => Vec::new(),
+        };
+        let entry = self.issues.entry(issue).or_insert_with(|| IssueEntry {
+            digest: String::new(),
+            opened_at: opened_at.to_owned(),
+            reading: reading.clone(),
+            records: Vec::new(),
+            retry: false,
+        });
+        digest.clone_into(&mut entry.digest);
+        entry.reading = reading.clone();
+        entry.retry = false;
+        for record in records {
+            if !entry.records.contains(&record) {
+                entry.records.push(record);
+            }
+        }
+    }
+
+    /// A failure that is older than the merge that resolved its cluster is resolved with it; a younger one reopens the cluster.
+    fn join(&mut self, record: &FailureRecord, happened: &str) {
+        if self.records.insert(record.id.clone(), record.clone()).is_some() {
+            return;
+        }
+        self.happened.insert(record.id.clone(), happened.to_owned());
+        for cluster in self.clusters.join(record, self.n_runs.max(1)) {
+            let merged = self.pulls.values().filter(|pull| pull.cluster == cluster);
+            let fixed_since = merged
+                .filter_map(|pull| match &pull.state {
+                    PullState::Merged { at, .. } => Some(at),
+                    PullState::Open | PullState::Closed { .. } => None,
+                })
+                .any(|at| at.as_str() >= happened);
+            if fixed_since {
+                self.clusters.resolve_record(&cluster, &record.id);
+            }
+        }
+    }
+
+    fn take_entry(&mut self, run: &RunId, entry: &Entry) {
+        let ledger = self.runs.entry(run.clone()).or_default();
+        // A ledger that two jobs wrote at once goes on with whichever entry comes first; the other was work done twice.
+        if !entry.follows(ledger.last()) {
+            return;
+        }
+        ledger.push(entry.clone());
+        match &entry.event {
+            Event::Started(_) => self.n_runs += 1,
+            Event::TrafficRan { records, .. } => records.iter().for_each(|record| self.join(record, &entry.at)),
+            Event::SignalsRead { findings, .. } => {
+                for finding in findings {
+                    let Some(record) = &finding.record else { continue };
+                    self.join(record, &entry.at);
+                    if let Some(issue) = self.issues.get_mut(&finding.issue)
+                        && !issue.records.contains(&record.id)
+                    {
+                        issue.records.push(record.id.clone());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn decide(&mut self, decision: &Decision) {
+        match decision {
+            Decision::Ignore { cluster } => {
+                self.clusters.mark(cluster, ClusterState::Ignored);
+                self.preferred.remove(cluster);
+            }
+            Decision::Prefer { cluster } => {
+                self.clusters.mark(cluster, ClusterState::Open);
+                self.preferred.insert(cluster.clone());
+            }
+            Decision::Merge { into, from } => self.clusters.merge(into, from),
+            Decision::Split { cluster, records } => self.clusters.split(cluster, records),
+            Decision::Quarantine { case } => {
+                self.quarantined.insert(case.clone());
+            }
+            Decision::Reject { pull, reason } => {
+                if let Some(pull) = self.pulls.get_mut(pull)
+                    && !pull.reasons.contains(reason)
+                {
+                    pull.reasons.push(reason.clone());
+                }
+            }
+            Decision::Retry { issue } => {
+                if let Some(issue) = self.issues.get_mut(issue) {
+                    issue.retry = true;
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, number: u64, merged: Option<&String>, at: &str, reason: Option<&String>) {
+        let Some(pull) = self.pulls.get_mut(&number) else {
+            return;
+        };
+        if let Some(reason) = reason.filter(|reason| !pull.reasons.contains(reason)) {
+            pull.reasons.push(reason.clone());
+        }
+        let cluster = pull.cluster.clone();
+        if let Some(sha) = merged {
+            pull.state = PullState::Merged {
+                sha: sha.clone(),
+                at: at.to_owned(),
+            };
+            let happened = &self.happened;
+            self.clusters.resolve_members(&cluster, |record| {
+                happened.get(record).is_none_or(|happened| happened.as_str() <= at)
+            });
+            // What failed between the measurement and the merge fails still.
+            if self.state_of(&cluster) == Some(ClusterState::InProgress) {
+                self.clusters.mark(&cluster, ClusterState::Reopened);
+            }
+        } else {
+            pull.state = PullState::Closed { at: at.to_owned() };
+            self.clusters.mark(&cluster, ClusterState::Open);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,235 @@
+use super::*;
+use crate::failure::{Mechanism, RootCause};
+use crate::id::TaskId;
+use crate::trace::Termination;
+
+fn record(id: &str, subject: &str) -> FailureRecord {
+    FailureRecord {
+        id: RecordId::new(id),
+        task: TaskId::new(format!("task of {id}")),
+        kind: FailureKind::Agent,
+        context: String::new(),
+        behaviour: String::new(),
+        termination: Termination::default(),
+        causes: vec![RootCause {
+            mechanism: Mechanism {
+                rule: "missing_action".to_owned(),
+                subject: subject.to_owned(),
+            },
+            finding: String::new(),
+            evidence: Vec::new(),
+            confidence: 0.9,
+            should: String::new(),
+            action: None,
+        }],
+    }
+}
+
+fn at(day: u32, what: What) -> Fact {
+    Fact {
+        at: format!("2026-11-{day:02}T00:00:00Z"),
+        what,
+    }
+}
+
+fn issue(day: u32, number: u64, id: &str, subject: &str) -> Fact {
+    at(
+        day,
+        What::IssueRead {
+            issue: number,
+            digest: format!("{id} {day}"),
+            opened_at: format!("2026-11-{day:02}T00:00:00Z"),
+            reading: Reading::Failures {
+                records: vec![record(id, subject)],
+            },
+        },
+    )
+}
+
+fn cluster() -> ClusterId {
+    Book::fold(&[issue(1, 1, "a", "refund")])
+        .clusters
+        .clusters
+        .into_keys()
+        .next()
+        .unwrap()
+}
+
+fn opened(day: u32, number: u64) -> Fact {
+    at(
+        day,
+        What::PullOpened {
+            pull: number,
+            cluster: cluster(),
+            run: RunId::new("r"),
+            experiment: ExperimentId::new("E001"),
+            branch: "sprag/c".to_owned(),
+            head_sha: "abc".to_owned(),
+            base_sha: "def".to_owned(),
+        },
+    )
+}
+
+fn settled(day: u32, number: u64, merged: bool) -> Fact {
+    at(
+        day,
+        What::PullSettled {
+            pull: number,
+            merged: merged.then(|| "fed".to_owned()),
+            settled_at: format!("2026-11-{day:02}T00:00:00Z"),
+            reason: (!merged).then(|| "too broad".to_owned()),
+        },
+    )
+}
+
+fn decided(day: u32, decision: Decision) -> Fact {
+    at(
+        day,
+        What::Commanded {
+            comment: u64::from(day),
+            on: 1,
+            by: "alice".to_owned(),
+            decisions: vec![decision],
+            reply: String::new(),
+            refused: false,
+        },
+    )
+}
+
+fn state(facts: &[Fact]) -> ClusterState {
+    Book::fold(facts).clusters.clusters[&cluster()].state
+}
+
+#[test]
+fn the_order_in_which_facts_arrive_does_not_matter_and_doubles_do_not_count() {
+    let facts = vec![
+        issue(1, 1, "a", "refund"),
+        opened(2, 10),
+        settled(3, 10, true),
+        issue(4, 2, "b", "refund"),
+    ];
+    let mut shuffled = facts.clone();
+    shuffled.reverse();
+    shuffled.push(facts[0].clone());
+    assert_eq!(Book::fold(&shuffled), Book::fold(&facts));
+    assert_eq!(Book::fold(&facts).clusters.clusters[&cluster()].total_failures(), 2);
+}
+
+#[test]
+fn a_cluster_goes_from_open_to_resolved_by_a_merge_and_back_by_a_younger_failure() {
+    let mut facts = vec![issue(1, 1, "a", "refund")];
+    assert_eq!(state(&facts), ClusterState::Open);
+    facts.push(opened(2, 10));
+    assert_eq!(state(&facts), ClusterState::InProgress);
+    facts.push(settled(3, 10, true));
+    assert_eq!(state(&facts), ClusterState::Resolved);
+    facts.push(issue(4, 2, "b", "refund"));
+    assert_eq!(state(&facts), ClusterState::Reopened);
+    assert_eq!(Book::fold(&facts).issues_of(&cluster()), [1, 2]);
+}
+
+#[test]
+fn a_failure_that_is_older_than_the_merge_reopens_nothing_though_it_is_read_later() {
+    let mut late = issue(2, 2, "b", "refund");
+    late.at = "2026-11-09T00:00:00Z".to_owned();
+    let facts = [issue(1, 1, "a", "refund"), opened(2, 10), settled(3, 10, true), late];
+    assert_eq!(state(&facts), ClusterState::Resolved);
+}
+
+#[test]
+fn what_failed_while_the_change_waited_is_resolved_with_it() {
+    let facts = [
+        issue(1, 1, "a", "refund"),
+        opened(2, 10),
+        issue(3, 2, "b", "refund"),
+        settled(4, 10, true),
+    ];
+    assert_eq!(state(&facts), ClusterState::Resolved);
+}
+
+#[test]
+fn a_closed_pull_request_gives_the_cluster_back_and_its_reason_is_remembered() {
+    let facts = [issue(1, 1, "a", "refund"), opened(2, 10), settled(3, 10, false)];
+    assert_eq!(state(&facts), ClusterState::Open);
+    let rejections = Book::fold(&facts).rejections(&cluster());
+    assert_eq!(
+        (rejections[0].pull, &rejections[0].reasons[..]),
+        (10, &["too broad".to_owned()][..])
+    );
+}
+
+#[test]
+fn ignored_stays_ignored_until_a_person_wants_it_again() {
+    let id = cluster();
+    let mut facts = vec![
+        issue(1, 1, "a", "refund"),
+        decided(2, Decision::Ignore { cluster: id.clone() }),
+        issue(3, 2, "b", "refund"),
+    ];
+    assert_eq!(state(&facts), ClusterState::Ignored);
+    facts.push(decided(4, Decision::Prefer { cluster: id.clone() }));
+    assert_eq!(state(&facts), ClusterState::Open);
+    assert!(Book::fold(&facts).preferred.contains(&id));
+}
+
+#[test]
+fn a_merge_of_clusters_outlives_later_failures_and_a_split_takes_its_records_away() {
+    let book = Book::fold(&[issue(1, 1, "a", "refund"), issue(1, 2, "b", "cancel")]);
+    let other = book.clusters_of(2)[0].clone();
+    let merge = Decision::Merge {
+        into: cluster(),
+        from: other.clone(),
+    };
+    let facts = vec![
+        issue(1, 1, "a", "refund"),
+        issue(1, 2, "b", "cancel"),
+        decided(2, merge),
+        issue(3, 3, "c", "cancel"),
+    ];
+    let book = Book::fold(&facts);
+    assert_eq!(book.clusters.clusters.len(), 1);
+    assert_eq!(book.clusters_of(3), [cluster()]);
+    let split = Decision::Split {
+        cluster: cluster(),
+        records: vec![RecordId::new("c")],
+    };
+    let facts = [facts, vec![decided(4, split)]].concat();
+    let book = Book::fold(&facts);
+    assert_eq!(book.clusters.clusters.len(), 2);
+    assert_ne!(book.clusters_of(3), [cluster()]);
+    assert_eq!(book.issues_of(&cluster()), [1, 2]);
+}
+
+#[test]
+fn a_cursor_only_moves_forward() {
+    let until = |day, cursor: &str| {
+        at(
+            day,
+            What::ReadUntil {
+                stream: "artifacts".to_owned(),
+                cursor: cursor.to_owned(),
+            },
+        )
+    };
+    let book = Book::fold(&[until(1, "0009"), until(2, "0003")]);
+    assert_eq!(book.cursors["artifacts"], "0009");
+}
+
+#[test]
+fn a_ledger_that_two_jobs_wrote_at_once_has_one_story() {
+    let end = |reason: &str| Event::Finished {
+        reason: reason.to_owned(),
+    };
+    let first = Entry::after(None, "2026-11-01T00:00:00Z".to_owned(), end("begin"));
+    let one = Entry::after(Some(&first), "2026-11-02T00:00:00Z".to_owned(), end("one"));
+    let two = Entry::after(Some(&first), "2026-11-03T00:00:00Z".to_owned(), end("two"));
+    let fact = |entry: &Entry| Fact {
+        at: entry.at.clone(),
+        what: What::RunEntry {
+            run: RunId::new("r"),
+            entry: Box::new(entry.clone()),
+        },
+    };
+    let book = Book::fold(&[fact(&two), fact(&one), fact(&first)]);
+    assert_eq!(book.runs[&RunId::new("r")], [first, one]);
+}
