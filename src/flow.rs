@@ -2,6 +2,7 @@
 
 mod bench;
 mod context;
+pub mod gate;
 mod propose;
 mod publish;
 mod stages;

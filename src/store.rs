@@ -3,8 +3,10 @@
 //! What is in the ledger is done; what is not is done again. Recorded runs are kept beside it, by key, so that no run is paid twice.
 
 mod dir;
+mod shared;
 
 pub use dir::{Damage, DirStore};
+pub use shared::{SharedStore, Witness};
 
 use serde::{Deserialize, Serialize};
 use sprag_core::id::RunKey;

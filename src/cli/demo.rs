@@ -7,6 +7,7 @@ use crate::helpdesk;
 use crate::project::ProjectFile;
 use crate::workspace::Workspace;
 use fs_err as fs;
+use sprag_core::ledger::Known;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -69,6 +70,8 @@ pub(super) async fn demo(args: Args) -> Result<ExitCode, CommandError> {
         batches: args.batches,
         merge: true,
         issues: helpdesk::issues(),
+        known: Known::default(),
+        files: None,
         quiet: args.json,
     })
     .await?;

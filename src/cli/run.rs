@@ -6,6 +6,7 @@ use super::{print, print_json};
 use crate::error::{CommandError, Exit};
 use crate::workspace::Workspace;
 use sprag_core::config::Config;
+use sprag_core::ledger::Known;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -76,6 +77,8 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
         experiments: config.budget.experiments.saturating_mul(args.batches),
         merge: false,
         issues: Vec::new(),
+        known: Known::default(),
+        files: None,
         quiet: args.json,
     })
     .await?;

@@ -5,7 +5,7 @@ use crate::flow::{self, Request, Summary};
 use crate::progress::Progress;
 use crate::project::{Project, ProjectFile, ProjectFiles};
 use crate::runner::{CommandConfig, CommandRunner, Runner, WorkerConfig, WorkerRunner};
-use crate::store::{DirStore, Store as _};
+use crate::store::{Damage, DirStore, Store as _};
 use crate::workspace::Workspace;
 use fs_err as fs;
 use sprag_core::config::{self, Config, HarnessConfig, RunnerKind};
@@ -33,6 +33,10 @@ pub(super) struct Session<'a> {
     pub(super) experiments: u32,
     pub(super) merge: bool,
     pub(super) issues: Vec<Issue>,
+    /// What other runs and people have found.
+    pub(super) known: Known,
+    /// The files of the project, if not those of HEAD.
+    pub(super) files: Option<Vec<ProjectFile>>,
     pub(super) quiet: bool,
 }
 
@@ -64,23 +68,48 @@ pub(super) fn parse_config(name: &str, text: &str) -> Result<Config, CommandErro
     })
 }
 
-/// Runs the loop and writes its files.
+/// Runs the loop in the folder of the session and writes its files.
 pub(super) async fn run(session: Session<'_>) -> Result<(Summary, State), CommandError> {
-    fs::create_dir_all(&session.out)?;
-    let out = fs::canonicalize(&session.out)?;
-    let (mut store, damage) = DirStore::open(&out.join(".sprag/state"))?;
-    let in_actions = std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true");
-    let progress = Progress::new(session.quiet, in_actions);
-    for damage in &damage {
+    with_request(session, async |request, progress| {
+        let mut store = open_dir(&request.out, progress)?;
+        let state = flow::improve(request, &mut store, progress).await?;
+        let summary = Summary::write(request, &state, store.entries())?;
+        Ok((summary, state))
+    })
+    .await
+}
+
+/// The state folder of a run; damage is told.
+pub(super) fn open_dir(out: &Path, progress: &Progress) -> Result<DirStore, CommandError> {
+    let (store, damage) = DirStore::open(&out.join(".sprag/state"))?;
+    tell_damage(&damage, progress);
+    Ok(store)
+}
+
+pub(super) fn tell_damage(damage: &[Damage], progress: &Progress) {
+    for damage in damage {
         let (path, kept) = (damage.path.display(), damage.kept_as.display());
         progress.line(&format!(
             "warning: {path}: {}; set aside as {kept}, the rest is used",
             damage.problem
         ));
     }
+}
+
+/// Sets up everything that a run needs, and hands it to `work`.
+pub(super) async fn with_request<T>(
+    session: Session<'_>,
+    work: impl AsyncFnOnce(&Request<'_>, &Progress) -> Result<T, CommandError>,
+) -> Result<T, CommandError> {
+    fs::create_dir_all(&session.out)?;
+    let out = fs::canonicalize(&session.out)?;
+    let progress = progress(session.quiet);
     let scratch = tempfile::tempdir()?;
     let Project { files, policy } = project(
-        session.workspace.files()?,
+        match &session.files {
+            Some(files) => files.clone(),
+            None => session.workspace.files()?,
+        },
         &session.config.harness,
         &session.config.runner.command,
     )?;
@@ -101,14 +130,23 @@ pub(super) async fn run(session: Session<'_>) -> Result<(Summary, State), Comman
         experiments: session.experiments,
         merge: session.merge,
         issues: session.issues,
-        known: Known::default(),
-        clock: || jiff::Timestamp::now().to_string(),
+        known: session.known,
+        clock: now,
         interrupted: watch_for_interrupts(),
         wall: Duration::from_millis(session.config.budget.wall_ms),
     };
-    let state = flow::improve(&request, &mut store, &progress).await?;
-    let summary = Summary::write(&request, &state, store.entries())?;
-    Ok((summary, state))
+    work(&request, &progress).await
+}
+
+/// Now, as RFC 3339.
+pub(super) fn now() -> String {
+    jiff::Timestamp::now().to_string()
+}
+
+/// Progress for this process.
+pub(super) fn progress(quiet: bool) -> Progress {
+    let in_actions = std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true");
+    Progress::new(quiet, in_actions)
 }
 
 /// The exit code of a run that came to its end.

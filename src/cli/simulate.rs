@@ -6,6 +6,7 @@ use crate::error::{CommandError, Exit};
 use crate::project::ProjectFile;
 use crate::workspace::{Workspace, files_of_folder};
 use fs_err as fs;
+use sprag_core::ledger::Known;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -53,6 +54,8 @@ pub(super) async fn simulate(args: Args) -> Result<ExitCode, CommandError> {
         experiments: args.experiments,
         merge: true,
         issues: Vec::new(),
+        known: Known::default(),
+        files: None,
         quiet: args.json,
     })
     .await?;

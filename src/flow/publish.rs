@@ -2,6 +2,7 @@
 
 use super::context::experiment;
 use super::{FlowError, Request};
+use crate::workspace::Landed;
 use fs_err as fs;
 use serde::Serialize;
 use sprag_core::candidate::{Experiment, Verdict};
@@ -18,14 +19,27 @@ use sprag_core::render::view::{CheckView, CommentView, GateView, PullView};
 use sprag_core::score::Scorecard;
 use std::path::{Path, PathBuf};
 
-/// Lands the change of an accepted experiment on its branch, and writes its pull request and check runs.
-pub(super) fn publish(request: &Request<'_>, state: &State, id: &ExperimentId) -> Result<Event, FlowError> {
+/// A change on its branch.
+pub(super) struct OnBranch {
+    /// The branch.
+    pub(super) head: String,
+    /// The branch it stands on.
+    pub(super) base: String,
+    pub(super) landed: Landed,
+    /// The cases that come with it.
+    pub(super) new_cases: Vec<EvalCase>,
+}
+
+/// Lands the change of an accepted experiment on its branch. Doing it again changes nothing.
+pub(super) fn land(request: &Request<'_>, state: &State, id: &ExperimentId) -> Result<OnBranch, FlowError> {
     let experiment = experiment(state, id);
     let head = format!("sprag/{}", experiment.candidate.cluster);
     let base = match state
         .experiments
         .iter()
         .rev()
+        .skip_while(|later| later.id != *id)
+        .skip(1)
         .find_map(|earlier| state.published.get(&earlier.id))
     {
         // Nothing is merged yet, so the change stands on the one before it.
@@ -48,12 +62,30 @@ pub(super) fn publish(request: &Request<'_>, state: &State, id: &ExperimentId) -
         experiment.candidate.id
     );
     // A later change of the same cluster gets a branch of its own while the first one waits.
-    let head = if request.merge || !state.published.values().any(|branch| *branch == head) {
+    let taken = |branch: &String, of: &ExperimentId| *branch == head && of != id;
+    let head = if request.merge || !state.published.iter().any(|(of, branch)| taken(branch, of)) {
         head
     } else {
         format!("{head}-{id}")
     };
     let landed = request.workspace.land(&base, &head, &message, &changes)?;
+    Ok(OnBranch {
+        head,
+        base,
+        landed,
+        new_cases,
+    })
+}
+
+/// Lands the change of an accepted experiment, and writes its pull request and check runs.
+pub(super) fn publish(request: &Request<'_>, state: &State, id: &ExperimentId) -> Result<Event, FlowError> {
+    let experiment = experiment(state, id);
+    let OnBranch {
+        head,
+        base,
+        landed,
+        new_cases,
+    } = land(request, state, id)?;
     if request.merge {
         request.workspace.fast_forward(&head)?;
     }
@@ -149,7 +181,13 @@ fn new_cases(state: &State, id: &ExperimentId) -> Vec<EvalCase> {
     state.cases.cases.values().filter(new).cloned().collect()
 }
 
-fn pull_view(state: &State, experiment: &Experiment, head: String, base: String, new_cases: Vec<EvalCase>) -> PullView {
+pub(super) fn pull_view(
+    state: &State,
+    experiment: &Experiment,
+    head: String,
+    base: String,
+    new_cases: Vec<EvalCase>,
+) -> PullView {
     let cluster = state.clusters.clusters[&experiment.candidate.cluster].clone();
     let score = |card: &Option<Scorecard>| card.as_ref().and_then(Scorecard::score);
     let before = state

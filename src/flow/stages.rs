@@ -1,13 +1,14 @@
 //! The measurements: baseline, traffic, the stages of an experiment, promotion.
 
 use super::FlowError;
-use super::bench::Bench;
+use super::bench::{Allowance, Bench};
 use super::context::{allowance, candidate_harness, experiment, scorecard};
 use crate::progress::Progress;
 use crate::store::Store;
 use sprag_core::budget::Spent;
 use sprag_core::candidate::Stage;
 use sprag_core::failure::{FailureKind, FailureRecord, Mechanism};
+use sprag_core::harness::Harness;
 use sprag_core::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
 use sprag_core::ledger::{CaseRerun, Event, Finding};
 use sprag_core::machine::{PROMOTION_RUNS, State};
@@ -145,27 +146,19 @@ pub(super) async fn measure(
     let experiment = experiment(state, id);
     let harness = candidate_harness(state, experiment);
     let label = format!("{id} {stage}");
-    let first: Vec<(TaskId, u32)> = tasks.iter().map(|task| (task.clone(), 0)).collect();
-    let mut left = allowance(state);
-    let (card, spent) = match stage {
-        Stage::Validation => {
-            let (trials, mut spent) = bench.validation(store, &label, &harness, left).await?;
-            left.spent.add(spent);
-            let (before, more) = bench.validation(store, &label, &state.incumbent, left).await?;
-            spent.add(more);
-            (scorecard(&trials, &before, None), spent)
+    let pair = Pair {
+        before: &state.incumbent,
+        after: &harness,
+    };
+    let (card, spent) = if stage == Stage::Validation {
+        on_validation(bench, store, &label, pair, allowance(state)).await?
+    } else {
+        let (before, after, spent) = on_tasks(bench, store, &label, pair, tasks, allowance(state)).await?;
+        let mut card = scorecard(&after, &before, Some(tasks));
+        if stage == Stage::Cluster {
+            count_gone(&mut card, state, &experiment.candidate.cluster, tasks, &before, &after);
         }
-        Stage::Cluster | Stage::Regression => {
-            let (before, mut spent) = bench.train(store, &label, &state.incumbent, &first, left).await?;
-            left.spent.add(spent);
-            let (trials, more) = bench.train(store, &label, &harness, &first, left).await?;
-            spent.add(more);
-            let mut card = scorecard(&trials, &before, Some(tasks));
-            if stage == Stage::Cluster {
-                count_gone(&mut card, state, &experiment.candidate.cluster, tasks, &before, &trials);
-            }
-            (card, spent)
-        }
+        (card, spent)
     };
     Ok(Event::StageMeasured {
         experiment: id.clone(),
@@ -173,6 +166,45 @@ pub(super) async fn measure(
         card,
         spent,
     })
+}
+
+/// Two harnesses that are compared.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pair<'a> {
+    pub(super) before: &'a Harness,
+    pub(super) after: &'a Harness,
+}
+
+/// Runs the validation set on both harnesses and counts.
+pub(super) async fn on_validation(
+    bench: &Bench<'_>,
+    store: &mut dyn Store,
+    label: &str,
+    pair: Pair<'_>,
+    mut left: Allowance,
+) -> Result<(Scorecard, Spent), FlowError> {
+    let (after, mut spent) = bench.validation(store, label, pair.after, left).await?;
+    left.spent.add(spent);
+    let (before, more) = bench.validation(store, label, pair.before, left).await?;
+    spent.add(more);
+    Ok((scorecard(&after, &before, None), spent))
+}
+
+/// Runs train tasks once on both harnesses.
+pub(super) async fn on_tasks(
+    bench: &Bench<'_>,
+    store: &mut dyn Store,
+    label: &str,
+    pair: Pair<'_>,
+    tasks: &[TaskId],
+    mut left: Allowance,
+) -> Result<(Vec<Trial>, Vec<Trial>, Spent), FlowError> {
+    let first: Vec<(TaskId, u32)> = tasks.iter().map(|task| (task.clone(), 0)).collect();
+    let (before, mut spent) = bench.train(store, label, pair.before, &first, left).await?;
+    left.spent.add(spent);
+    let (after, more) = bench.train(store, label, pair.after, &first, left).await?;
+    spent.add(more);
+    Ok((before, after, spent))
 }
 
 /// In how many runs the cluster's mechanism is gone and nothing new has taken its place. A run that still fails for its other reasons

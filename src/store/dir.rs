@@ -104,6 +104,11 @@ impl DirStore {
         ))
     }
 
+    /// Its root.
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
     fn run_path(&self, key: &RunKey) -> PathBuf {
         let name = key.as_str();
         self.root

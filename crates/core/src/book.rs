@@ -3,13 +3,15 @@
 //! The fold takes the facts in the order of their times, so whoever has the same set of facts has the same book, however many jobs
 //! wrote them and in whatever order they arrived.
 
+use crate::case::{CaseState, EvalCase};
 use crate::cluster::{ClusterBook, ClusterState};
 use crate::fact::{Decision, Fact, Reading, What};
 use crate::failure::{FailureKind, FailureRecord};
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, RunId};
-use crate::ledger::{Entry, Event};
+use crate::ledger::{Entry, Event, Known};
 use crate::machine::{self, State};
 use crate::score::Scorecard;
+use crate::signal::Issue as Report;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything known.
@@ -139,7 +141,7 @@ impl Book {
             }
         }
         let mut book = Self::default();
-        ordered.values().for_each(|fact| book.take(fact));
+        ordered.values().for_each(|fact| book.learn(fact));
         book
     }
 
@@ -200,6 +202,55 @@ impl Book {
             .collect()
     }
 
+    /// What the next run is told. `suite` is the regression suite as it stands in the repository.
+    pub fn known(&self, suite: &[EvalCase]) -> Known {
+        let clusters = self.clusters.clusters.values();
+        let busy = clusters
+            .clone()
+            .filter(|cluster| cluster.state == ClusterState::Ignored || self.open_pull(&cluster.id).is_some());
+        let unresolved: BTreeSet<&RecordId> = clusters
+            .clone()
+            .filter(|cluster| cluster.state.is_unresolved())
+            .flat_map(|cluster| cluster.members.iter().filter(|(_, member)| !member.resolved))
+            .map(|(record, _)| record)
+            .collect();
+        let closed = self
+            .pulls
+            .values()
+            .filter(|pull| matches!(pull.state, PullState::Closed { .. }));
+        let counted = |case: &EvalCase| {
+            let mut case = case.clone();
+            if self.quarantined.contains(&case.id) {
+                case.state = CaseState::Quarantined;
+            }
+            case
+        };
+        Known {
+            suite: suite.iter().map(counted).collect(),
+            failures: unresolved
+                .into_iter()
+                .filter_map(|record| self.records.get(record))
+                .cloned()
+                .collect(),
+            busy: busy.map(|cluster| cluster.id.clone()).collect(),
+            preferred: self.preferred.clone(),
+            rejected: closed
+                .filter_map(|pull| Some(self.run(&pull.run)?.experiment(&pull.experiment)?.candidate.id.clone()))
+                .collect(),
+        }
+    }
+
+    /// The issues that name a task which no run has run yet, as they were read.
+    pub fn to_run(&self) -> Vec<Report> {
+        let named = self.issues.values().filter(|entry| entry.records.is_empty());
+        named
+            .filter_map(|entry| match &entry.reading {
+                Reading::Task { report } => Some(report.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// The issues that report failures of a cluster, in order.
     pub fn issues_of(&self, cluster: &ClusterId) -> Vec<u64> {
         let Some(cluster) = self.clusters.clusters.get(cluster) else {
@@ -243,7 +294,8 @@ impl Book {
         kinds
     }
 
-    fn take(&mut self, fact: &Fact) {
+    /// Adds a fact that was learned after all others.
+    pub fn learn(&mut self, fact: &Fact) {
         match &fact.what {
             What::IssueRead {
                 issue,
@@ -317,6 +369,7 @@ impl Book {
                 reason,
             } => self.settle(*pull, merged.as_ref(), settled_at, reason.as_ref()),
             What::SuiteMeasured { sha, card } => self.suite.push((sha.clone(), card.clone())),
+            What::Ticked { clusters } => self.preferred.clone_from(clusters),
             What::Answered { thing, digest } => {
                 self.answered.insert(thing.clone(), digest.clone());
             }

@@ -10,6 +10,7 @@ use crate::ledger::Entry;
 use crate::score::Scorecard;
 use crate::signal::Issue as Report;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// One thing that was learned, and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,6 +120,11 @@ pub enum What {
         /// What it said.
         card: Scorecard,
     },
+    /// Somebody ticked or cleared boxes on the dashboard.
+    Ticked {
+        /// The clusters whose box is ticked.
+        clusters: BTreeSet<ClusterId>,
+    },
     /// Something on GitHub was brought to what the book says it should be, so it need not be looked at until that changes.
     Answered {
         /// Which thing: `comment 12`, `dashboard`.
@@ -216,7 +222,7 @@ impl Fact {
             What::PullOpened { pull, head_sha, .. } => hash::of(&("pull", pull, head_sha)),
             What::PullSettled { pull, settled_at, .. } => hash::of(&("settled", pull, settled_at)),
             What::SuiteMeasured { sha, .. } => hash::of(&("suite", sha)),
-            What::Answered { .. } => hash::of(self),
+            What::Answered { .. } | What::Ticked { .. } => hash::of(self),
         }
     }
 }

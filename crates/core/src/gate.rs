@@ -32,3 +32,11 @@ pub fn next(policy: &GatePolicy, experiment: &Experiment, suite_size: usize) -> 
         GateMode::Strict => strict::next(policy.regression_threshold, experiment, suite_size),
     }
 }
+
+/// Asks the gate about a change that is for no cluster, such as a person's pull request: there is nothing it should fix, so only what it
+/// must not break is measured.
+pub fn of_pull(policy: &GatePolicy, experiment: &Experiment, suite_size: usize) -> GateStep {
+    match policy.mode {
+        GateMode::Strict => strict::after_screen(policy.regression_threshold, experiment, suite_size),
+    }
+}

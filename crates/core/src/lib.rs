@@ -26,3 +26,4 @@ pub mod score;
 pub mod signal;
 pub mod trace;
 pub mod trial;
+pub mod webhook;

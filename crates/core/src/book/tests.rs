@@ -233,3 +233,37 @@ fn a_ledger_that_two_jobs_wrote_at_once_has_one_story() {
     let book = Book::fold(&[fact(&two), fact(&one), fact(&first)]);
     assert_eq!(book.runs[&RunId::new("r")], [first, one]);
 }
+
+#[test]
+fn a_run_is_told_what_is_open_and_what_to_leave_alone() {
+    let case = |id: &str| EvalCase {
+        id: CaseId::new(id),
+        task: TaskId::new(id),
+        title: String::new(),
+        clusters: Vec::new(),
+        records: Vec::new(),
+        fixed_by: None,
+        flake: crate::case::FlakeStatistics::default(),
+        state: CaseState::Promoted,
+    };
+    let facts = vec![
+        issue(1, 1, "a", "refund"),
+        issue(1, 2, "b", "cancel"),
+        decided(
+            2,
+            Decision::Quarantine {
+                case: CaseId::new("wavers"),
+            },
+        ),
+        opened(3, 10),
+    ];
+    let known = Book::fold(&facts).known(&[case("holds"), case("wavers")]);
+    assert_eq!(known.busy.into_iter().collect::<Vec<_>>(), [cluster()]);
+    assert_eq!(known.suite[0].state, CaseState::Promoted);
+    assert_eq!(known.suite[1].state, CaseState::Quarantined);
+    assert_eq!(known.failures.len(), 2);
+    let merged = [facts, vec![settled(4, 10, true)]].concat();
+    let known = Book::fold(&merged).known(&[]);
+    assert_eq!(known.failures, [record("b", "cancel")]);
+    assert!(known.busy.is_empty());
+}

@@ -11,9 +11,11 @@ pub(super) fn next(threshold: f64, experiment: &Experiment, suite_size: usize) -
     let Some(cluster) = &experiment.cluster_cases else {
         return GateStep::Measure(Stage::Cluster);
     };
-    if let Some(verdict) = cluster_verdict(cluster) {
-        return verdict;
-    }
+    cluster_verdict(cluster).unwrap_or_else(|| after_screen(threshold, experiment, suite_size))
+}
+
+/// The rule itself.
+pub(super) fn after_screen(threshold: f64, experiment: &Experiment, suite_size: usize) -> GateStep {
     match &experiment.regression {
         // Before the first promotion there is nothing that could regress; the validation set decides alone.
         None if suite_size > 0 => return GateStep::Measure(Stage::Regression),
