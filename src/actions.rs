@@ -1,6 +1,7 @@
 //! The job of GitHub Actions that sprag runs in: where it is, what set it off, and where its outputs and its summary go.
 
 use fs_err as fs;
+use secrecy::{ExposeSecret as _, SecretString};
 use sprag_core::webhook::Webhook;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -81,6 +82,14 @@ impl Job {
         let (server, repository, run) = (&self.server_url, &self.repository, &self.run_id);
         let (server, repository, run) = (server.as_ref()?, repository.as_ref()?, run.as_ref()?);
         Some(format!("{server}/{repository}/actions/runs/{run}"))
+    }
+
+    /// Has the log of the job hide a secret, whatever prints it from now on.
+    pub fn mask(&self, secret: &SecretString) {
+        if self.inside {
+            // A closed stderr shows nothing.
+            let _closed = writeln!(std::io::stderr(), "::add-mask::{}", secret.expose_secret());
+        }
     }
 
     /// Hands a value to the steps that follow.

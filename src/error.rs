@@ -18,6 +18,8 @@ pub enum Exit {
     Config = 3,
     /// There was nothing to do.
     Nothing = 4,
+    /// A gate rejected the change, or could not decide.
+    Rejected = 5,
     /// The worker, git or another program failed.
     Outside = 6,
     /// The budget is spent.

@@ -1,5 +1,6 @@
 //! The project: the files a run is made of, and what part of them a candidate may change.
 
+use sprag_core::case::EvalCase;
 use sprag_core::config::HarnessConfig;
 use sprag_core::harness::{GlobError, Harness, PathPolicy};
 
@@ -54,6 +55,36 @@ impl Project {
     }
 }
 
+/// Where the regression suite lies in a repository.
+const SUITE: &str = ".sprag/suite/";
+
+/// A case of the regression suite that cannot be read: without it the suite would promise less than people merged.
+#[derive(Debug, thiserror::Error)]
+#[error("{path} is not a case of the regression suite: {problem}")]
+pub struct SuiteError {
+    /// Its file.
+    path: String,
+    problem: serde_json::Error,
+}
+
+/// The regression suite among the files of a project.
+///
+/// # Errors
+/// When a case cannot be read.
+pub fn suite(files: &[ProjectFile]) -> Result<Vec<EvalCase>, SuiteError> {
+    let cases = files
+        .iter()
+        .filter(|file| file.path.starts_with(SUITE) && file.path.ends_with(".json"));
+    cases
+        .map(|file| {
+            serde_json::from_slice(&file.bytes).map_err(|problem| SuiteError {
+                path: file.path.clone(),
+                problem,
+            })
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +114,19 @@ mod tests {
         let files = project(&["python3", "evals/worker.py"]).files;
         let harness: Vec<_> = files.harness.files().map(|(path, _)| path).collect();
         assert_eq!(harness, ["agent/a.md", "agent/worker.py"]);
+    }
+
+    #[test]
+    fn a_case_that_cannot_be_read_is_no_smaller_suite() {
+        let file = |path: &str, text: &str| ProjectFile {
+            path: path.to_owned(),
+            bytes: text.into(),
+            executable: false,
+        };
+        let elsewhere = file("suite/x.json", "{");
+        assert_eq!(suite(&[elsewhere]).unwrap(), []);
+        let error = suite(&[file(".sprag/suite/case-1.json", "{")]).unwrap_err();
+        assert!(error.to_string().starts_with(".sprag/suite/case-1.json is not a case"));
     }
 
     #[test]

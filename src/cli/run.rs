@@ -1,87 +1,73 @@
-//! `sprag run --local`: the loop on the user's own repository.
+//! `sprag run`: the loop on the user's own repository, with GitHub or without.
 
+use super::github::{self, GithubArgs};
 use super::session::{self, Session};
 use super::simulate::project_dir;
 use super::{print, print_json};
-use crate::error::{CommandError, Exit};
+use crate::actions::Job;
+use crate::error::CommandError;
+use crate::flow::job::{self, Begun, Done};
+use crate::flow::sync;
 use crate::workspace::Workspace;
 use sprag_core::config::Config;
 use sprag_core::ledger::Known;
-use std::path::PathBuf;
+use sprag_core::render::summary;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Runs traffic, mines its failures, and proposes gated changes on branches of this repository.
+/// Reads what is new on GitHub, runs traffic, mines its failures, and opens pull requests with gated changes.
 ///
-/// Branches `sprag/<cluster>` are made in the repository; the branch you are on and your files stay as they are. Pull requests, check
-/// runs and the report are written to the folder of `--out` as GitHub would get them.
+/// With `--local` GitHub is left alone: branches `sprag/<cluster>` are made in the repository, and pull requests, check runs and the
+/// report are written to the folder of `--out` as GitHub would get them. Either way the branch you are on and your files stay as they are.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Work without GitHub, network or model; the only way so far
+    /// Work without GitHub, network or model
     #[arg(long)]
     local: bool,
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    github: GithubArgs,
     /// The project's configuration; its folder is the project
-    #[arg(long, default_value = "sprag.toml", value_name = "FILE")]
+    #[arg(long, env = "SPRAG_CONFIG", default_value = "sprag.toml", value_name = "FILE")]
     config: PathBuf,
     /// Batches of traffic
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, env = "SPRAG_BATCHES", default_value_t = 1)]
     batches: u32,
-    /// Decides which tasks each batch has, and the seeds of the runs
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// Decides which tasks each batch has, and the seeds of the runs; without it, the number of the run
+    #[arg(long, env = "SPRAG_SEED")]
+    seed: Option<u64>,
     /// Where ledger, pull requests and report go
-    #[arg(long, default_value = "sprag-out", value_name = "DIR")]
+    #[arg(long, env = "SPRAG_OUT", default_value = "sprag-out", value_name = "DIR")]
     out: PathBuf,
     /// Print nothing but one JSON object at the end
     #[arg(long)]
     json: bool,
 }
 
-pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
-    if !args.local {
-        return Err(CommandError::new(
-            Exit::Usage,
-            "this version works only on this machine",
-            "add `--local`",
-        ));
-    }
+pub(super) async fn run(args: Args, job: &Job) -> Result<ExitCode, CommandError> {
     let config = session::load_config(&args.config)?;
     let project_dir = project_dir(&args.config)?;
-    let workspace = Workspace::open(&project_dir).map_err(|error| {
-        CommandError::new(
-            Exit::Config,
-            format!(
-                "{} is not in a git repository with a commit ({error})",
-                project_dir.display()
-            ),
-            "run `git init`, commit the project, and try again",
-        )
-    })?;
+    let workspace = github::workspace(&project_dir)?;
     if args.dry_run {
         print(&plan(&config, &workspace, &args)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let name = project_dir
-        .file_name()
-        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let (summary, state) = session::run(Session {
-        config: &config,
-        workspace: &workspace,
-        project_dir: &project_dir,
-        project: name,
-        out: args.out.clone(),
-        seed: args.seed,
-        batches: args.batches,
-        experiments: config.budget.experiments.saturating_mul(args.batches),
-        merge: false,
-        issues: Vec::new(),
-        known: Known::default(),
-        files: None,
-        quiet: args.json,
-    })
-    .await?;
+    let Done { summary, state, pulls } = if args.local {
+        let session = session_of(&args, &config, &workspace, &project_dir);
+        let (summary, state) = session::run(session).await?;
+        Done {
+            summary,
+            state,
+            pulls: Vec::new(),
+        }
+    } else {
+        on_github(&args, &config, &workspace, &project_dir, job).await?
+    };
+    job.put_output("report", &summary.report.display().to_string())?;
+    let numbers: Vec<String> = pulls.iter().map(ToString::to_string).collect();
+    job.put_output("pull_request", &numbers.join(" "))?;
     if args.json {
         print_json(&summary)?;
     } else {
@@ -92,6 +78,77 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
         print(&summary.text(&state, branches.collect()))?;
     }
     Ok(session::exit_code(&state))
+}
+
+fn session_of<'a>(
+    args: &Args,
+    config: &'a Config,
+    workspace: &'a Workspace,
+    project_dir: &'a Path,
+) -> Session<'a> {
+    let name = project_dir
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    Session {
+        config,
+        workspace,
+        project_dir,
+        project: name,
+        out: args.out.clone(),
+        seed: args.seed.unwrap_or(1),
+        batches: args.batches,
+        experiments: config.budget.experiments.saturating_mul(args.batches),
+        merge: false,
+        issues: Vec::new(),
+        known: Known::default(),
+        files: None,
+        quiet: args.json,
+    }
+}
+
+async fn on_github(
+    args: &Args,
+    config: &Config,
+    workspace: &Workspace,
+    project_dir: &Path,
+    job_of: &Job,
+) -> Result<Done, CommandError> {
+    let progress = session::progress(args.json);
+    let forge = args.github.forge()?;
+    let scratch = tempfile::tempdir()?;
+    let mut notebook = args.github.notebook(&forge, &args.out, job_of, &progress).await?;
+    let files = workspace.files()?;
+    let suite = github::suite(&files)?;
+    let tasks = notebook.book().tasks();
+    let hub = args
+        .github
+        .hub(&forge, config, scratch.path(), suite.clone(), tasks)?;
+    let mut report = sync::sync(&hub, &mut notebook, &progress).await?;
+
+    let files = session::project(files, &config.harness, &config.runner.command)?.files;
+    let identity = session::identity(config, &files);
+    let mark = format!("{} {:?} {}", notebook.now(), job_of.run_id, std::process::id());
+    let begun = Begun::next(&notebook, &config.digest(), &identity, &files.harness, &mark);
+    let mut session = session_of(args, config, workspace, project_dir);
+    session.project = args.github.repository()?.to_string();
+    session.out = args.out.join("runs").join(begun.run.as_str());
+    session.seed = args.seed.unwrap_or_else(|| notebook.book().n_runs() + 1);
+    session.issues = notebook.book().to_run();
+    session.known = notebook.book().known(&suite);
+    if let Some(plan) = begun.plan() {
+        // What was begun is ended as it was begun.
+        session.seed = plan.seed;
+        session.batches = plan.batches;
+        session.experiments = plan.limits.experiments;
+    }
+    let done = session::with_request(session, async |request, progress| {
+        let dir = session::open_dir(&request.out, progress)?;
+        Ok(job::run(&hub, &mut notebook, request, dir, &begun, progress).await?)
+    })
+    .await?;
+    sync::answer(&hub, &mut notebook, &mut report, &progress).await?;
+    job_of.put_summary(&summary::run(&done.state, &done.pulls))?;
+    Ok(done)
 }
 
 fn plan(config: &Config, workspace: &Workspace, args: &Args) -> Result<String, CommandError> {

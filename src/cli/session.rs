@@ -114,7 +114,7 @@ pub(super) async fn with_request<T>(
         &session.config.runner.command,
     )?;
     let harness = files.harness.clone();
-    let identity = identity(&session, &files);
+    let identity = identity(session.config, &files);
     let runner = runner(&session, files, scratch.path())?;
     let request = Request {
         config: session.config,
@@ -210,8 +210,8 @@ pub(super) fn expand(command: &[String], project_dir: &Path) -> Result<Vec<Strin
 
 /// What decides results besides harness, task, trial and seed: the command as it is configured, and every file of the project that no
 /// candidate may change. Free of the paths of this machine.
-fn identity(session: &Session<'_>, project: &ProjectFiles) -> String {
-    let kind = match session.config.runner.kind {
+pub(super) fn identity(config: &Config, project: &ProjectFiles) -> String {
+    let kind = match config.runner.kind {
         RunnerKind::Worker => "worker",
         RunnerKind::Command => "command",
     };
@@ -222,7 +222,7 @@ fn identity(session: &Session<'_>, project: &ProjectFiles) -> String {
     let fixed: Vec<(&str, &[u8])> = fixed.map(|file| (file.path.as_str(), file.bytes.as_slice())).collect();
     format!(
         "{kind} {} {}",
-        session.config.runner.command.join(" "),
+        config.runner.command.join(" "),
         hash::of(&fixed)
     )
 }

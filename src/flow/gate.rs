@@ -2,6 +2,7 @@
 
 use super::bench::{Allowance, Bench};
 use super::context::scorecard;
+use super::pull::Tell;
 use super::stages::{Pair, on_tasks, on_validation};
 use super::{FlowError, Request, check_splits};
 use crate::progress::Progress;
@@ -27,13 +28,13 @@ pub struct Change {
     pub suite: Vec<EvalCase>,
 }
 
-/// Measures a change against the base until the gate has decided. `tell` is called before every stage with the experiment as it stands.
+/// Measures a change against the base until the gate has decided. `tell` is told before every stage.
 pub async fn measure(
     request: &Request<'_>,
     change: &Change,
     store: &mut dyn Store,
     progress: &Progress,
-    mut tell: impl AsyncFnMut(&Experiment, Stage) -> Result<(), FlowError>,
+    tell: &dyn Tell,
 ) -> Result<Experiment, FlowError> {
     let train = request.runner.list(Split::Train).await?;
     let validation = request.runner.list(Split::Validation).await?;
@@ -59,7 +60,7 @@ pub async fn measure(
             }
             GateStep::Measure(stage) => stage,
         };
-        tell(&experiment, stage).await?;
+        tell.tell(&experiment, stage).await?;
         let label = format!("{} {stage}", change.name);
         let (card, spent) = if stage == Stage::Validation {
             let (card, spent) = on_validation(&bench, store, &label, pair, left).await?;

@@ -7,8 +7,8 @@ use crate::case::{CaseState, EvalCase};
 use crate::cluster::{ClusterBook, ClusterState};
 use crate::fact::{Decision, Fact, Reading, What};
 use crate::failure::{FailureKind, FailureRecord};
-use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, RunId};
-use crate::ledger::{Entry, Event, Known};
+use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, RunId, TaskId};
+use crate::ledger::{Entry, Event, Finding, Known};
 use crate::machine::{self, State};
 use crate::score::Scorecard;
 use crate::signal::Issue as Report;
@@ -150,16 +150,25 @@ impl Book {
         machine::replay(self.runs.get(run)?.iter().map(|entry| &entry.event)).0
     }
 
-    /// The newest run that was begun and has not come to its end.
+    /// The newest run, if it has not come to its end. One that a newer run has followed is given up.
     pub fn unfinished(&self) -> Option<&RunId> {
-        let going = self.runs.iter().filter(|(_, entries)| {
-            entries
-                .last()
-                .is_some_and(|entry| !matches!(entry.event, Event::Finished { .. }))
-        });
-        going
-            .max_by_key(|(_, entries)| entries.first().map(|entry| entry.at.clone()))
-            .map(|(run, _)| run)
+        let latest = self.latest_run()?;
+        let last = self.runs[latest].last()?;
+        (!matches!(last.event, Event::Finished { .. })).then_some(latest)
+    }
+
+    /// How many runs were begun.
+    pub fn n_runs(&self) -> u64 {
+        u64::from(self.n_runs)
+    }
+
+    /// The train tasks of the runner, as the newest run knew them.
+    pub fn tasks(&self) -> Vec<TaskId> {
+        let first = self.latest_run().and_then(|run| self.runs[run].first());
+        match first.map(|entry| &entry.event) {
+            Some(Event::Started(plan)) => plan.train.clone(),
+            _ => Vec::new(),
+        }
     }
 
     /// The newest run.
@@ -432,17 +441,28 @@ impl Book {
             Event::Started(_) => self.n_runs += 1,
             Event::TrafficRan { records, .. } => records.iter().for_each(|record| self.join(record, &entry.at)),
             Event::SignalsRead { findings, .. } => {
-                for finding in findings {
-                    let Some(record) = &finding.record else { continue };
-                    self.join(record, &entry.at);
-                    if let Some(issue) = self.issues.get_mut(&finding.issue)
-                        && !issue.records.contains(&record.id)
-                    {
-                        issue.records.push(record.id.clone());
-                    }
-                }
+                findings.iter().for_each(|finding| self.take_finding(finding, &entry.at));
             }
             _ => {}
+        }
+    }
+
+    /// What running the task that an issue names has shown.
+    fn take_finding(&mut self, finding: &Finding, at: &str) {
+        if let Some(record) = &finding.record {
+            self.join(record, at);
+        }
+        let Some(issue) = self.issues.get_mut(&finding.issue) else {
+            return;
+        };
+        match &finding.record {
+            Some(record) if !issue.records.contains(&record.id) => issue.records.push(record.id.clone()),
+            Some(_) => {}
+            None => {
+                issue.reading = Reading::NoTrace {
+                    instead: finding.instead.clone(),
+                }
+            }
         }
     }
 

@@ -32,6 +32,8 @@ pub enum Hint {
         on: u64,
         /// Whether that is a pull request.
         on_pull: bool,
+        /// The login of who wrote it.
+        by: String,
         /// Its text.
         body: String,
     },
@@ -104,6 +106,7 @@ fn hint(event: &str, value: &Value) -> Option<Hint> {
             id: number(value, "/comment/id")?,
             on: number(value, "/issue/number")?,
             on_pull: value.pointer("/issue/pull_request").is_some_and(Value::is_object),
+            by: text(value, "/comment/user/login").unwrap_or_default(),
             body: text(value, "/comment/body").unwrap_or_default(),
         },
         "pull_request" | "pull_request_target" | "pull_request_review" | "pull_request_review_comment" => {
@@ -151,11 +154,12 @@ mod tests {
 
     #[test]
     fn each_event_that_matters_is_read() {
-        let comment = json!({"comment": {"id": 5, "body": "/sprag run"}, "issue": {"number": 3, "pull_request": {}}});
+        let comment = json!({"comment": {"id": 5, "body": "/sprag run", "user": {"login": "alice"}}, "issue": {"number": 3, "pull_request": {}}});
         let expected = Hint::Comment {
             id: 5,
             on: 3,
             on_pull: true,
+            by: "alice".to_owned(),
             body: "/sprag run".to_owned(),
         };
         assert_eq!(read("issue_comment", &comment), expected);

@@ -1,0 +1,110 @@
+//! A run of the loop as a job on GitHub: begun with what is known, gone on with where another job was stopped, delivered as pull requests.
+
+use super::sync::{Hub, Notebook};
+use super::{FlowError, Request, Summary, deliver, improve};
+use crate::progress::Progress;
+use crate::store::{DirStore, SharedStore, Store as _, StoreError, Witness};
+use sprag_core::fact::What;
+use sprag_core::harness::Harness;
+use sprag_core::hash;
+use sprag_core::id::RunId;
+use sprag_core::ledger::{Entry, Event, Plan};
+use sprag_core::machine::State;
+use std::time::{Duration, Instant};
+
+/// A run hands its ledger on at most this often, and at its end: GitHub wants few pushes.
+const KEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// A run that begins, or goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Begun {
+    /// Its id.
+    pub run: RunId,
+    /// What is known of its ledger.
+    pub ledger: Vec<Entry>,
+}
+
+impl Begun {
+    /// The newest run, if a job left it in the middle and it can be gone on with: the same configuration, runner and harness. Else a new
+    /// one; `mark` tells it from one that another job begins at the same time.
+    pub fn next(notebook: &Notebook, config_digest: &str, runner: &str, harness: &Harness, mark: &str) -> Self {
+        let book = notebook.book();
+        let same = |plan: &Plan| plan.config == config_digest && plan.runner == runner && plan.harness == *harness;
+        let unfinished = book.unfinished().map(|run| Self {
+            run: run.clone(),
+            ledger: book.runs[run].clone(),
+        });
+        unfinished
+            .filter(|begun| begun.plan().is_some_and(same))
+            .unwrap_or_else(|| Self {
+                run: RunId::new(format!("r{:04}-{}", book.n_runs() + 1, &hash::of_text(mark)[..4])),
+                ledger: Vec::new(),
+            })
+    }
+
+    /// What it was begun with, if it was begun before.
+    pub fn plan(&self) -> Option<&Plan> {
+        match self.ledger.first().map(|entry| &entry.event) {
+            Some(Event::Started(plan)) => Some(plan),
+            _ => None,
+        }
+    }
+}
+
+/// What a run came to.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// Its last state.
+    pub state: State,
+    /// Its figures.
+    pub summary: Summary,
+    /// The pull requests it opened.
+    pub pulls: Vec<u64>,
+}
+
+/// Runs the loop to its end and opens its pull requests. However it ends, what was measured is on the state branch.
+pub async fn run(
+    hub: &Hub<'_>,
+    notebook: &mut Notebook,
+    request: &Request<'_>,
+    dir: DirStore,
+    begun: &Begun,
+    progress: &Progress,
+) -> Result<Done, FlowError> {
+    let (ended, entries) = {
+        let mut scribe = Scribe {
+            notebook,
+            run: begun.run.clone(),
+            kept: Instant::now(),
+        };
+        let mut store = SharedStore::open(dir, &begun.ledger, &mut scribe)?;
+        let ended = improve(request, &mut store, progress).await;
+        (ended, store.entries().to_vec())
+    };
+    notebook.keep()?;
+    let state = ended?;
+    let summary = Summary::write(request, &state, &entries)?;
+    let pulls = deliver::deliver(hub, notebook, request, &begun.run, &state).await?;
+    Ok(Done { state, summary, pulls })
+}
+
+/// Writes the ledger of a run into the notebook as it grows.
+struct Scribe<'a> {
+    notebook: &'a mut Notebook,
+    run: RunId,
+    kept: Instant,
+}
+
+impl Witness for Scribe<'_> {
+    fn witness(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        self.notebook.note(What::RunEntry {
+            run: self.run.clone(),
+            entry: Box::new(entry.clone()),
+        });
+        if self.kept.elapsed() >= KEEP_EVERY {
+            self.notebook.keep()?;
+            self.kept = Instant::now();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! The level-triggered half of sprag on GitHub: compares what GitHub shows with what is known, notes what is new, and brings every
+//! comment, label, issue and pull request to what the book says it should be. Events are only hints; doing all of it again is harmless.
+
+pub(super) mod answers;
+mod commands;
+mod notebook;
+mod pulls;
+mod signals;
+
+pub use notebook::Notebook;
+
+use super::FlowError;
+use crate::forge::Forge;
+use crate::progress::Progress;
+use crate::workspace::Remote;
+use sprag_core::case::EvalCase;
+use sprag_core::config::Config;
+use sprag_core::id::TaskId;
+use sprag_core::signal::Place;
+use std::path::Path;
+
+/// What a job on GitHub works with.
+#[derive(Debug)]
+pub struct Hub<'a> {
+    /// The repository on GitHub.
+    pub forge: &'a Forge,
+    /// The checked `sprag.toml`.
+    pub config: &'a Config,
+    /// Where the repository is, to tell its own links from others.
+    pub place: Place,
+    /// A folder for what is downloaded.
+    pub scratch: &'a Path,
+    /// The runner's train tasks, as far as they are known: an issue may name one.
+    pub tasks: Vec<TaskId>,
+    /// The regression suite on the default branch.
+    pub suite: Vec<EvalCase>,
+    /// The repository for git.
+    pub git_url: String,
+}
+
+impl Hub<'_> {
+    /// The repository for git, with a token that is good for the next minutes.
+    pub async fn remote(&self) -> Result<Remote, FlowError> {
+        Ok(Remote {
+            url: self.git_url.clone(),
+            token: Some(self.forge.token().await?),
+        })
+    }
+}
+
+/// What a sync did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Report {
+    /// Issues that were read anew.
+    pub issues: usize,
+    /// Artifacts that were read.
+    pub artifacts: usize,
+    /// Failures in both.
+    pub failures: usize,
+    /// Comments with commands.
+    pub commands: usize,
+    /// Pull requests of sprag's that people merged or closed.
+    pub settled: usize,
+    /// Comments, labels, issues and replies that were written or changed.
+    pub answered: usize,
+    /// Requests that all of it took.
+    pub requests: u64,
+}
+
+/// Brings sprag up to date with GitHub, and GitHub with sprag.
+pub async fn sync(hub: &Hub<'_>, notebook: &mut Notebook, progress: &Progress) -> Result<Report, FlowError> {
+    let before = hub.forge.requests();
+    let mut report = Report::default();
+    commands::hear(hub, notebook, &mut report).await?;
+    commands::boxes(hub, notebook).await?;
+    signals::issues(hub, notebook, &mut report, progress).await?;
+    signals::artifacts(hub, notebook, &mut report, progress).await?;
+    pulls::settle(hub, notebook, &mut report).await?;
+    answers::give(hub, notebook, &mut report, progress).await?;
+    report.requests = hub.forge.requests() - before;
+    Ok(report)
+}
+
+/// The second half of [`sync`] alone: brings the answers up to date after a run.
+pub async fn answer(
+    hub: &Hub<'_>,
+    notebook: &mut Notebook,
+    report: &mut Report,
+    progress: &Progress,
+) -> Result<(), FlowError> {
+    answers::give(hub, notebook, report, progress).await
+}
+
+/// A time some days earlier.
+fn days_before(time: &str, days: i64) -> Option<String> {
+    let time: jiff::Timestamp = time.parse().ok()?;
+    Some(
+        time.checked_sub(jiff::SignedDuration::from_hours(24 * days))
+            .ok()?
+            .to_string(),
+    )
+}

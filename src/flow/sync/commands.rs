@@ -1,0 +1,193 @@
+//! Hears the commands that people give in comments, and the boxes that they tick on the dashboard.
+
+use super::{Hub, Notebook, Report};
+use crate::flow::FlowError;
+use crate::forge::Reaction;
+use sprag_core::book::Book;
+use sprag_core::command::{self, Problem, SlashCommand};
+use sprag_core::fact::{Decision, What};
+use sprag_core::github::{Comment, Permission};
+use sprag_core::id::{CaseId, ClusterId};
+use sprag_core::render::reply::{self, Reply};
+use sprag_core::render::{dashboard, labels, markdown};
+use std::collections::BTreeSet;
+
+/// The stream of comments among the cursors.
+const COMMENTS: &str = "comments";
+
+/// Hears what was not heard yet. A comment is heard once, as it stands then: a later edit changes nothing.
+pub(super) async fn hear(hub: &Hub<'_>, notebook: &mut Notebook, report: &mut Report) -> Result<(), FlowError> {
+    let since = notebook.book().cursors.get(COMMENTS).cloned();
+    // What was said before sprag came was not said to it, but for the words that called it.
+    let since = since.or_else(|| super::days_before(&notebook.now(), 1));
+    let comments = hub.forge.comments(since.as_deref()).await?;
+    for comment in &comments {
+        let heard = notebook.book().commands.contains_key(&comment.id);
+        if heard || comment.author.bot || markdown::is_ours(&comment.body) {
+            continue;
+        }
+        let commands = command::parse(&comment.body);
+        if !commands.is_empty() {
+            answer(hub, notebook, comment, &commands).await?;
+            report.commands += 1;
+        }
+    }
+    if let Some(cursor) = comments.iter().map(|comment| comment.updated_at.clone()).max() {
+        notebook.note(What::ReadUntil {
+            stream: COMMENTS.to_owned(),
+            cursor,
+        });
+    }
+    Ok(notebook.keep()?)
+}
+
+async fn answer(
+    hub: &Hub<'_>,
+    notebook: &mut Notebook,
+    comment: &Comment,
+    commands: &[Result<SlashCommand, Problem>],
+) -> Result<(), FlowError> {
+    hub.forge.react(comment.id, Reaction::Eyes).await?;
+    let has = hub.forge.permission(&comment.author.login).await?;
+    let mut decisions = Vec::new();
+    let mut replies = Vec::new();
+    for command in commands {
+        match command {
+            Err(problem) => replies.push(Reply::NotUnderstood {
+                problem: problem.clone(),
+            }),
+            Ok(command) if has < command::needed(command) => replies.push(Reply::Refused {
+                command: command.clone(),
+                has,
+            }),
+            Ok(command) => {
+                let (decided, reply) = decide(notebook.book(), comment.issue, command, has);
+                decisions.extend(decided);
+                replies.push(reply);
+            }
+        }
+    }
+    let refused = replies.iter().all(|reply| !matches!(reply, Reply::Done { .. } | Reply::Status { .. } | Reply::Help));
+    notebook.note(What::Commanded {
+        comment: comment.id,
+        on: comment.issue,
+        by: comment.author.login.clone(),
+        decisions,
+        reply: reply::reply(&comment.author.login, &replies),
+        refused,
+    });
+    Ok(())
+}
+
+/// What a command decides here, and what is said to it.
+fn decide(book: &Book, on: u64, command: &SlashCommand, has: Permission) -> (Vec<Decision>, Reply) {
+    let clusters = about(book, on);
+    let done = |text: String| Reply::Done { text };
+    let nothing = |text: &str| (Vec::new(), Reply::NotHere { text: text.to_owned() });
+    match command {
+        SlashCommand::Help => (Vec::new(), Reply::Help),
+        SlashCommand::Status => (Vec::new(), Reply::Status { view: super::answers::status(book) }),
+        SlashCommand::Run => (
+            Vec::new(),
+            done("a run was asked for; the `run` job of the workflow takes it up".to_owned()),
+        ),
+        SlashCommand::Gate => (
+            Vec::new(),
+            done("the gates were asked for; the `gate` job of the workflow measures this pull request".to_owned()),
+        ),
+        SlashCommand::Retry => (
+            vec![Decision::Retry { issue: on }],
+            done("this issue is read again".to_owned()),
+        ),
+        SlashCommand::Ignore => match clusters.is_empty() {
+            true => nothing("nothing here belongs to a cluster"),
+            false => {
+                let told = format!("{} left alone until somebody says `/sprag accept`", names(&clusters));
+                let decisions = clusters.into_iter().map(|cluster| Decision::Ignore { cluster });
+                (decisions.collect(), done(told))
+            }
+        },
+        SlashCommand::Accept => match clusters.is_empty() {
+            true => nothing("nothing here belongs to a cluster"),
+            false => {
+                let told = format!("{} worked on next", names(&clusters));
+                let decisions = clusters.into_iter().map(|cluster| Decision::Prefer { cluster });
+                (decisions.collect(), done(told))
+            }
+        },
+        SlashCommand::Reject { reason } => {
+            let here = book.pulls.get_key_value(&on).map(|(number, _)| *number);
+            let pull = here.or_else(|| clusters.iter().find_map(|cluster| Some(book.open_pull(cluster)?.0)));
+            match pull {
+                Some(pull) => (
+                    vec![Decision::Reject {
+                        pull,
+                        reason: reason.clone(),
+                    }],
+                    done(format!(
+                        "#{pull} is closed, and the reason is shown with the next proposal for its cluster"
+                    )),
+                ),
+                None => nothing("there is no pull request of sprag here"),
+            }
+        }
+        SlashCommand::Merge { into, from } => match (found(book, into), found(book, from)) {
+            (Some(into), Some(from)) if into != from => {
+                let told = format!("`{from}` is part of `{into}` now");
+                (vec![Decision::Merge { into, from }], done(told))
+            }
+            _ => nothing("name two different clusters as the dashboard shows them, such as `c-1a2b3c4d`"),
+        },
+        SlashCommand::Split { cluster } => {
+            let records = book.issues.get(&on).map(|issue| issue.records.clone()).unwrap_or_default();
+            match found(book, cluster) {
+                Some(cluster) if !records.is_empty() => {
+                    let told = format!("what this issue shows left `{cluster}` and is a cluster of its own");
+                    (vec![Decision::Split { cluster, records }], done(told))
+                }
+                _ => nothing("write it on an issue whose failure is in that cluster"),
+            }
+        }
+        SlashCommand::Quarantine { case } => (
+            vec![Decision::Quarantine {
+                case: CaseId::new(case.clone()),
+            }],
+            done(format!("case `{}` is not counted any more", markdown::escape(case))),
+        ),
+    }
+}
+
+/// The clusters that an issue or pull request is about.
+fn about(book: &Book, on: u64) -> Vec<ClusterId> {
+    match book.pulls.get(&on) {
+        Some(pull) => vec![pull.cluster.clone()],
+        None => book.clusters_of(on),
+    }
+}
+
+fn found(book: &Book, id: &str) -> Option<ClusterId> {
+    book.clusters.clusters.keys().find(|cluster| cluster.as_str() == id).cloned()
+}
+
+fn names(clusters: &[ClusterId]) -> String {
+    let names: Vec<String> = clusters.iter().map(|cluster| format!("`{cluster}`")).collect();
+    match names.len() {
+        1 => format!("cluster {} is", names[0]),
+        _ => format!("clusters {} are", names.join(", ")),
+    }
+}
+
+/// Takes over the boxes of the dashboard: whoever may edit it may say what is worked on next.
+pub(super) async fn boxes(hub: &Hub<'_>, notebook: &mut Notebook) -> Result<(), FlowError> {
+    let dashboards = hub.forge.issues(labels::DASHBOARD.name, None).await?;
+    let Some(board) = dashboards.iter().find(|issue| markdown::is_ours(&issue.body)) else {
+        return Ok(());
+    };
+    let ticked: BTreeSet<ClusterId> = dashboard::checked(&board.body).into_iter().collect();
+    let shown = notebook.book().answered.contains_key(super::answers::DASHBOARD);
+    if shown && ticked != notebook.book().preferred {
+        notebook.note(What::Ticked { clusters: ticked });
+        notebook.keep()?;
+    }
+    Ok(())
+}
