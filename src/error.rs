@@ -114,11 +114,15 @@ impl From<RunnerError> for CommandError {
 
 impl From<WorkspaceError> for CommandError {
     fn from(error: WorkspaceError) -> Self {
-        Self::new(
-            Exit::Outside,
-            error.to_string(),
-            "check the repository with `git status` and `git fsck`",
-        )
+        let hint = match &error {
+            WorkspaceError::Git(_) | WorkspaceError::Io(_) => "check the repository with `git status` and `git fsck`",
+            WorkspaceError::Refused { .. } => {
+                "check that the token is valid for this repository and may write its contents (`contents: write`), and that no rule protects the branch"
+            }
+            WorkspaceError::Moved { .. } => "somebody else changed the branch meanwhile: run the same command again",
+            WorkspaceError::Network { .. } => "check the connection, then run the same command again",
+        };
+        Self::new(Exit::Outside, error.to_string(), hint)
     }
 }
 
