@@ -115,7 +115,8 @@ pub(crate) fn own_repository(path: &Path) -> Result<Repository, WorkspaceError> 
         Repository::init_opts(path, options.bare(true).external_template(false))?;
     }
     fs::write(path.join("config"), CONFIG)?;
-    let repository = Repository::open_bare(path)?;
+    // Not `open_bare`, which does not read where a shallow history ends.
+    let repository = Repository::open(path)?;
     repository.set_config(&Config::open(&path.join("config"))?)?;
     Ok(repository)
 }
@@ -158,6 +159,10 @@ pub(crate) fn fetch(repository: &Repository, remote: &Remote, what: &str, depth:
         .update_fetchhead(false);
     if depth == Depth::One && local_path(&remote.url).is_none() {
         options.depth(1);
+    }
+    // Some transports are content with nothing; what an earlier fetch left must not pass for an answer.
+    if let Ok(mut earlier) = repository.find_reference(FETCHED) {
+        earlier.delete()?;
     }
     let mut server = repository
         .remote_anonymous(&remote.url)
