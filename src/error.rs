@@ -73,7 +73,14 @@ impl From<std::io::Error> for CommandError {
 
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
-        let (exit, hint) = match &error {
+        let message = error.to_string();
+        let (exit, hint) = match error {
+            StoreError::Branch(error) => {
+                return Self {
+                    message,
+                    ..Self::from(error)
+                };
+            }
             StoreError::Io(_) => (
                 Exit::Outside,
                 "check that the path is writable and that the disk has room; nothing that was written is lost",
@@ -88,7 +95,7 @@ impl From<StoreError> for CommandError {
                 "name another folder with `--out`, or remove this one to begin anew",
             ),
         };
-        Self::new(exit, error.to_string(), hint)
+        Self::new(exit, message, hint)
     }
 }
 
