@@ -75,7 +75,14 @@ impl From<std::io::Error> for CommandError {
 
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
-        let (exit, hint) = match &error {
+        let message = error.to_string();
+        let (exit, hint) = match error {
+            StoreError::Branch(error) => {
+                return Self {
+                    message,
+                    ..Self::from(error)
+                };
+            }
             StoreError::Io(_) => (
                 Exit::Outside,
                 "check that the path is writable and that the disk has room; nothing that was written is lost",
@@ -90,7 +97,7 @@ impl From<StoreError> for CommandError {
                 "name another folder with `--out`, or remove this one to begin anew",
             ),
         };
-        Self::new(exit, error.to_string(), hint)
+        Self::new(exit, message, hint)
     }
 }
 
@@ -116,11 +123,15 @@ impl From<RunnerError> for CommandError {
 
 impl From<WorkspaceError> for CommandError {
     fn from(error: WorkspaceError) -> Self {
-        Self::new(
-            Exit::Outside,
-            error.to_string(),
-            "check the repository with `git status` and `git fsck`",
-        )
+        let hint = match &error {
+            WorkspaceError::Git(_) | WorkspaceError::Io(_) => "check the repository with `git status` and `git fsck`",
+            WorkspaceError::Refused { .. } => {
+                "check that the token is valid for this repository and may write its contents (`contents: write`), and that no rule protects the branch"
+            }
+            WorkspaceError::Moved { .. } => "somebody else changed the branch meanwhile: run the same command again",
+            WorkspaceError::Network { .. } => "check the connection, then run the same command again",
+        };
+        Self::new(Exit::Outside, error.to_string(), hint)
     }
 }
 

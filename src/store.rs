@@ -2,12 +2,15 @@
 //!
 //! What is in the ledger is done; what is not is done again. Recorded runs are kept beside it, by key, so that no run is paid twice.
 
+mod branch;
 mod dir;
 mod shared;
 
+pub use branch::{BranchStore, Stored};
 pub use dir::{Damage, DirStore};
 pub use shared::{SharedStore, Witness};
 
+use crate::workspace::WorkspaceError;
 use serde::{Deserialize, Serialize};
 use sprag_core::id::RunKey;
 use sprag_core::ledger::{Entry, Event};
@@ -68,6 +71,9 @@ pub enum StoreError {
         /// Where.
         path: PathBuf,
     },
+    /// The server that has the state branch, or git, said no.
+    #[error("the state branch: {0}")]
+    Branch(#[from] WorkspaceError),
     /// It is there but cannot be read.
     #[error("{path} is not a state of sprag: {problem}")]
     Unreadable {

@@ -1,9 +1,16 @@
-//! The user's repository: its files, and the branches sprag makes in it. The only place that names git2.
+//! The user's repository: its files, and the branches sprag makes in it.
+
+mod remote;
+
+pub use remote::Remote;
+pub(crate) use remote::{Depth, Lease, branch_head, fetch, own_repository, push};
 
 use crate::project::ProjectFile;
 use fs_err as fs;
 use git2::{Commit, IndexEntry, IndexTime, ObjectType, Oid, Repository, Signature, Tree, TreeWalkMode, TreeWalkResult};
 use sprag_core::harness::FileChange;
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Why the repository cannot be used.
@@ -15,6 +22,30 @@ pub enum WorkspaceError {
     /// A file could not be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// The server does not let this token do it. Trying again does not help.
+    #[error("{url} refuses: {problem}")]
+    Refused {
+        /// The repository, without any secret.
+        url: String,
+        /// Why.
+        problem: String,
+    },
+    /// The remote branch is not what it was expected to be.
+    #[error("the remote branch {branch} was moved{}", found.as_ref().map_or_else(String::new, |sha| format!(": it is at {sha}")))]
+    Moved {
+        /// The branch.
+        branch: String,
+        /// Its commit, if the server told.
+        found: Option<String>,
+    },
+    /// The server could not be reached, or did not answer as it should. Trying again may help.
+    #[error("{url} cannot be reached: {problem}")]
+    Network {
+        /// The repository, without any secret.
+        url: String,
+        /// Why.
+        problem: String,
+    },
 }
 
 /// A repository, and the part of it that is the project.
@@ -22,6 +53,8 @@ pub struct Workspace {
     repository: Repository,
     /// The project's folder inside the repository, empty or ending in `/`.
     prefix: String,
+    /// What talks to servers, made when it is needed first.
+    private: OnceCell<remote::Private>,
 }
 
 impl std::fmt::Debug for Workspace {
@@ -62,7 +95,11 @@ impl Workspace {
             format!("{prefix}/")
         };
         repository.head()?.peel_to_commit()?;
-        Ok(Self { repository, prefix })
+        Ok(Self {
+            repository,
+            prefix,
+            private: OnceCell::new(),
+        })
     }
 
     /// A new repository in `path` with one commit of these files on `main`. One that is there already keeps its history; without a
@@ -75,6 +112,7 @@ impl Workspace {
             let workspace = Self {
                 repository,
                 prefix: String::new(),
+                private: OnceCell::new(),
             };
             workspace.refresh_files()?;
             return Ok(workspace);
@@ -101,6 +139,7 @@ impl Workspace {
         let workspace = Self {
             repository,
             prefix: String::new(),
+            private: OnceCell::new(),
         };
         workspace.refresh_files()?;
         Ok(workspace)
@@ -108,7 +147,15 @@ impl Workspace {
 
     /// The files of the project at HEAD; links and submodules are left out.
     pub fn files(&self) -> Result<Vec<ProjectFile>, WorkspaceError> {
-        let tree = self.repository.head()?.peel_to_tree()?;
+        self.files_at("HEAD")
+    }
+
+    /// The files of the project at a commit or branch; links and submodules are left out.
+    ///
+    /// # Errors
+    /// When there is no such commit here.
+    pub fn files_at(&self, revision: &str) -> Result<Vec<ProjectFile>, WorkspaceError> {
+        let tree = self.repository.revparse_single(revision)?.peel_to_tree()?;
         let mut files = Vec::new();
         tree.walk(TreeWalkMode::PreOrder, |folder, entry| {
             let path = format!("{folder}{}", String::from_utf8_lossy(entry.name_bytes()));
@@ -129,6 +176,25 @@ impl Workspace {
             })
         };
         files.into_iter().map(read).collect()
+    }
+
+    /// The paths, from the root of the repository, whose content, mode or existence differs between two commits; sorted. A renamed file is two paths.
+    ///
+    /// # Errors
+    /// When one of the commits is not here.
+    pub fn changed_paths(&self, from: &str, to: &str) -> Result<Vec<String>, WorkspaceError> {
+        let tree = |revision: &str| self.repository.revparse_single(revision)?.peel_to_tree();
+        let diff = self
+            .repository
+            .diff_tree_to_tree(Some(&tree(from)?), Some(&tree(to)?), None)?;
+        let files = diff
+            .deltas()
+            .flat_map(|delta| [delta.old_file(), delta.new_file()].map(|file| file.path_bytes().map(<[u8]>::to_vec)));
+        let paths: BTreeSet<String> = files
+            .flatten()
+            .map(|path| String::from_utf8_lossy(&path).into_owned())
+            .collect();
+        Ok(paths.into_iter().collect())
     }
 
     /// The branch HEAD stands on.

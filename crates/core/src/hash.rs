@@ -13,8 +13,15 @@ pub fn of<T: Serialize + ?Sized>(value: &T) -> String {
 
 /// 32 hexadecimal digits that name a text.
 pub fn of_text(text: &str) -> String {
+    let mut digits = sha256(text);
+    digits.truncate(32);
+    digits
+}
+
+/// The whole SHA-256 of a text, 64 hexadecimal digits.
+pub fn sha256(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn canonical(value: &Value) -> Value {
