@@ -2,7 +2,7 @@
 # checksums.txt beside this file, or one that is built from the action's own source.
 #
 # In:  SPRAG_ACTION      the folder of the action
-#      SPRAG_REPOSITORY  owner/name of the action's repository
+#      SPRAG_REPOSITORY  owner/name of the action's repository; empty when the action is a folder of the workflow's own repository
 #      SPRAG_VERSION     a released version, `source`, or nothing: the newest that is listed for this machine, else source
 set -euo pipefail
 
@@ -39,7 +39,7 @@ folder="$RUNNER_TEMP/sprag-$version"
 mkdir -p "$folder"
 cd "$folder"
 curl --fail --silent --show-error --location --retry 3 --output "$archive" \
-    "$GITHUB_SERVER_URL/$SPRAG_REPOSITORY/releases/download/v$version/$archive"
+    "$GITHUB_SERVER_URL/${SPRAG_REPOSITORY:-$GITHUB_REPOSITORY}/releases/download/v$version/$archive"
 if command -v sha256sum > /dev/null; then sum=(sha256sum); else sum=(shasum -a 256); fi
 if ! echo "$line" | "${sum[@]}" --check > /dev/null; then
     echo "::error::$archive is not what was released: its SHA-256 is not the one in assets/checksums.txt; nothing of it was run"
