@@ -70,10 +70,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Simulate(args) => simulate::simulate(args).await,
         Command::Run(args) => run::run(args).await,
         Command::Ingest(args) => ingest::ingest(&args),
-        Command::Init(args) => {
-            print(&init::init(&args)?.to_string())?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Init(args) => init::on_terminal(&args).map(|()| ExitCode::SUCCESS),
         Command::Worker(args) => worker::worker(args).await,
         Command::HelpdeskWorker => helpdesk_worker::serve(),
     }

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod error;
 pub mod flow;
 pub mod helpdesk;
+pub mod init;
 pub mod progress;
 pub mod project;
 pub mod runner;

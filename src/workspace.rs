@@ -197,6 +197,16 @@ impl Workspace {
         Ok(paths.into_iter().collect())
     }
 
+    /// The commit of HEAD.
+    pub fn head_commit(&self) -> Result<String, WorkspaceError> {
+        Ok(self.repository.head()?.peel_to_commit()?.id().to_string())
+    }
+
+    /// The id of a commit's tree: its content alone.
+    pub fn tree_of(&self, revision: &str) -> Result<String, WorkspaceError> {
+        Ok(self.repository.revparse_single(revision)?.peel_to_tree()?.id().to_string())
+    }
+
     /// The branch HEAD stands on.
     pub fn head_branch(&self) -> Result<String, WorkspaceError> {
         Ok(self.repository.head()?.shorthand().unwrap_or("HEAD").to_owned())

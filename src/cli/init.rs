@@ -1,39 +1,34 @@
-//! `sprag init --worker python`: a worker to fill in, the helper that speaks the protocol for it, and a first `sprag.toml`.
+//! `sprag init`: shows what a project needs, and writes it.
 
+use super::session;
+use crate::error::{CommandError, Exit};
+use crate::init::ask::Person;
+use crate::init::detect::{self, Detected};
+use crate::init::files::{self, Place};
+use crate::init::write::{self, Change, Written};
+use crate::init::{Choices, RunnerChoice, TraceWorkflow};
+use crate::project::ProjectFile;
+use crate::workspace::{Workspace, files_of_folder};
 use fs_err as fs;
-use std::fmt;
-use std::io::{self, Write};
-use std::path::PathBuf;
+use sprag_core::config::HarnessConfig;
+use std::io::{self, BufRead, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
 
-const CONFIG: &str = r#"# What sprag may change, and how it runs your agent. Every other key has a default that works.
-
-[harness]
-paths = ["agent/**"]
-
-[runner]
-kind = "worker"
-command = ["python3", "evals/worker.py"]
-"#;
-
-/// What `init` writes for Python, by path from the root of the project.
-const PYTHON: [(&str, &str); 3] = [
-    ("evals/worker.py", include_str!("../../assets/python/worker.py")),
-    (
-        "evals/sprag_worker.py",
-        include_str!("../../assets/python/sprag_worker.py"),
-    ),
-    ("sprag.toml", CONFIG),
-];
-
-/// Writes a worker to fill in and a first configuration. Files that exist are left as they are.
+/// Sets a project up: sprag.toml, two workflows, an issue form, and a worker where there is nothing to run yet.
+///
+/// Looks at the project, asks at most four questions, shows every file before it writes one, and leaves what is there as it is unless you say
+/// otherwise. A second time it has nothing to do.
 #[derive(Debug, Clone, clap::Args)]
 pub struct InitArgs {
-    /// The language of the worker
+    /// Take what is detected; ask nothing, and overwrite nothing
     #[arg(long)]
-    pub worker: Language,
+    pub yes: bool,
     /// The root of the project
     #[arg(long, default_value = ".", value_name = "DIR")]
     pub dir: PathBuf,
+    /// Write a worker to fill in, whatever else there is to run
+    #[arg(long, value_name = "LANGUAGE")]
+    pub worker: Option<Language>,
 }
 
 /// A language that there is a worker template for.
@@ -43,87 +38,200 @@ pub enum Language {
     Python,
 }
 
-/// What `init` did; its text says what to do next.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct InitReport {
-    /// Files that were written.
-    pub written: Vec<&'static str>,
-    /// Files that were there already and are as they were.
-    pub kept: Vec<&'static str>,
+/// Runs the command on the terminal.
+pub(super) fn on_terminal(args: &InitArgs) -> Result<(), CommandError> {
+    if !args.yes && !io::stdin().is_terminal() {
+        return Err(CommandError::new(
+            Exit::Usage,
+            "there is no terminal to ask on",
+            "add `--yes` to take what is detected",
+        ));
+    }
+    init(args, &mut io::stdin().lock(), &mut io::stdout().lock()).map(drop)
 }
 
-/// Writes what is missing.
-pub fn init(args: &InitArgs) -> io::Result<InitReport> {
-    let files = match args.worker {
-        Language::Python => PYTHON,
+/// Everything that is told goes to `output`; answers are read from `input`, unless `--yes` was given.
+///
+/// # Errors
+/// When the project cannot be read, its `sprag.toml` has mistakes, or a file cannot be written.
+pub fn init(args: &InitArgs, input: &mut dyn BufRead, output: &mut dyn Write) -> Result<Written, CommandError> {
+    let (root, prefix) = root_of(&args.dir)?;
+    let project = files_of_folder(&args.dir)?;
+    let repository = workflows_of(&root)?;
+    let detected = detect::detect(&project, &repository);
+    let mut choices = choices(args, &project, &detected)?;
+    told(&args.dir, &choices, &detected, output)?;
+    let configured = choices.runner == RunnerChoice::AsConfigured;
+    if !args.yes && !configured {
+        choices = Person {
+            input: &mut *input,
+            output: &mut *output,
+        }
+        .choose(&detected, choices)?;
+    }
+    let place = Place {
+        prefix,
+        action_commit: option_env!("SPRAG_COMMIT").map(str::to_owned),
     };
-    let mut report = InitReport::default();
-    for (path, text) in files {
-        let target = args.dir.join(path);
-        if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        // `create_new` cannot overwrite, whoever else is writing.
-        match fs::OpenOptions::new().write(true).create_new(true).open(&target) {
-            Ok(mut file) => {
-                file.write_all(text.as_bytes())?;
-                report.written.push(path);
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => report.kept.push(path),
-            Err(error) => return Err(error),
-        }
+    let changes = write::changes(&root, files::files(&choices, &detected.setup, &place))?;
+    if changes.is_empty() {
+        writeln!(output, "nothing to do: everything is there")?;
+        return Ok(Written::default());
     }
-    Ok(report)
+    for change in &changes {
+        writeln!(output, "{}", write::shown(change))?;
+    }
+    let new = changes.iter().filter(|change| matches!(change, Change::New(_))).count();
+    let mut person = (!args.yes).then_some(Person {
+        input: &mut *input,
+        output: &mut *output,
+    });
+    if let Some(person) = &mut person
+        && new > 0
+        && !person.agrees(&format!("Write the {new} new files?"), true)?
+    {
+        writeln!(output, "nothing was written")?;
+        return Ok(Written::default());
+    }
+    let written = write::write(&root, changes, &mut person)?;
+    report(&written, &choices, output)?;
+    Ok(written)
 }
 
-impl fmt::Display for InitReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for path in &self.written {
-            writeln!(f, "wrote {path}")?;
-        }
-        for path in &self.kept {
-            writeln!(f, "kept  {path}: it was there already, and is as it was")?;
-        }
-        write!(
-            f,
-            "\nNext:\n\
-             1. Put your agent into the two functions of evals/worker.py.\n\
-             2. Say in sprag.toml under [harness] which files of the agent sprag may change.\n\
-             3. Run `sprag worker check`: it says what is still wrong with the worker."
-        )
+/// The root of the repository around `dir`, and the way from there to `dir`; `dir` itself outside of a repository.
+fn root_of(dir: &Path) -> io::Result<(PathBuf, String)> {
+    let dir = fs::canonicalize(dir)?;
+    let root = dir.ancestors().find(|folder| folder.join(".git").exists());
+    let root = root.map_or_else(|| dir.clone(), Path::to_owned);
+    let prefix = dir
+        .strip_prefix(&root)
+        .unwrap_or(&dir)
+        .to_string_lossy()
+        .replace('\\', "/");
+    let prefix = if prefix.is_empty() {
+        prefix
+    } else {
+        format!("{prefix}/")
+    };
+    Ok((root, prefix))
+}
+
+/// The workflows of a repository, by path from its root.
+fn workflows_of(root: &Path) -> Result<Vec<ProjectFile>, CommandError> {
+    let folder = root.join(".github/workflows");
+    if !folder.is_dir() {
+        return Ok(Vec::new());
     }
+    let mut files = files_of_folder(&folder)?;
+    for file in &mut files {
+        file.path.insert_str(0, ".github/workflows/");
+    }
+    Ok(files)
+}
+
+/// What the files are made of when nobody says otherwise: what is configured, else what is detected.
+fn choices(args: &InitArgs, project: &[ProjectFile], detected: &Detected) -> Result<Choices, CommandError> {
+    if project.iter().any(|file| file.path == "sprag.toml") {
+        let config = session::load_config(&args.dir.join("sprag.toml"))?;
+        let name = |file: &String| TraceWorkflow {
+            file: file.clone(),
+            name: detected.workflow_names.get(file).unwrap_or(file).clone(),
+        };
+        return Ok(Choices {
+            harness: config.harness.paths,
+            runner: if args.worker.is_some() {
+                RunnerChoice::Template
+            } else {
+                RunnerChoice::AsConfigured
+            },
+            labels: config.signals.issue_labels,
+            workflows: config.signals.workflows.iter().map(name).collect(),
+            artifacts: config.signals.artifacts,
+        });
+    }
+    let runner = match args.worker {
+        Some(Language::Python) => RunnerChoice::Template,
+        None => detected.runners.first().cloned().unwrap_or(RunnerChoice::Template),
+    };
+    let harness = if detected.harness.is_empty() {
+        HarnessConfig::default().paths
+    } else {
+        detected.harness.clone()
+    };
+    Ok(Choices {
+        harness,
+        runner,
+        labels: session::parse_config("sprag.toml", "")?.signals.issue_labels,
+        artifacts: detected.artifacts.clone(),
+        workflows: detected.workflows.clone(),
+    })
+}
+
+/// What was found, before anything is asked.
+fn told(dir: &Path, choices: &Choices, detected: &Detected, output: &mut dyn Write) -> io::Result<()> {
+    let repository = match Workspace::open(dir).and_then(|workspace| workspace.head_branch()) {
+        Ok(branch) => format!("git, on branch {branch}"),
+        Err(_) => "no git repository with a commit; sprag needs one to work".to_owned(),
+    };
+    let artifacts = if choices.artifacts.is_empty() {
+        "none".to_owned()
+    } else {
+        choices.artifacts.join(", ")
+    };
+    let setup = &detected.setup;
+    let toolchains = [
+        ("Python", setup.python.is_some()),
+        ("Node", setup.node.is_some()),
+        ("Rust", setup.rust),
+    ];
+    let toolchains: Vec<&str> = toolchains
+        .iter()
+        .filter(|(_, there)| *there)
+        .map(|(name, _)| *name)
+        .collect();
+    let toolchains = if toolchains.is_empty() {
+        "none".to_owned()
+    } else {
+        toolchains.join(", ")
+    };
+    writeln!(
+        output,
+        "repository  {repository}\nharness     {}\nrunner      {}\ntraces      {artifacts}\ntoolchains  {toolchains}\n",
+        choices.harness.join(", "),
+        choices.runner.title(),
+    )
+}
+
+fn report(written: &Written, choices: &Choices, output: &mut dyn Write) -> io::Result<()> {
+    for path in &written.written {
+        writeln!(output, "wrote {path}")?;
+    }
+    for path in &written.kept {
+        writeln!(output, "kept  {path}: it was there already, and is as it was")?;
+    }
+    if written.written.is_empty() {
+        return Ok(());
+    }
+    let worker = match choices.runner {
+        RunnerChoice::Template => {
+            "Put your agent into evals/worker.py, then run `sprag worker check`: it says what is still wrong."
+        }
+        RunnerChoice::Command(_) => {
+            "Look at the two lists of tasks in sprag.toml, then try it here: `sprag run --local --dry-run`."
+        }
+        RunnerChoice::Worker(_) | RunnerChoice::AsConfigured => {
+            "Run `sprag worker check`: it says whether sprag can run your agent."
+        }
+    };
+    write!(
+        output,
+        "\nNext:\n\
+         1. {worker}\n\
+         2. Run `sprag app create` for an App of your own, or let GitHub Actions create pull requests (Settings, Actions, General).\n\
+         3. Commit the files to the default branch, and label an issue `{}`.\n",
+        choices.labels.first().map_or("agent-failure", String::as_str)
+    )
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_missing_is_written_and_what_is_there_is_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("sprag.toml"), "mine").unwrap();
-        let args = InitArgs {
-            worker: Language::Python,
-            dir: dir.path().to_owned(),
-        };
-        let report = init(&args).unwrap();
-        insta::assert_snapshot!(report, @r"
-        wrote evals/worker.py
-        wrote evals/sprag_worker.py
-        kept  sprag.toml: it was there already, and is as it was
-
-        Next:
-        1. Put your agent into the two functions of evals/worker.py.
-        2. Say in sprag.toml under [harness] which files of the agent sprag may change.
-        3. Run `sprag worker check`: it says what is still wrong with the worker.
-        ");
-        assert_eq!(fs::read_to_string(dir.path().join("sprag.toml")).unwrap(), "mine");
-        assert_eq!(init(&args).unwrap().written, [""; 0], "a second time changes nothing");
-    }
-
-    #[test]
-    fn the_configuration_is_toml_and_names_the_worker() {
-        let config: toml::Table = CONFIG.parse().unwrap();
-        assert_eq!(config["runner"]["command"][1].as_str(), Some(PYTHON[0].0));
-    }
-}
+mod tests;

@@ -77,11 +77,12 @@ async fn a_good_worker_is_fine() {
 #[tokio::test]
 async fn a_worker_made_by_init_is_fine() {
     let dir = tempfile::tempdir().unwrap();
-    init(&InitArgs {
-        worker: Language::Python,
+    let args = InitArgs {
+        yes: true,
+        worker: Some(Language::Python),
         dir: dir.path().to_owned(),
-    })
-    .unwrap();
+    };
+    init(&args, &mut std::io::empty(), &mut Vec::new()).unwrap();
     let worker = dir.path().join("evals/worker.py").to_string_lossy().into_owned();
     let report = report(vec!["python3".to_owned(), worker]).await;
     assert_eq!((report.n_problems(), report.n_warnings()), (0, 0), "{report}");

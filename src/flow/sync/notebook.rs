@@ -54,10 +54,10 @@ impl Notebook {
         if self.noted.is_empty() {
             return Ok(());
         }
-        let stored = self.noted.iter().map(stored).collect();
+        let stored: Vec<Stored> = self.noted.iter().map(stored).collect();
         let now = self.now();
         // Pushing blocks; the other tasks of this thread move on meanwhile.
-        tokio::task::block_in_place(|| self.store.publish(stored, &now))?;
+        tokio::task::block_in_place(|| self.store.publish(&stored, &now))?;
         self.noted.clear();
         self.book = fold(&self.store)?;
         Ok(())

@@ -1,0 +1,193 @@
+use super::*;
+use crate::init::TraceWorkflow;
+
+fn choices() -> Choices {
+    Choices {
+        harness: vec!["agent/**".to_owned()],
+        runner: RunnerChoice::Template,
+        labels: vec!["agent-failure".to_owned()],
+        artifacts: Vec::new(),
+        workflows: Vec::new(),
+    }
+}
+
+fn text_of(path: &str, choices: &Choices, setup: &Setup, place: &Place) -> String {
+    let files = files(choices, setup, place);
+    let file = files.into_iter().find(|file| file.path == path);
+    file.unwrap_or_else(|| panic!("{path} is not written")).text
+}
+
+#[test]
+fn a_default_project_has_next_to_nothing_in_its_configuration() {
+    let text = text_of("sprag.toml", &choices(), &Setup::default(), &Place::default());
+    insta::assert_snapshot!(text, @r#"
+    # What sprag may change, and how it runs your agent. A key that is left out has a default that works.
+
+    [runner]
+    command = ["python3", "evals/worker.py"]
+    "#);
+}
+
+#[test]
+fn a_full_configuration_is_what_was_chosen() {
+    let choices = Choices {
+        harness: vec!["prompts/**".to_owned(), "**/*.prompt.md".to_owned()],
+        runner: RunnerChoice::Command(TestSet {
+            title: "pytest".to_owned(),
+            command: vec!["sh".to_owned(), "a \"b\" {task} {out}".to_owned()],
+            report: ReportKind::Junit,
+            train: vec!["a::b".to_owned()],
+            validation: vec!["c::d".to_owned()],
+        }),
+        artifacts: vec!["traces-*".to_owned()],
+        workflows: vec![TraceWorkflow {
+            file: "nightly.yml".to_owned(),
+            name: "Nightly: all".to_owned(),
+        }],
+        ..choices()
+    };
+    let text = text_of("sprag.toml", &choices, &Setup::default(), &Place::default());
+    let config = sprag_core::config::parse(&text).unwrap();
+    assert_eq!(config.harness.paths, choices.harness);
+    assert_eq!(config.runner.command[1], "a \"b\" {task} {out}");
+    assert_eq!(
+        (&config.runner.tasks.train[..], &config.runner.tasks.validation[..]),
+        (&["a::b".to_owned()][..], &["c::d".to_owned()][..])
+    );
+    assert_eq!(config.runner.report, ReportKind::Junit);
+    assert_eq!(config.signals.artifacts, ["traces-*"]);
+    assert_eq!(config.signals.workflows, ["nightly.yml"]);
+}
+
+#[test]
+fn no_mark_of_a_template_is_left() {
+    let full = Setup {
+        python: Some(Toolchain::default()),
+        node: Some(Toolchain::default()),
+        rust: true,
+    };
+    for setup in [Setup::default(), full] {
+        for file in files(&choices(), &setup, &Place::default()) {
+            let marks: Vec<&str> = file
+                .text
+                .lines()
+                .filter(|line| !line.contains("uses:") && line.contains("@"))
+                .collect();
+            assert!(
+                file.path.ends_with(".py") || marks.iter().all(|line| !line.trim_start().starts_with('@')),
+                "{marks:?}"
+            );
+            for mark in [
+                "@setup@",
+                "@env@",
+                "@action@",
+                "@checkout@",
+                "@labels@",
+                "@cron@",
+                "@workflow_run",
+                "@repository@",
+            ] {
+                assert!(!file.text.contains(mark), "{mark} is left in {}", file.path);
+            }
+        }
+    }
+}
+
+#[test]
+fn finished_workflows_are_listened_to_only_where_some_are_named() {
+    let with = Choices {
+        workflows: vec![TraceWorkflow {
+            file: "nightly.yml".to_owned(),
+            name: "Nightly \"all\"".to_owned(),
+        }],
+        ..choices()
+    };
+    let text = text_of(WORKFLOWS[0], &with, &Setup::default(), &Place::default());
+    assert!(
+        text.contains("    workflows: [\"Nightly \\\"all\\\"\"]\n    types: [completed]\n  pull_request:"),
+        "{text}"
+    );
+    assert!(
+        text.contains(" ||\n      github.event_name == 'workflow_run'\n"),
+        "{text}"
+    );
+    let without = text_of(WORKFLOWS[0], &choices(), &Setup::default(), &Place::default());
+    assert!(!without.contains("workflow_run"), "{without}");
+}
+
+#[test]
+fn the_action_is_pinned_by_the_commit_that_the_program_knows() {
+    let place = Place {
+        prefix: String::new(),
+        action_commit: Some("0123456789abcdef0123456789abcdef01234567".to_owned()),
+    };
+    let text = text_of(WORKFLOWS[1], &choices(), &Setup::default(), &place);
+    let uses: Vec<&str> = text.lines().filter(|line| line.contains("uses: ")).collect();
+    assert_eq!(
+        uses.last().map(|line| line.trim()),
+        Some(concat!(
+            "- uses: sprag-bot/sprag@0123456789abcdef0123456789abcdef01234567 # v",
+            env!("CARGO_PKG_VERSION")
+        ))
+    );
+}
+
+#[test]
+fn a_project_in_a_folder_is_named_in_the_workflows_of_the_repository() {
+    let place = Place {
+        prefix: "bots/desk/".to_owned(),
+        action_commit: None,
+    };
+    let setup = Setup {
+        python: Some(Toolchain {
+            version_file: Some(".python-version"),
+            install: vec!["python -m pip install ."],
+        }),
+        ..Setup::default()
+    };
+    let paths: Vec<String> = files(&choices(), &setup, &place)
+        .into_iter()
+        .map(|file| file.path)
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "bots/desk/sprag.toml",
+            "bots/desk/evals/worker.py",
+            "bots/desk/evals/sprag_worker.py",
+            WORKFLOWS[0],
+            WORKFLOWS[1],
+            ISSUE_FORM
+        ]
+    );
+    let text = text_of(WORKFLOWS[1], &choices(), &setup, &place);
+    assert!(text.contains("config: bots/desk/sprag.toml\n"), "{text}");
+    assert!(
+        text.contains("python-version-file: bots/desk/.python-version\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("- run: python -m pip install .\n        working-directory: bots/desk\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_issue_form_asks_exactly_what_signals_reads() {
+    let form = text_of(ISSUE_FORM, &choices(), &Setup::default(), &Place::default());
+    let labels: Vec<&str> = form
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("label: "))
+        .collect();
+    assert_eq!(
+        labels,
+        [
+            "What was the agent asked to do?",
+            "What did it do?",
+            "What should it have done?",
+            "Trace",
+            "Task",
+            "Version"
+        ]
+    );
+}
