@@ -204,7 +204,12 @@ impl Workspace {
 
     /// The id of a commit's tree: its content alone.
     pub fn tree_of(&self, revision: &str) -> Result<String, WorkspaceError> {
-        Ok(self.repository.revparse_single(revision)?.peel_to_tree()?.id().to_string())
+        Ok(self
+            .repository
+            .revparse_single(revision)?
+            .peel_to_tree()?
+            .id()
+            .to_string())
     }
 
     /// The branch HEAD stands on.

@@ -80,12 +80,7 @@ pub(super) async fn run(args: Args, job: &Job) -> Result<ExitCode, CommandError>
     Ok(session::exit_code(&state))
 }
 
-fn session_of<'a>(
-    args: &Args,
-    config: &'a Config,
-    workspace: &'a Workspace,
-    project_dir: &'a Path,
-) -> Session<'a> {
+fn session_of<'a>(args: &Args, config: &'a Config, workspace: &'a Workspace, project_dir: &'a Path) -> Session<'a> {
     let name = project_dir
         .file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -120,9 +115,7 @@ async fn on_github(
     let files = workspace.files()?;
     let suite = github::suite(&files)?;
     let tasks = notebook.book().tasks();
-    let hub = args
-        .github
-        .hub(&forge, config, scratch.path(), suite.clone(), tasks)?;
+    let hub = args.github.hub(&forge, config, scratch.path(), suite.clone(), tasks)?;
     let mut report = sync::sync(&hub, &mut notebook, &progress).await?;
 
     let files = session::project(files, &config.harness, &config.runner.command)?.files;

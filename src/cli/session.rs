@@ -220,11 +220,7 @@ pub(super) fn identity(config: &Config, project: &ProjectFiles) -> String {
         .iter()
         .filter(|file| project.harness.get(&file.path).is_none() && !file.path.starts_with(".sprag/"));
     let fixed: Vec<(&str, &[u8])> = fixed.map(|file| (file.path.as_str(), file.bytes.as_slice())).collect();
-    format!(
-        "{kind} {} {}",
-        config.runner.command.join(" "),
-        hash::of(&fixed)
-    )
+    format!("{kind} {} {}", config.runner.command.join(" "), hash::of(&fixed))
 }
 
 /// The first Ctrl-C or SIGTERM asks for an orderly stop; the second one ends the process at once, which loses nothing either.

@@ -3,6 +3,8 @@
 //! The fold takes the facts in the order of their times, so whoever has the same set of facts has the same book, however many jobs
 //! wrote them and in whatever order they arrived.
 
+pub mod standing;
+
 use crate::case::{CaseState, EvalCase};
 use crate::cluster::{ClusterBook, ClusterState};
 use crate::fact::{Decision, Fact, Reading, What};
@@ -441,7 +443,9 @@ impl Book {
             Event::Started(_) => self.n_runs += 1,
             Event::TrafficRan { records, .. } => records.iter().for_each(|record| self.join(record, &entry.at)),
             Event::SignalsRead { findings, .. } => {
-                findings.iter().for_each(|finding| self.take_finding(finding, &entry.at));
+                findings
+                    .iter()
+                    .for_each(|finding| self.take_finding(finding, &entry.at));
             }
             _ => {}
         }

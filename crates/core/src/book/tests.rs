@@ -1,3 +1,4 @@
+use super::standing::{Standing, thing_state};
 use super::*;
 use crate::failure::{Mechanism, RootCause};
 use crate::id::TaskId;
@@ -266,4 +267,55 @@ fn a_run_is_told_what_is_open_and_what_to_leave_alone() {
     let known = Book::fold(&merged).known(&[]);
     assert_eq!(known.failures, [record("b", "cancel")]);
     assert!(known.busy.is_empty());
+}
+
+fn standing(facts: &[Fact], issue: u64) -> String {
+    let book = Book::fold(facts);
+    match book.standing(issue).unwrap() {
+        Standing::Mined { clusters, .. } => format!("mined, {} clusters", clusters.len()),
+        Standing::Proposed { pull, .. } => format!("proposed in {pull}"),
+        Standing::Fixed { pull, .. } => format!("fixed by {pull}"),
+        Standing::Reopened { again, pull, .. } => format!("{} after {pull}", again.id),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_issue_is_closed_by_the_merge_once_and_opened_again_when_its_cluster_fails() {
+    let answered = |day, why: &str| {
+        at(
+            day,
+            What::Answered {
+                thing: thing_state(1),
+                digest: why.to_owned(),
+            },
+        )
+    };
+    let open = |facts: &[Fact]| Book::fold(facts).should_be_open(1);
+    let mut facts = vec![issue(1, 1, "a", "refund")];
+    assert_eq!(standing(&facts, 1), "mined, 1 clusters");
+    assert_eq!(open(&facts), None);
+    facts.push(opened(2, 10));
+    assert_eq!(standing(&facts, 1), "proposed in 10");
+    facts.push(settled(3, 10, true));
+    assert_eq!(standing(&facts, 1), "fixed by 10");
+    assert_eq!(open(&facts), Some((false, "closed by #10".to_owned())));
+    facts.push(answered(3, "closed by #10"));
+    assert_eq!(open(&facts), None, "what people do afterwards stands");
+    facts.push(issue(4, 2, "b", "refund"));
+    assert_eq!(standing(&facts, 1), "b after 10");
+    assert_eq!(open(&facts), Some((true, "reopened after #10".to_owned())));
+    facts.push(answered(4, "reopened after #10"));
+    assert_eq!(open(&facts), None);
+}
+
+#[test]
+fn an_issue_that_people_closed_themselves_is_not_opened() {
+    let facts = [
+        issue(1, 1, "a", "refund"),
+        opened(2, 10),
+        settled(3, 10, true),
+        issue(4, 2, "b", "refund"),
+    ];
+    assert_eq!(Book::fold(&facts).should_be_open(1), None);
 }
