@@ -3,6 +3,7 @@
 //! The decisions are in `sprag-core`, which is pure. This crate is what touches the world: processes, files, git, the terminal.
 //! `ARCHITECTURE.md` has the map.
 
+pub mod app;
 pub mod cli;
 pub mod error;
 pub mod flow;
