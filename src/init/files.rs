@@ -137,12 +137,15 @@ fn command_runner(set: &TestSet) -> String {
     )
 }
 
-fn quoted(text: &String) -> String {
-    toml::Value::String(text.clone()).to_string()
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
 }
 
 fn list(items: &[String]) -> String {
-    format!("[{}]", items.iter().map(quoted).collect::<Vec<_>>().join(", "))
+    format!(
+        "[{}]",
+        items.iter().map(|item| quoted(item)).collect::<Vec<_>>().join(", ")
+    )
 }
 
 fn lines(items: &[String]) -> String {
