@@ -1,5 +1,6 @@
 //! The command line: arguments in, a request to the flow, a result printed. One file a command.
 
+pub mod app;
 mod demo;
 mod helpdesk_worker;
 mod ingest;

@@ -4,6 +4,7 @@
 //! `ARCHITECTURE.md` has the map.
 
 pub mod actions;
+pub mod app;
 pub mod cli;
 pub mod error;
 pub mod flow;

@@ -17,6 +17,9 @@ const CHECKOUT: &str = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b
 const SETUP_PYTHON: &str = "actions/setup-python@a309ff8b426b58ec0e2a45f0f869d46889d02405 # v6.2.0";
 const SETUP_NODE: &str = "actions/setup-node@249970729cb0ef3589644e2896645e5dc5ba9c38 # v6.5.0";
 
+/// The label of the issue whose checkboxes a person ticks, which GitHub tells as an edit.
+const DASHBOARD_LABEL: &str = "sprag: dashboard";
+
 /// At night, where most of those are who wait for a runner by day; not on the hour, when GitHub drops jobs.
 const CRON: &str = "17 3 * * *";
 
@@ -137,12 +140,15 @@ fn command_runner(set: &TestSet) -> String {
     )
 }
 
-fn quoted(text: &String) -> String {
-    toml::Value::String(text.clone()).to_string()
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
 }
 
 fn list(items: &[String]) -> String {
-    format!("[{}]", items.iter().map(quoted).collect::<Vec<_>>().join(", "))
+    format!(
+        "[{}]",
+        items.iter().map(|item| quoted(item)).collect::<Vec<_>>().join(", ")
+    )
 }
 
 fn lines(items: &[String]) -> String {
@@ -155,6 +161,8 @@ fn workflow(template: &str, choices: &Choices, setup: &Setup, place: &Place) -> 
     let labels: Vec<String> = choices
         .labels
         .iter()
+        .map(String::as_str)
+        .chain([DASHBOARD_LABEL])
         .map(|label| {
             format!(
                 "contains(github.event.issue.labels.*.name, '{}')",

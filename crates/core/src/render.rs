@@ -8,11 +8,13 @@
 //! | [`report`] | the self-contained HTML report of a run, with the charts of [`svg`] |
 //! | [`text`] | what the terminal shows |
 //! | [`tsv`] | `results.tsv` |
+//! | [`app`] | the two pages of `sprag app create` |
 //!
 //! The views are in [`view`]. Text that comes from issues, traces, tools or models is data: it passes through [`markdown`]
 //! (or the autoescape of the HTML template) before it stands in anything published. No function here names a held-out task:
 //! of the validation set only counts are read.
 
+pub mod app;
 pub mod check;
 pub mod comment;
 #[cfg(test)]

@@ -225,6 +225,28 @@ fn every_event_of_the_ledger_is_explained() {
 }
 
 #[test]
+fn every_input_and_output_of_the_action_is_in_its_table_and_nothing_else_is() {
+    let (action, page) = (read("action.yml"), read("docs/action.md"));
+    for (key, heading) in [("\ninputs:\n", "## Inputs"), ("\noutputs:\n", "## Outputs")] {
+        let declared: BTreeSet<String> = after(&action, key)
+            .lines()
+            .take_while(|line| line.is_empty() || line.starts_with(' '))
+            .filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':'))
+            .filter(|name| !name.starts_with(' '))
+            .map(str::to_owned)
+            .collect();
+        let section = after(&page, heading).split("\n## ").next().unwrap_or_default();
+        let explained: BTreeSet<String> = quoted_after(section, "\n| `").into_iter().collect();
+        assert!(declared.len() > 3, "{key:?} is not where this test looks for it");
+        nothing(declared.difference(&explained), "give it a line in docs/action.md");
+        nothing(
+            explained.difference(&declared),
+            "action.yml has no such thing: correct docs/action.md",
+        );
+    }
+}
+
+#[test]
 fn nothing_is_left_half_done() {
     let found = naming(&["todo!(", "unimplemented!(", "dbg!(", "FIXME", "XXX"], |path| {
         path.ends_with("tidy.rs")
@@ -383,6 +405,10 @@ fn quoted_after(text: &str, mark: &str) -> Vec<String> {
     rest.filter_map(|rest| rest.split(['"', '`']).next())
         .map(str::to_owned)
         .collect()
+}
+
+fn after<'a>(text: &'a str, mark: &str) -> &'a str {
+    text.split_once(mark).map_or("", |(_, rest)| rest)
 }
 
 /// The trimmed lines of the first item that begins so, without its braces.

@@ -128,6 +128,7 @@ jobs:
       - uses: actions/upload-artifact@v4
         with: # without a name
           path: agent/
+        name: agent step
       - name: agent
         run: name
 "#;

@@ -116,6 +116,17 @@ fn finished_workflows_are_listened_to_only_where_some_are_named() {
 }
 
 #[test]
+fn issues_count_by_any_of_their_labels() {
+    let choices = Choices {
+        labels: vec!["agent-failure".to_owned(), "it's wrong".to_owned()],
+        ..choices()
+    };
+    let text = text_of(WORKFLOWS[0], &choices, &Setup::default(), &Place::default());
+    let line = text.lines().find(|line| line.contains("'issues'")).unwrap_or_default();
+    insta::assert_snapshot!(line.trim(), @"(github.event_name == 'issues' && (contains(github.event.issue.labels.*.name, 'agent-failure') || contains(github.event.issue.labels.*.name, 'it''s wrong') || contains(github.event.issue.labels.*.name, 'sprag: dashboard'))) ||");
+}
+
+#[test]
 fn the_action_is_pinned_by_the_commit_that_the_program_knows() {
     let place = Place {
         prefix: String::new(),
