@@ -1,6 +1,7 @@
 //! What goes wrong at the edge: one error type with hints, and the exit codes.
 
 use crate::flow::FlowError;
+use crate::forge::ForgeError;
 use crate::runner::RunnerError;
 use crate::store::StoreError;
 use crate::workspace::WorkspaceError;
@@ -119,6 +120,13 @@ impl From<WorkspaceError> for CommandError {
             error.to_string(),
             "check the repository with `git status` and `git fsck`",
         )
+    }
+}
+
+impl From<ForgeError> for CommandError {
+    fn from(error: ForgeError) -> Self {
+        let hint = error.hint();
+        Self::new(Exit::Outside, error.to_string(), hint)
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod error;
 pub mod flow;
+pub mod forge;
 pub mod helpdesk;
 pub mod progress;
 pub mod project;
