@@ -210,7 +210,7 @@ impl Forge {
     }
 
     /// A request to an endpoint, for this repository.
-    pub(super) fn call(&self, endpoint: Endpoint, values: &[&dyn std::fmt::Display]) -> Call {
+    pub(super) fn call(&self, endpoint: Endpoint, values: &[&(dyn std::fmt::Display + Sync)]) -> Call {
         endpoint.call(&self.inner.repo, values)
     }
 }

@@ -103,7 +103,9 @@ impl Forge {
             what,
             url: text.split(['?', '#']).next().unwrap_or_default().to_owned(),
         };
-        let mut url = Url::parse(text).map_err(|_| wrong("this is not a URL"))?;
+        let Ok(mut url) = Url::parse(text) else {
+            return Err(wrong("this is not a URL"));
+        };
         let base = self.inner.transport.base();
         let host = match base.host_str() {
             Some("api.github.com") => Some("github.com"),

@@ -15,7 +15,7 @@ pub(super) enum Speaker {
     Token,
 }
 
-/// A method and a path template, exactly as in GitHub's OpenAPI description.
+/// A method and a path template, exactly as in GitHub's `OpenAPI` description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Endpoint {
     method: &'static str,
@@ -48,7 +48,7 @@ impl Endpoint {
     }
 
     /// A request to it. `values` fill the placeholders behind `{owner}/{repo}`, in their order.
-    pub(super) fn call(&self, repo: &RepoName, values: &[&dyn Display]) -> Call {
+    pub(super) fn call(&self, repo: &RepoName, values: &[&(dyn Display + Sync)]) -> Call {
         let mut path = String::new();
         let mut values = values.iter();
         for part in self.path.split('/').skip(1) {

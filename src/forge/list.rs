@@ -21,7 +21,7 @@ pub(super) trait Page: for<'de> Deserialize<'de> {
 impl<T: for<'de> Deserialize<'de>> Page for Vec<T> {
     type Item = T;
 
-    fn items(self) -> Vec<T> {
+    fn items(self) -> Self {
         self
     }
 }
@@ -59,21 +59,20 @@ impl Forge {
 
     /// Every item of a list that is sorted by update, oldest first. An item that is updated meanwhile moves to the end, and what was behind it
     /// moves one up, maybe over the edge of a page that was read already. Then the item is seen twice, and the list is read again.
-    pub(super) async fn list_by_update<T, K: Ord + Copy>(
+    pub(super) async fn list_by_update<T>(
         &self,
         call: &Call,
-        key: impl Fn(&T) -> K + Send,
+        key: impl Fn(&T) -> u64 + Send,
     ) -> Result<Vec<T>, ForgeError>
     where
         T: for<'de> Deserialize<'de> + Send,
-        K: Send,
     {
-        let mut seen: BTreeMap<K, (usize, T)> = BTreeMap::new();
+        let mut seen: BTreeMap<u64, (usize, T)> = BTreeMap::new();
         let mut order = 0;
         for _ in 0..MAX_READS {
             let items = self.list::<Vec<T>>(call, |_| false).await?;
             let count = items.len();
-            let mut read: BTreeMap<K, (usize, T)> = BTreeMap::new();
+            let mut read: BTreeMap<u64, (usize, T)> = BTreeMap::new();
             for item in items {
                 order += 1;
                 read.insert(key(&item), (order, item));

@@ -189,7 +189,9 @@ fn base(api_url: &str) -> Result<Url, ForgeError> {
         what,
         url: api_url.to_owned(),
     };
-    let url = Url::parse(api_url).map_err(|_| wrong("the address of the API is not a URL"))?;
+    let Ok(url) = Url::parse(api_url) else {
+        return Err(wrong("the address of the API is not a URL"));
+    };
     let local = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
     match url.scheme() {
         "https" => Ok(url),

@@ -17,7 +17,7 @@ fn files(folder: &Path) -> Vec<String> {
 async fn blobs(first: Vec<Reply>) -> Bench {
     let first = Mutex::new(first.into_iter());
     Bench::new(move |seen| {
-        if seen.header("authorization") != "" {
+        if !seen.header("authorization").is_empty() {
             return status(400, "InvalidAuthenticationInfo");
         }
         let next = first.lock().unwrap().next();
@@ -52,7 +52,7 @@ async fn too_long_a_download_and_half_a_one_leave_nothing_behind() {
     let long = blobs(vec![]).await;
     let half = blobs(std::iter::repeat_n(Reply::Half("0123"), 9).collect()).await;
     for (blobs, too_long) in [(&long, true), (&half, false)] {
-        let to = format!("{}/blob", blobs.base);
+        let to = format!("{}/blob?sig=SECRET", blobs.base);
         let bench = Bench::new(move |_| redirect(&to)).await;
         let folder = TempDir::new().unwrap();
         let error = bench
@@ -61,6 +61,7 @@ async fn too_long_a_download_and_half_a_one_leave_nothing_behind() {
             .await
             .unwrap_err();
         match error {
+            error if error.to_string().contains("SECRET") => panic!("{error}"),
             ForgeError::TooLong { max } => assert!(too_long && max == 9 && bench.waits().is_empty()),
             error => assert!(
                 !too_long && error.class() == ErrorClass::Transient && bench.waits().len() == 7,

@@ -283,6 +283,38 @@ async fn a_branch_tells_its_checks_and_files_of_a_pull_request_both_names() {
     assert_eq!(error.class(), ErrorClass::Broken, "a part must not pass for the whole");
 }
 
+#[tokio::test]
+async fn operations_can_be_spawned() {
+    fn spawnable(_: impl Send) {}
+    let bench = Bench::new(|_| ok(json!([]))).await;
+    let (forge, path) = (&bench.forge, std::path::Path::new("x"));
+    let (pull, check) = (super::keep::wanted_pull(), super::keep::wanted_check(0));
+    spawnable((
+        forge.token(),
+        forge.issues("l", None),
+        forge.comments(None),
+        forge.label_events(None),
+    ));
+    spawnable((forge.create_issue("t", "b", &[]), forge.keep_issue("m", "l", "t", "b")));
+    spawnable((
+        forge.keep_comment(1, "m", "b"),
+        forge.keep_pull(&pull),
+        forge.keep_check(&check),
+    ));
+    spawnable((
+        forge.permission("x"),
+        forge.myself(),
+        forge.app(),
+        forge.artifacts(None),
+    ));
+    spawnable((
+        forge.download("u", path, 1),
+        forge.download_artifact(1, path, 1),
+        forge.workflow_runs("w", None),
+    ));
+    assert!(bench.lines().is_empty(), "nothing is sent before it is awaited");
+}
+
 #[test]
 fn no_endpoint_is_listed_twice() {
     let lines: BTreeSet<(&str, &str)> = ENDPOINTS

@@ -58,10 +58,10 @@ pub(super) fn status(status: u16, message: &str) -> Reply {
 }
 
 impl Reply {
-    pub(super) fn header(self, name: &'static str, value: impl ToString) -> Self {
+    pub(super) fn header(self, name: &'static str, value: impl std::fmt::Display) -> Self {
         match self {
             Self::Json(status, body, mut headers) => {
-                headers.push((name, value.to_string()));
+                headers.push((name, format!("{value}")));
                 Self::Json(status, body, headers)
             }
             reply => reply,
