@@ -1,6 +1,7 @@
 //! What goes wrong at the edge: one error type with hints, and the exit codes.
 
 use crate::flow::FlowError;
+use crate::forge::ForgeError;
 use crate::runner::RunnerError;
 use crate::store::StoreError;
 use crate::workspace::WorkspaceError;
@@ -131,6 +132,13 @@ impl From<WorkspaceError> for CommandError {
             WorkspaceError::Moved { .. } => "somebody else changed the branch meanwhile: run the same command again",
             WorkspaceError::Network { .. } => "check the connection, then run the same command again",
         };
+        Self::new(Exit::Outside, error.to_string(), hint)
+    }
+}
+
+impl From<ForgeError> for CommandError {
+    fn from(error: ForgeError) -> Self {
+        let hint = error.hint();
         Self::new(Exit::Outside, error.to_string(), hint)
     }
 }

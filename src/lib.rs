@@ -8,6 +8,7 @@ pub mod app;
 pub mod cli;
 pub mod error;
 pub mod flow;
+pub mod forge;
 pub mod helpdesk;
 pub mod init;
 pub mod progress;

@@ -1,0 +1,34 @@
+//! Who put which label on which issue, and when.
+
+use super::list::oldest_first;
+use super::wire::EventWire;
+use super::{Forge, ForgeError, endpoint};
+use sprag_core::github::LabelEvent;
+
+impl Forge {
+    /// Labels put on and taken off in the whole repository, oldest first; only what came after the event with this id.
+    ///
+    /// # Errors
+    /// See [`ForgeError`].
+    pub async fn label_events(&self, after: Option<u64>) -> Result<Vec<LabelEvent>, ForgeError> {
+        let after = after.unwrap_or(0);
+        let call = self.call(endpoint::EVENTS, &[]);
+        let events = self.list::<Vec<EventWire>>(&call, |event| event.id <= after).await?;
+        let events = oldest_first(events, |event| event.id);
+        Ok(events.into_iter().filter_map(|event| event.of_label(None)).collect())
+    }
+
+    /// Labels put on and taken off an issue, oldest first.
+    ///
+    /// # Errors
+    /// See [`ForgeError`].
+    pub async fn label_events_of(&self, issue: u64) -> Result<Vec<LabelEvent>, ForgeError> {
+        let call = self.call(endpoint::EVENTS_OF, &[&issue]);
+        let events = self.list::<Vec<EventWire>>(&call, |_| false).await?;
+        let events = oldest_first(events, |event| event.id);
+        Ok(events
+            .into_iter()
+            .filter_map(|event| event.of_label(Some(issue)))
+            .collect())
+    }
+}

@@ -1,0 +1,6 @@
+mod auth;
+mod download;
+mod keep;
+mod lists;
+mod retry;
+mod server;

@@ -1,0 +1,325 @@
+//! Lists, single things, and how GitHub's fields are read.
+
+use super::super::{ENDPOINTS, ErrorClass};
+use super::server::{Bench, Reply, Seen, comment, issue, ok, status, user};
+use serde_json::{Value, json};
+use sprag_core::github::Permission;
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+fn page(seen: &Seen) -> usize {
+    assert_eq!(seen.query["per_page"], "100");
+    seen.query["page"].parse().unwrap()
+}
+
+/// The items of one page, with or without a `Link` to the next.
+fn paged(seen: &Seen, items: &[Value], link: bool) -> Reply {
+    let pages: Vec<&[Value]> = items.chunks(100).collect();
+    let number = page(seen);
+    let reply = ok(json!(pages.get(number - 1).copied().unwrap_or_default()));
+    match link {
+        // GitHub names other addresses than those it was asked at; they must not be followed.
+        true if number < pages.len() => reply.header(
+            "link",
+            "<https://elsewhere.example/repositories/1/x?page=2>; rel=\"next\"",
+        ),
+        true => reply.header("link", "<https://elsewhere.example/x?page=1>; rel=\"first\""),
+        false => reply,
+    }
+}
+
+fn issues(count: u64) -> Vec<Value> {
+    (1..=count).map(|n| issue(n, &user(1, "ann"), "t", "b")).collect()
+}
+
+#[tokio::test]
+async fn a_list_is_read_to_its_end_with_and_without_link() {
+    for (link, count, requests) in [
+        (true, 250, 3),
+        (false, 250, 3),
+        (true, 200, 2),
+        (false, 200, 3),
+        (true, 0, 1),
+        (false, 0, 1),
+    ] {
+        let items = issues(count);
+        let bench = Bench::new(move |seen| paged(seen, &items, link)).await;
+        let all = bench
+            .forge
+            .issues("agent: failure", Some("2026-11-01T00:00:00Z"))
+            .await
+            .unwrap();
+        assert_eq!(
+            (all.len() as u64, bench.lines().len()),
+            (count, requests),
+            "link: {link}"
+        );
+        assert!(all.iter().map(|issue| issue.number).eq(1..=count));
+        let first = &bench.seen()[0];
+        assert!(
+            first.raw_query.starts_with(
+                "labels=agent%3A%20failure&state=all&sort=updated&direction=asc&since=2026-11-01T00%3A00%3A00Z"
+            ),
+            "{}",
+            first.raw_query
+        );
+        assert_eq!(first.header("authorization"), "Bearer ghp_token");
+        assert_eq!(first.header("accept"), "application/vnd.github+json");
+        assert_eq!(first.header("x-github-api-version"), "2022-11-28");
+        let agents: Vec<_> = first.headers.get_all("user-agent").iter().collect();
+        assert_eq!(agents, [concat!("sprag/", env!("CARGO_PKG_VERSION"))]);
+        assert_eq!(first.header("transfer-encoding"), "");
+    }
+}
+
+#[tokio::test]
+async fn an_issue_that_moves_while_the_list_is_read_hides_no_other() {
+    let reads = Mutex::new(0);
+    let bench = Bench::new(move |seen| {
+        // After page 1 was read, issue 1 is updated: it moves to the end, and 101 up to the page that was read already.
+        let mut items = issues(150);
+        *reads.lock().unwrap() += 1;
+        if *reads.lock().unwrap() > 1 {
+            items.rotate_left(1);
+        }
+        paged(seen, &items, true)
+    })
+    .await;
+    let all = bench.forge.issues("x", None).await.unwrap();
+    let numbers: BTreeSet<u64> = all.iter().map(|issue| issue.number).collect();
+    assert_eq!((all.len(), numbers.len()), (150, 150));
+    assert!(numbers.contains(&101));
+    assert_eq!(all.last().unwrap().number, 1, "in the order of the last read");
+    assert_eq!(bench.lines().len(), 4);
+}
+
+#[tokio::test]
+async fn lists_that_are_newest_first_stop_at_what_is_known() {
+    let event = |n: u64, kind: &str| json!({"id": n, "event": kind, "actor": user(1, "ann"), "label": {"name": "l"}, "issue": {"number": n % 10}, "created_at": "2026-11-01T00:00:00Z"});
+    let events: Vec<Value> = (1..=350)
+        .rev()
+        .map(|n| event(n, if n % 2 == 0 { "labeled" } else { "closed" }))
+        .collect();
+    let bench = Bench::new(move |seen| paged(seen, &events, true)).await;
+    let new = bench.forge.label_events(Some(200)).await.unwrap();
+    assert_eq!(bench.lines().len(), 2);
+    assert!(new.iter().map(|event| event.id).eq((202..=350).step_by(2)));
+    assert!(new[0].added && new[0].issue == 2);
+
+    let artifact = |n: u64| json!({"id": n, "name": "t", "size_in_bytes": 5, "expired": false, "created_at": null, "workflow_run": if n == 1 { Value::Null } else { json!({"id": 9}) }});
+    let bench = Bench::new(move |seen| {
+        let number = page(seen) as u64;
+        let from = 300 - (number - 1) * 100;
+        ok(json!({"total_count": 300, "artifacts": (from - 99..=from).rev().map(artifact).collect::<Vec<_>>()}))
+            .header("link", if number < 3 { "<x>; rel=\"next\"" } else { "" })
+    })
+    .await;
+    assert_eq!(bench.forge.artifacts(Some(201)).await.unwrap().len(), 99);
+    assert_eq!(bench.lines().len(), 1);
+    let all = bench.forge.artifacts(None).await.unwrap();
+    assert_eq!((all.len(), all[0].run, all[1].run), (300, None, Some(9)));
+}
+
+#[tokio::test]
+async fn workflow_runs_are_the_completed_ones_from_a_time_on() {
+    let run = |id: u64, day: u64, status: &str, head: Value| {
+        json!({"id": id, "path": ".github/workflows/n.yml@main", "head_sha": "a", "status": status, "conclusion": null, "html_url": "u",
+            "created_at": format!("2026-11-{day:02}T00:00:00Z"), "repository": {"id": 1}, "head_repository": head})
+    };
+    let bench = Bench::new(move |_| {
+        let runs = [
+            run(4, 4, "in_progress", json!({"id": 1})),
+            run(3, 3, "completed", json!({"id": 2})),
+            run(2, 2, "completed", json!({"id": 1})),
+            run(1, 1, "completed", Value::Null),
+        ];
+        ok(json!({"total_count": 4, "workflow_runs": runs}))
+    })
+    .await;
+    let runs = bench
+        .forge
+        .workflow_runs("n.yml", Some("2026-11-02T00:00:00Z"))
+        .await
+        .unwrap();
+    assert_eq!(runs.iter().map(|run| run.id).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!((runs[0].from_fork, runs[1].from_fork), (false, true));
+    assert_eq!(runs[0].workflow, ".github/workflows/n.yml");
+    let all = bench.forge.workflow_runs("n.yml", None).await.unwrap();
+    assert!(all[0].from_fork, "a repository that is gone was not this one");
+    assert!(bench.seen()[0].line.ends_with("/actions/workflows/n.yml/runs"));
+}
+
+#[tokio::test]
+async fn what_has_not_changed_is_not_sent_again() {
+    let bench = Bench::new(|seen| match seen.header("if-none-match") {
+        "" => ok(json!(issues(2)))
+            .header("etag", "\"v1\"")
+            .header("link", "<x>; rel=\"first\""),
+        "\"v1\"" => Reply::Json(304, Value::Null, vec![("etag", "\"v1\"".to_owned())]),
+        tag => panic!("{tag}"),
+    })
+    .await;
+    for _ in 0..3 {
+        assert_eq!(bench.forge.issues("x", None).await.unwrap().len(), 2);
+    }
+    assert_eq!(bench.lines().len(), 3);
+}
+
+#[tokio::test]
+async fn whoever_and_whatever_is_gone_can_still_be_read() {
+    let mut ghost = issue(7, &Value::Null, "t", "");
+    ghost["body"] = Value::Null;
+    ghost["labels"] = json!(["plain", {"name": null}, {"name": "l"}]);
+    ghost["pull_request"] = json!({"url": "u"});
+    let bench = Bench::new(move |seen| match seen.line.as_str() {
+        "GET /repos/acme/shop/issues/7" => ok(ghost.clone()),
+        "GET /repos/acme/shop/issues/7/comments" => ok(json!([comment(1, &Value::Null, "hi")])),
+        "GET /repos/acme/shop/issues/7/events" => ok(json!([
+            {"id": 2, "event": "labeled", "actor": null, "label": {"name": "l"}, "created_at": "x"},
+            {"id": 1, "event": "renamed", "actor": null, "created_at": "x"}
+        ])),
+        "GET /repos/acme/shop/issues/events" => ok(json!([
+            {"id": 2, "event": "labeled", "actor": null, "label": {"name": "l"}, "issue": null, "created_at": "x"}
+        ])),
+        "GET /repos/acme/shop/pulls/7" => {
+            let end = json!({"ref": "b", "sha": "a", "repo": null});
+            let base = json!({"ref": "main", "sha": "b", "repo": {"id": 1}});
+            ok(json!({"number": 7, "title": "t", "body": null, "state": "closed", "head": end, "base": base, "merge_commit_sha": "m",
+                "merged_at": "2026-11-01T00:00:00Z", "closed_at": null, "user": null}))
+        }
+        line => panic!("{line}"),
+    })
+    .await;
+    let forge = &bench.forge;
+    let issue = forge.issue(7).await.unwrap();
+    assert_eq!((issue.author.id, issue.author.login.as_str()), (10137, "ghost"));
+    assert!(issue.pull && issue.body.is_empty() && issue.labels == ["plain", "l"]);
+    assert_eq!(forge.comments_of(7).await.unwrap()[0].author.id, 10137);
+    let events = forge.label_events_of(7).await.unwrap();
+    assert_eq!((events.len(), events[0].issue, events[0].actor.id), (1, 7, 10137));
+    assert!(forge.label_events(None).await.unwrap().is_empty(), "the issue is gone");
+    let pull = forge.pull(7).await.unwrap();
+    assert!(pull.from_fork && pull.merged && !pull.draft && pull.merge_sha.as_deref() == Some("m"));
+}
+
+#[tokio::test]
+async fn permissions_are_read_by_role_or_by_what_it_is_made_of() {
+    let bench = Bench::new(|seen| {
+        let login = seen.line.split('/').nth(5).unwrap();
+        let (permission, role) = match login {
+            "a" => ("admin", json!("admin")),
+            "b" => ("write", json!("maintain")),
+            "c" => ("read", json!("triage")),
+            "d" => ("write", json!("Release engineers")),
+            "e" => ("read", Value::Null),
+            _ => return status(404, "x is not a user"),
+        };
+        ok(json!({"permission": permission, "role_name": role, "user": null}))
+    })
+    .await;
+    let expected = [
+        ("a", Permission::Admin),
+        ("b", Permission::Maintain),
+        ("c", Permission::Triage),
+        ("d", Permission::Write),
+        ("e", Permission::Read),
+        ("x[bot]", Permission::None),
+        ("", Permission::None),
+    ];
+    for _ in 0..2 {
+        for (login, permission) in expected {
+            assert_eq!(bench.forge.permission(login).await.unwrap(), permission, "{login}");
+        }
+    }
+    assert_eq!(bench.lines().len(), 6, "each is asked for once");
+    assert!(
+        bench
+            .lines()
+            .contains(&"GET /repos/acme/shop/collaborators/x%5Bbot%5D/permission".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn an_enterprise_server_has_its_api_below_a_path() {
+    let bench = Bench::new(|_| status(404, "Not Found")).await;
+    let mut config = super::super::ForgeConfig::new(
+        format!("{}/api/v3/", bench.base),
+        sprag_core::github::RepoName::parse("api/v3").unwrap(),
+        super::super::Credentials::Token("t".into()),
+    );
+    config.clock = std::sync::Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
+    let ghes = super::super::Forge::new(config).unwrap();
+    ghes.issue(7).await.unwrap_err();
+    ghes.branch("feature/x").await.unwrap_err();
+    assert_eq!(
+        bench.lines(),
+        [
+            "GET /api/v3/repos/api/v3/issues/7",
+            "GET /api/v3/repos/api/v3/branches/feature%2Fx"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_branch_tells_its_checks_and_files_of_a_pull_request_both_names() {
+    let bench = Bench::new(|seen| match seen.line.rsplit('/').next().unwrap() {
+        "main" => ok(json!({"commit": {"sha": "a"}, "protected": true, "protection": {"required_status_checks": {"contexts": ["ci"]}}})),
+        "bare" => ok(json!({"commit": {"sha": "b"}, "protected": false})),
+        "files" if seen.line.contains("/7/") => ok(json!([{"filename": "b", "previous_filename": "a"}, {"filename": "c"}])),
+        _ => {
+            let files: Vec<Value> = (0..100).map(|n| json!({"filename": format!("f{n}")})).collect();
+            ok(json!(files)).header("link", if page(seen) < 30 { "<x>; rel=\"next\"" } else { "" })
+        }
+    })
+    .await;
+    let main = bench.forge.branch("main").await.unwrap();
+    assert_eq!(
+        (main.sha.as_str(), main.protected, main.required_checks),
+        ("a", true, vec!["ci".to_owned()])
+    );
+    assert!(!bench.forge.branch("bare").await.unwrap().protected);
+    assert_eq!(bench.forge.pull_files(7).await.unwrap(), ["b", "a", "c"]);
+    let error = bench.forge.pull_files(8).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Broken, "a part must not pass for the whole");
+}
+
+#[tokio::test]
+async fn operations_can_be_spawned() {
+    fn spawnable(_: impl Send) {}
+    let bench = Bench::new(|_| ok(json!([]))).await;
+    let (forge, path) = (&bench.forge, std::path::Path::new("x"));
+    let (pull, check) = (super::keep::wanted_pull(), super::keep::wanted_check(0));
+    spawnable((
+        forge.token(),
+        forge.issues("l", None),
+        forge.comments(None),
+        forge.label_events(None),
+    ));
+    spawnable((forge.create_issue("t", "b", &[]), forge.keep_issue("m", "l", "t", "b")));
+    spawnable((
+        forge.keep_comment(1, "m", "b"),
+        forge.keep_pull(&pull),
+        forge.keep_check(&check),
+    ));
+    spawnable((
+        forge.permission("x"),
+        forge.myself(),
+        forge.app(),
+        forge.artifacts(None),
+    ));
+    spawnable((
+        forge.download("u", path, 1),
+        forge.download_artifact(1, path, 1),
+        forge.workflow_runs("w", None),
+    ));
+    assert!(bench.lines().is_empty(), "nothing is sent before it is awaited");
+}
+
+#[test]
+fn no_endpoint_is_listed_twice() {
+    let lines: BTreeSet<(&str, &str)> = ENDPOINTS
+        .iter()
+        .map(|endpoint| (endpoint.path(), endpoint.method()))
+        .collect();
+    assert_eq!(lines.len(), ENDPOINTS.len());
+}
