@@ -2,14 +2,19 @@
 
 pub mod app;
 mod demo;
+mod doctor;
+mod gate;
+mod github;
 mod helpdesk_worker;
 mod ingest;
 pub mod init;
 mod run;
 mod session;
 mod simulate;
+mod sync;
 pub mod worker;
 
+use crate::actions::Job;
 use crate::error::{CommandError, Exit};
 use clap::{Parser, Subcommand};
 use std::io::{IsTerminal as _, Write as _};
@@ -28,7 +33,10 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Simulate(simulate::Args),
-    Run(run::Args),
+    Run(Box<run::Args>),
+    Sync(Box<sync::Args>),
+    Gate(Box<gate::Args>),
+    Doctor(Box<doctor::Args>),
     Ingest(ingest::Args),
     Init(init::InitArgs),
     Worker(worker::Args),
@@ -66,10 +74,14 @@ pub fn main() -> ExitCode {
 }
 
 async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
+    let job = Job::from_env(|name| std::env::var(name).ok());
     match command {
         Command::Demo(args) => demo::demo(args).await,
         Command::Simulate(args) => simulate::simulate(args).await,
-        Command::Run(args) => run::run(args).await,
+        Command::Run(args) => run::run(*args, &job).await,
+        Command::Sync(args) => sync::sync(*args, &job).await,
+        Command::Gate(args) => gate::gate(*args, &job).await,
+        Command::Doctor(args) => doctor::doctor(*args, &job).await,
         Command::Ingest(args) => ingest::ingest(&args),
         Command::Init(args) => init::on_terminal(&args).map(|()| ExitCode::SUCCESS),
         Command::Worker(args) => worker::worker(args).await,

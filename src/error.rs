@@ -1,7 +1,9 @@
 //! What goes wrong at the edge: one error type with hints, and the exit codes.
 
 use crate::flow::FlowError;
+use crate::flow::pull::SetupError;
 use crate::forge::ForgeError;
+use crate::project::SuiteError;
 use crate::runner::RunnerError;
 use crate::store::StoreError;
 use crate::workspace::WorkspaceError;
@@ -143,6 +145,37 @@ impl From<ForgeError> for CommandError {
     }
 }
 
+impl From<SuiteError> for CommandError {
+    fn from(error: SuiteError) -> Self {
+        Self::new(
+            Exit::Config,
+            error.to_string(),
+            "restore the file from git; nothing is accepted while a case is missing",
+        )
+    }
+}
+
+impl From<SetupError> for CommandError {
+    fn from(error: SetupError) -> Self {
+        let message = error.to_string();
+        match error {
+            SetupError::Workspace(error) => error.into(),
+            SetupError::Suite(error) => error.into(),
+            SetupError::NoConfig { .. } => Self::new(
+                Exit::Config,
+                message,
+                "merge the configuration first; a pull request is measured by the rules of its base",
+            ),
+            SetupError::Config { .. } => Self::new(
+                Exit::Config,
+                message,
+                "mend it on the branch that the pull request is for",
+            ),
+            SetupError::Glob(_) => Self::new(Exit::Config, message, "correct `[harness]` in sprag.toml"),
+        }
+    }
+}
+
 impl From<FlowError> for CommandError {
     fn from(error: FlowError) -> Self {
         match error {
@@ -150,6 +183,7 @@ impl From<FlowError> for CommandError {
             FlowError::Runner(error) => error.into(),
             FlowError::Workspace(error) => error.into(),
             FlowError::Io(error) => error.into(),
+            FlowError::Forge(error) => error.into(),
             FlowError::Leak { .. } | FlowError::NoTasks { .. } => Self::new(
                 Exit::Config,
                 error.to_string(),

@@ -2,14 +2,20 @@
 
 mod bench;
 mod context;
+pub mod deliver;
 pub mod gate;
+pub mod job;
 mod propose;
 mod publish;
+pub mod pull;
+pub mod revert;
 mod stages;
 mod summary;
+pub mod sync;
 
 pub use summary::Summary;
 
+use crate::forge::ForgeError;
 use crate::progress::Progress;
 use crate::runner::{Runner, RunnerError};
 use crate::store::{Store, StoreError};
@@ -21,7 +27,7 @@ use sprag_core::gate::GatePolicy;
 use sprag_core::harness::{Harness, PathPolicy};
 use sprag_core::ledger::{Event, Known, Plan};
 use sprag_core::machine::{self, Command, State};
-use sprag_core::signal::Issue;
+use sprag_core::signal::Report;
 use sprag_core::trial::Split;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,7 +62,7 @@ pub struct Request<'a> {
     /// Whether accepted changes are merged at once (a simulation), or wait on their branches for a person.
     pub merge: bool,
     /// Labelled issues to answer.
-    pub issues: Vec<Issue>,
+    pub issues: Vec<Report>,
     /// What other runs and people have found.
     pub known: Known,
     /// Now, as RFC 3339.
@@ -79,6 +85,9 @@ pub enum FlowError {
     /// The repository.
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
+    /// GitHub.
+    #[error(transparent)]
+    Forge(#[from] ForgeError),
     /// A file under `out`.
     #[error(transparent)]
     Io(#[from] std::io::Error),

@@ -14,7 +14,7 @@ mod tools;
 mod verdict;
 mod worker;
 
-use sprag_core::signal::Issue;
+use sprag_core::signal::Report;
 use std::io::{self, BufRead, Write};
 use std::path::Path;
 
@@ -42,7 +42,7 @@ pub fn project_files() -> Vec<(&'static str, &'static str)> {
 }
 
 /// The issues that the team labelled `agent-failure`.
-pub fn issues() -> Vec<Issue> {
+pub fn issues() -> Vec<Report> {
     ISSUES.iter().filter_map(|(_, text)| issue(text)).collect()
 }
 
@@ -70,15 +70,16 @@ const ISSUES: [(&str, &str); 5] = [
 ];
 
 /// An issue from its file: number and title between two lines `---`, then the body. A test reads them all.
-fn issue(text: &str) -> Option<Issue> {
+fn issue(text: &str) -> Option<Report> {
     let (head, body) = text.strip_prefix("---\n")?.split_once("\n---\n")?;
     let field = |name: &str| {
         head.lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     };
-    Some(Issue {
+    Some(Report {
         number: field("number")?.parse().ok()?,
         title: field("title")?.to_owned(),
         body: body.trim().to_owned(),
+        comments: Vec::new(),
     })
 }

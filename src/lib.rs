@@ -5,6 +5,7 @@
 
 pub mod actions;
 pub mod app;
+pub mod archive;
 pub mod cli;
 pub mod error;
 pub mod flow;

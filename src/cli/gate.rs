@@ -103,11 +103,7 @@ impl Place<'_> {
     async fn local(&self) -> Result<Outcome, CommandError> {
         let target = self.named().expect("clap asks for the base");
         match Setup::read(self.workspace, &target, &self.config_name())? {
-            None => Ok(pull::skipped(
-                &target,
-                "no file of the harness differs",
-                String::new(),
-            )),
+            None => Ok(pull::skipped(&target, "no file of the harness differs", String::new())),
             Some(setup) => {
                 let experiment = self.measure(&setup, &Silent).await?;
                 Ok(pull::outcome(&target, &experiment, String::new()))

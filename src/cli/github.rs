@@ -26,10 +26,20 @@ pub(super) struct GithubArgs {
     #[arg(long, env = "GITHUB_REPOSITORY", value_name = "OWNER/NAME", value_parser = repository)]
     repo: Option<RepoName>,
     /// The root of GitHub's REST API; another one for GitHub Enterprise Server
-    #[arg(long, env = "GITHUB_API_URL", default_value = "https://api.github.com", value_name = "URL")]
+    #[arg(
+        long,
+        env = "GITHUB_API_URL",
+        default_value = "https://api.github.com",
+        value_name = "URL"
+    )]
     api_url: String,
     /// The root of GitHub's pages and of git
-    #[arg(long, env = "GITHUB_SERVER_URL", default_value = "https://github.com", value_name = "URL")]
+    #[arg(
+        long,
+        env = "GITHUB_SERVER_URL",
+        default_value = "https://github.com",
+        value_name = "URL"
+    )]
     server_url: String,
     /// A token: the job's own, or one of yours
     #[arg(long, env = "GITHUB_TOKEN", hide_env_values = true, value_name = "TOKEN")]
@@ -165,7 +175,10 @@ pub(super) fn workspace(project: &Path) -> Result<Workspace, CommandError> {
     Workspace::open(project).map_err(|error| {
         CommandError::new(
             Exit::Config,
-            format!("{} is not in a git repository with a commit ({error})", project.display()),
+            format!(
+                "{} is not in a git repository with a commit ({error})",
+                project.display()
+            ),
             "run `git init`, commit the project, and try again",
         )
     })

@@ -12,7 +12,7 @@ use sprag_core::config::{self, Config, HarnessConfig, RunnerKind};
 use sprag_core::hash;
 use sprag_core::ledger::Known;
 use sprag_core::machine::State;
-use sprag_core::signal::Issue;
+use sprag_core::signal::Report;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(super) struct Session<'a> {
     pub(super) batches: u32,
     pub(super) experiments: u32,
     pub(super) merge: bool,
-    pub(super) issues: Vec<Issue>,
+    pub(super) issues: Vec<Report>,
     /// What other runs and people have found.
     pub(super) known: Known,
     /// The files of the project, if not those of HEAD.

@@ -210,6 +210,7 @@ pub(super) fn pull_view(
         history: history.flatten().collect(),
         attempts: state.experiments.iter().filter(fell).cloned().collect(),
         issues: state.issues_of(&cluster.id),
+        rejections: Vec::new(),
         experiment: experiment.clone(),
         gate: gate_view(state),
         new_cases,

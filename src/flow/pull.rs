@@ -5,6 +5,7 @@ use super::gate::Change;
 use crate::forge::Forge;
 use crate::project::{Project, ProjectFile};
 use crate::workspace::{Remote, Workspace, WorkspaceError};
+use futures_util::future::LocalBoxFuture;
 use sprag_core::candidate::{Experiment, Stage, Verdict};
 use sprag_core::config::{self, Config};
 use sprag_core::github::Permission;
@@ -174,7 +175,11 @@ where
     }
     let Some(setup) = Setup::read(workspace, target, config_name)? else {
         keep(forge, &check::skipped(&target.head, UNTOUCHED)).await?;
-        return Ok(skipped(target, UNTOUCHED, summary::gate_skipped(&target.name, UNTOUCHED)));
+        return Ok(skipped(
+            target,
+            UNTOUCHED,
+            summary::gate_skipped(&target.name, UNTOUCHED),
+        ));
     };
     let checks = Checks {
         forge,
@@ -191,13 +196,9 @@ where
 }
 
 /// Told of an experiment before each of its stages.
-pub trait Tell: Sync {
+pub trait Tell {
     /// Shows it as it stands.
-    fn tell<'a>(
-        &'a self,
-        experiment: &'a Experiment,
-        stage: Stage,
-    ) -> futures_util::future::BoxFuture<'a, Result<(), FlowError>>;
+    fn tell<'a>(&'a self, experiment: &'a Experiment, stage: Stage) -> LocalBoxFuture<'a, Result<(), FlowError>>;
 }
 
 /// Says nothing.
@@ -205,11 +206,7 @@ pub trait Tell: Sync {
 pub struct Silent;
 
 impl Tell for Silent {
-    fn tell<'a>(
-        &'a self,
-        _: &'a Experiment,
-        _: Stage,
-    ) -> futures_util::future::BoxFuture<'a, Result<(), FlowError>> {
+    fn tell<'a>(&'a self, _: &'a Experiment, _: Stage) -> LocalBoxFuture<'a, Result<(), FlowError>> {
         Box::pin(async { Ok(()) })
     }
 }
@@ -232,12 +229,8 @@ impl Checks<'_> {
 }
 
 impl Tell for Checks<'_> {
-    fn tell<'a>(
-        &'a self,
-        experiment: &'a Experiment,
-        stage: Stage,
-    ) -> futures_util::future::BoxFuture<'a, Result<(), FlowError>> {
-        Box::pin(async move { keep(self.forge, &check::check_progress(&self.view(experiment), stage)).await })
+    fn tell<'a>(&'a self, experiment: &'a Experiment, stage: Stage) -> LocalBoxFuture<'a, Result<(), FlowError>> {
+        Box::pin(async move { keep(self.forge, &check::in_progress(&self.view(experiment), stage)).await })
     }
 }
 

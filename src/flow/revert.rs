@@ -46,7 +46,10 @@ pub async fn watch(
             card
         }
     };
-    let fails = card.complete() && card.score().is_some_and(|score| score < request.config.gate.regression_threshold);
+    let fails = card.complete()
+        && card
+            .score()
+            .is_some_and(|score| score < request.config.gate.regression_threshold);
     if !fails {
         return Ok(None);
     }
@@ -54,10 +57,14 @@ pub async fn watch(
 }
 
 fn newest_merged(notebook: &Notebook) -> Option<(u64, PullEntry)> {
-    let merged = notebook.book().pulls.iter().filter_map(|(number, pull)| match &pull.state {
-        PullState::Merged { at, .. } => Some((at, *number, pull)),
-        PullState::Open | PullState::Closed { .. } => None,
-    });
+    let merged = notebook
+        .book()
+        .pulls
+        .iter()
+        .filter_map(|(number, pull)| match &pull.state {
+            PullState::Merged { at, .. } => Some((at, *number, pull)),
+            PullState::Open | PullState::Closed { .. } => None,
+        });
     merged
         .max_by_key(|(at, number, _)| ((*at).clone(), *number))
         .map(|(_, number, pull)| (number, pull.clone()))

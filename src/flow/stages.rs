@@ -14,7 +14,7 @@ use sprag_core::ledger::{CaseRerun, Event, Finding};
 use sprag_core::machine::{PROMOTION_RUNS, State};
 use sprag_core::mine;
 use sprag_core::score::Scorecard;
-use sprag_core::signal::Clue;
+use sprag_core::signal::{self, Clue};
 use sprag_core::trial::{TaskVerdict, Trial, TrialStatus};
 use std::collections::BTreeSet;
 
@@ -74,32 +74,29 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
     let mut findings = Vec::new();
     let mut spent = Spent::default();
     for issue in &state.plan.issues {
-        let (record, instead) = match issue.clue(&state.plan.train) {
-            Clue::Trace(trace) => {
+        let name = format!("issue {}", issue.number);
+        let (record, instead) = match signal::clues(issue, &state.plan.train, None).into_iter().next() {
+            Some(Clue::Trace(read)) => {
                 let task = TaskId::new(format!("issue #{}", issue.number));
-                (
-                    Some(mine::mine(&format!("issue {}", issue.number), &task, &trace)),
-                    None,
-                )
+                (Some(mine::mine(&name, &task, &read.trace)), None)
             }
-            Clue::Task(task) => {
+            Some(Clue::Task(task)) => {
                 let mut left = allowance(state);
                 left.spent.add(spent);
                 let run = [(task.clone(), 0)];
                 let (trials, cost) = bench.train(store, "issues", &state.incumbent, &run, left).await?;
                 spent.add(cost);
-                let source = format!(
-                    "issue {} {}",
-                    issue.number,
-                    bench.source(&state.incumbent.id(), &task, 0)
-                );
+                let source = format!("{name} {}", bench.source(&state.incumbent.id(), &task, 0));
                 let record = record_of(&source, &task, &trials[0]);
                 let instead = record
                     .is_none()
                     .then(|| format!("task `{task}` passes on the harness as it is"));
                 (record, instead)
             }
-            Clue::Nothing(instead) => (None, instead),
+            Some(Clue::Told(told)) => (Some(signal::record_of_told(&name, issue.number, &told)), None),
+            Some(Clue::Unreadable(problem)) => (None, Some(problem)),
+            // Links lead to GitHub, where `sprag sync` follows them.
+            Some(Clue::Attachment { .. } | Clue::Artifact { .. } | Clue::WorkflowRun { .. }) | None => (None, None),
         };
         findings.push(Finding {
             issue: issue.number,

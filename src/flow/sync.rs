@@ -16,7 +16,9 @@ use crate::workspace::Remote;
 use sprag_core::case::EvalCase;
 use sprag_core::config::Config;
 use sprag_core::id::TaskId;
+use sprag_core::mine::text::counted;
 use sprag_core::signal::Place;
+use std::fmt;
 use std::path::Path;
 
 /// What a job on GitHub works with.
@@ -64,7 +66,24 @@ pub struct Report {
     /// Comments, labels, issues and replies that were written or changed.
     pub answered: usize,
     /// Requests that all of it took.
-    pub requests: u64,
+    pub requests: usize,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = counted;
+        write!(
+            f,
+            "read {} and {} anew ({}), heard {}, {} settled, {} brought up to date; {}",
+            count(self.issues, "issue"),
+            count(self.artifacts, "artifact"),
+            count(self.failures, "failure"),
+            count(self.commands, "command"),
+            count(self.settled, "pull request"),
+            count(self.answered, "thing"),
+            count(self.requests, "request")
+        )
+    }
 }
 
 /// Brings sprag up to date with GitHub, and GitHub with sprag.
@@ -77,7 +96,7 @@ pub async fn sync(hub: &Hub<'_>, notebook: &mut Notebook, progress: &Progress) -
     signals::artifacts(hub, notebook, &mut report, progress).await?;
     pulls::settle(hub, notebook, &mut report).await?;
     answers::give(hub, notebook, &mut report, progress).await?;
-    report.requests = hub.forge.requests() - before;
+    report.requests = usize::try_from(hub.forge.requests() - before).unwrap_or(usize::MAX);
     Ok(report)
 }
 

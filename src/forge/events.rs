@@ -6,14 +6,15 @@ use super::{Forge, ForgeError, endpoint};
 use sprag_core::github::LabelEvent;
 
 impl Forge {
-    /// Labels put on and taken off in the whole repository, oldest first; only what came after the event with this id.
+    /// Labels put on and taken off in the whole repository since a time (RFC 3339), oldest first.
     ///
     /// # Errors
     /// See [`ForgeError`].
-    pub async fn label_events(&self, after: Option<u64>) -> Result<Vec<LabelEvent>, ForgeError> {
-        let after = after.unwrap_or(0);
+    pub async fn label_events(&self, since: &str) -> Result<Vec<LabelEvent>, ForgeError> {
         let call = self.call(endpoint::EVENTS, &[]);
-        let events = self.list::<Vec<EventWire>>(&call, |event| event.id <= after).await?;
+        let events = self
+            .list::<Vec<EventWire>>(&call, |event| event.created_at.as_str() < since)
+            .await?;
         let events = oldest_first(events, |event| event.id);
         Ok(events.into_iter().filter_map(|event| event.of_label(None)).collect())
     }

@@ -126,7 +126,7 @@ pub(super) struct EventWire {
     actor: Option<UserWire>,
     label: Option<LabelWire>,
     issue: Option<NumberWire>,
-    created_at: String,
+    pub(super) created_at: String,
 }
 
 #[derive(Debug, Deserialize)]

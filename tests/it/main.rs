@@ -6,5 +6,6 @@ mod check;
 mod input;
 mod kill;
 mod support;
+mod webhooks;
 mod whole_loop;
 mod worker;

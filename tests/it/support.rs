@@ -13,7 +13,7 @@ use sprag::store::{DirStore, Store};
 use sprag::workspace::Workspace;
 use sprag_core::config::{self, Config};
 use sprag_core::ledger::Known;
-use sprag_core::signal::Issue;
+use sprag_core::signal::Report;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -115,11 +115,12 @@ pub(crate) async fn play(
 }
 
 /// One issue that names a task, and one that helps nobody.
-fn issues() -> Vec<Issue> {
-    let issue = |number, body: &str| Issue {
+fn issues() -> Vec<Report> {
+    let issue = |number, body: &str| Report {
         number,
         title: "The kiosk does nothing".to_owned(),
         body: body.to_owned(),
+        comments: Vec::new(),
     };
     vec![issue(7, "Seen in k03 again."), issue(8, "It does not work.")]
 }

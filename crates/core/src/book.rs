@@ -13,7 +13,7 @@ use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, RunId, TaskId};
 use crate::ledger::{Entry, Event, Finding, Known};
 use crate::machine::{self, State};
 use crate::score::Scorecard;
-use crate::signal::Issue as Report;
+use crate::signal::Report;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything known.
@@ -116,7 +116,7 @@ pub struct CommandEntry {
 }
 
 /// A change that people did not want.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Rejection {
     /// Its pull request.
     pub pull: u64,

@@ -8,7 +8,7 @@ use crate::hash;
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, RunId};
 use crate::ledger::Entry;
 use crate::score::Scorecard;
-use crate::signal::Issue as Report;
+use crate::signal::Report;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 

@@ -9,7 +9,7 @@ use crate::harness::Harness;
 use crate::hash;
 use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, RecordId, TaskId};
 use crate::score::Scorecard;
-use crate::signal::Issue;
+use crate::signal::Report;
 use crate::trial::TaskVerdict;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -156,7 +156,7 @@ pub struct Plan {
     pub n_validation: usize,
     /// The labelled issues to answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub issues: Vec<Issue>,
+    pub issues: Vec<Report>,
     /// What was known before the run began.
     #[serde(default, skip_serializing_if = "Known::is_nothing")]
     pub known: Known,

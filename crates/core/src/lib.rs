@@ -7,6 +7,7 @@ pub mod budget;
 pub mod candidate;
 pub mod case;
 pub mod cluster;
+pub mod command;
 pub mod config;
 pub mod edit;
 pub mod fact;

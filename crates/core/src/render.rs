@@ -17,11 +17,16 @@
 pub mod app;
 pub mod check;
 pub mod comment;
+pub mod dashboard;
 #[cfg(test)]
 mod fixtures;
+pub mod labels;
 pub mod markdown;
 pub mod pull;
+pub mod reply;
 pub mod report;
+pub mod revert;
+pub mod summary;
 pub mod svg;
 pub mod text;
 pub mod tsv;

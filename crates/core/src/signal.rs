@@ -1,109 +1,144 @@
-//! Signals: where evidence of a failure comes from. So far: a labelled issue as text.
+//! Signals: where evidence of a failure comes from. A labelled issue is read for everything it gives to work with: traces, links to
+//! traces, names of tasks, and what a person tells.
+
+mod blocks;
+mod form;
+mod label;
+mod links;
+
+pub use form::{Told, record_of_told};
+pub use label::{LabelStanding, labelled_by_trusted};
+pub use links::Place;
 
 use crate::id::TaskId;
-use crate::trace::Trace;
+use crate::trace::read::{ReadTrace, read_any};
 use serde::{Deserialize, Serialize};
 
-/// A labelled issue.
+/// What people wrote in a labelled issue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Issue {
-    /// Its number.
+pub struct Report {
+    /// The issue's number.
     pub number: u64,
     /// Its title.
     pub title: String,
     /// Its text, Markdown.
     pub body: String,
+    /// What people wrote below it; not what sprag or other machines did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comments: Vec<Remark>,
 }
 
-/// What an issue gives to work with, the best first.
+/// A comment below an issue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark {
+    /// Who wrote it.
+    pub author_login: String,
+    /// Whether what it says counts: its author opened the issue, or has triage rights.
+    pub author_trusted: bool,
+    /// Its text, Markdown.
+    pub body: String,
+}
+
+/// Something in a report that leads to a failure.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Clue {
     /// A recorded run in a fenced block.
-    Trace(Box<Trace>),
+    Trace(Box<ReadTrace>),
+    /// A file that may hold traces.
+    Attachment {
+        /// Where it is.
+        url: String,
+        /// What it is called.
+        name: String,
+    },
+    /// An artifact of a workflow run of this repository.
+    Artifact {
+        /// The run.
+        run: u64,
+        /// The artifact.
+        id: u64,
+    },
+    /// A workflow run of this repository.
+    WorkflowRun {
+        /// Its id.
+        id: u64,
+    },
     /// The name of a task that the runner knows.
     Task(TaskId),
-    /// Nothing; half a sentence says what was there instead, if anything.
-    Nothing(Option<String>),
+    /// What a person tells in the fields of the issue form.
+    Told(Told),
+    /// Something that looks like a trace and is none, as half a sentence.
+    Unreadable(String),
 }
 
-impl Issue {
-    /// Reads an issue's text for a trace, else for the name of one of the runner's tasks.
-    pub fn clue(&self, known: &[TaskId]) -> Clue {
-        let mut unreadable = None;
-        for block in fenced_blocks(&self.body) {
-            match serde_json::from_str::<Trace>(&block) {
-                Ok(trace) if !trace.steps.is_empty() => return Clue::Trace(Box::new(trace)),
-                Ok(_) => unreadable = Some("the JSON in the fenced block has no `steps`".to_owned()),
-                Err(error) if block.trim_start().starts_with('{') => {
-                    unreadable = Some(format!("the fenced block cannot be read as a trace ({error})"));
-                }
-                Err(_) => {}
-            }
-        }
-        let words: Vec<&str> = self
-            .body
-            .split(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.')))
-            .collect();
-        match known.iter().find(|task| words.contains(&task.as_str())) {
-            Some(task) => Clue::Task(task.clone()),
-            None => Clue::Nothing(unreadable),
+impl Clue {
+    /// The best first.
+    fn worth(&self) -> u8 {
+        match self {
+            Self::Trace(_) => 0,
+            Self::Attachment { .. } => 1,
+            Self::Artifact { .. } => 2,
+            Self::WorkflowRun { .. } => 3,
+            Self::Task(_) => 4,
+            Self::Told(_) => 5,
+            Self::Unreadable(_) => 6,
         }
     }
 }
 
-/// The contents of the fenced code blocks of a Markdown text.
-fn fenced_blocks(text: &str) -> Vec<String> {
-    let mut blocks = Vec::new();
-    let mut open: Option<(String, String)> = None;
-    for line in text.lines() {
-        let start = line.trim_start();
-        let fence: String = start.chars().take_while(|&c| c == '`').collect();
-        match open.as_mut() {
-            None if fence.len() >= 3 => open = Some((fence, String::new())),
-            None => {}
-            Some((ticks, _)) if fence.len() >= ticks.len() && start.trim_end() == fence => {
-                blocks.extend(open.take().map(|(_, block)| block));
-            }
-            Some((_, block)) => {
-                block.push_str(line);
-                block.push('\n');
-            }
+/// Everything in a report that leads to a failure, the best first. `known` are the runner's train tasks; `place` is the repository, whose
+/// links are followed.
+pub fn clues(report: &Report, known: &[TaskId], place: Option<&Place>) -> Vec<Clue> {
+    let counted = report.comments.iter().filter(|remark| remark.author_trusted);
+    let texts = std::iter::once(report.body.as_str()).chain(counted.map(|remark| remark.body.as_str()));
+    let mut found: Vec<Clue> = Vec::new();
+    for text in texts {
+        for block in blocks::fenced(text) {
+            found.extend(traces(&block));
+        }
+        found.extend(links::find(text, place));
+        found.extend(tasks(text, known));
+    }
+    found.extend(tasks(&report.title, known));
+    found.extend(form::told(&report.body).map(Clue::Told));
+    let mut clues: Vec<Clue> = Vec::new();
+    for clue in found {
+        if !clues.contains(&clue) {
+            clues.push(clue);
         }
     }
-    blocks
+    clues.sort_by_key(Clue::worth);
+    clues
+}
+
+/// The traces in a fenced block; a block that begins like JSON and holds none is said to be unreadable.
+fn traces(block: &str) -> Vec<Clue> {
+    if !block.trim_start().starts_with(['{', '[']) {
+        return Vec::new();
+    }
+    let (traces, warnings) = read_any("the fenced block", block.as_bytes());
+    if traces.is_empty() {
+        let why = warnings
+            .first()
+            .map(|warning| format!(" ({warning})"))
+            .unwrap_or_default();
+        return vec![Clue::Unreadable(format!(
+            "the fenced block cannot be read as a trace{why}"
+        ))];
+    }
+    traces.into_iter().map(|trace| Clue::Trace(Box::new(trace))).collect()
+}
+
+/// The tasks that a text names as whole words.
+fn tasks(text: &str, known: &[TaskId]) -> Vec<Clue> {
+    let words: Vec<&str> = text
+        .split(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.')))
+        // A full stop ends a sentence, not a name.
+        .flat_map(|word| [word, word.trim_end_matches('.')])
+        .collect();
+    let named = known.iter().filter(|task| words.contains(&task.as_str()));
+    named.map(|task| Clue::Task(task.clone())).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn clue(body: &str) -> Clue {
-        let known = [TaskId::new("hd-1"), TaskId::new("hd-12")];
-        Issue {
-            number: 1,
-            title: String::new(),
-            body: body.to_owned(),
-        }
-        .clue(&known)
-    }
-
-    #[test]
-    fn a_fenced_trace_comes_before_a_named_task() {
-        let body = "It failed in hd-1:\n```json\n{\"steps\": [{\"role\": \"user\", \"content\": \"hi\"}]}\n```\n";
-        assert!(matches!(clue(body), Clue::Trace(trace) if trace.steps[0].content == "hi"));
-    }
-
-    #[test]
-    fn a_task_is_found_as_a_whole_word() {
-        assert_eq!(clue("seen in (hd-12)."), Clue::Task(TaskId::new("hd-12")));
-        assert_eq!(clue("seen in hd-123"), Clue::Nothing(None));
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_said() {
-        assert!(
-            matches!(clue("```\n{\"steps\": [\n```"), Clue::Nothing(Some(problem)) if problem.contains("cannot be read"))
-        );
-        assert_eq!(clue("it does not work"), Clue::Nothing(None));
-    }
-}
+mod tests;

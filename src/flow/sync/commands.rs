@@ -6,7 +6,7 @@ use crate::forge::Reaction;
 use sprag_core::book::Book;
 use sprag_core::command::{self, Problem, SlashCommand};
 use sprag_core::fact::{Decision, What};
-use sprag_core::github::{Comment, Permission};
+use sprag_core::github::Comment;
 use sprag_core::id::{CaseId, ClusterId};
 use sprag_core::render::reply::{self, Reply};
 use sprag_core::render::{dashboard, labels, markdown};
@@ -61,13 +61,15 @@ async fn answer(
                 has,
             }),
             Ok(command) => {
-                let (decided, reply) = decide(notebook.book(), comment.issue, command, has);
+                let (decided, reply) = decide(notebook.book(), comment.issue, command);
                 decisions.extend(decided);
                 replies.push(reply);
             }
         }
     }
-    let refused = replies.iter().all(|reply| !matches!(reply, Reply::Done { .. } | Reply::Status { .. } | Reply::Help));
+    let refused = replies
+        .iter()
+        .all(|reply| !matches!(reply, Reply::Done { .. } | Reply::Status { .. } | Reply::Help));
     notebook.note(What::Commanded {
         comment: comment.id,
         on: comment.issue,
@@ -80,13 +82,18 @@ async fn answer(
 }
 
 /// What a command decides here, and what is said to it.
-fn decide(book: &Book, on: u64, command: &SlashCommand, has: Permission) -> (Vec<Decision>, Reply) {
+fn decide(book: &Book, on: u64, command: &SlashCommand) -> (Vec<Decision>, Reply) {
     let clusters = about(book, on);
     let done = |text: String| Reply::Done { text };
     let nothing = |text: &str| (Vec::new(), Reply::NotHere { text: text.to_owned() });
     match command {
         SlashCommand::Help => (Vec::new(), Reply::Help),
-        SlashCommand::Status => (Vec::new(), Reply::Status { view: super::answers::status(book) }),
+        SlashCommand::Status => (
+            Vec::new(),
+            Reply::Status {
+                view: super::answers::status(book),
+            },
+        ),
         SlashCommand::Run => (
             Vec::new(),
             done("a run was asked for; the `run` job of the workflow takes it up".to_owned()),
@@ -139,7 +146,11 @@ fn decide(book: &Book, on: u64, command: &SlashCommand, has: Permission) -> (Vec
             _ => nothing("name two different clusters as the dashboard shows them, such as `c-1a2b3c4d`"),
         },
         SlashCommand::Split { cluster } => {
-            let records = book.issues.get(&on).map(|issue| issue.records.clone()).unwrap_or_default();
+            let records = book
+                .issues
+                .get(&on)
+                .map(|issue| issue.records.clone())
+                .unwrap_or_default();
             match found(book, cluster) {
                 Some(cluster) if !records.is_empty() => {
                     let told = format!("what this issue shows left `{cluster}` and is a cluster of its own");
@@ -166,7 +177,11 @@ fn about(book: &Book, on: u64) -> Vec<ClusterId> {
 }
 
 fn found(book: &Book, id: &str) -> Option<ClusterId> {
-    book.clusters.clusters.keys().find(|cluster| cluster.as_str() == id).cloned()
+    book.clusters
+        .clusters
+        .keys()
+        .find(|cluster| cluster.as_str() == id)
+        .cloned()
 }
 
 fn names(clusters: &[ClusterId]) -> String {

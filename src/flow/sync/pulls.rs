@@ -10,7 +10,11 @@ use sprag_core::render::markdown;
 
 /// Notes what became of the pull requests that were open, and closes those that a person rejected with a command.
 pub(super) async fn settle(hub: &Hub<'_>, notebook: &mut Notebook, report: &mut Report) -> Result<(), FlowError> {
-    let open = notebook.book().pulls.iter().filter(|(_, pull)| pull.state == PullState::Open);
+    let open = notebook
+        .book()
+        .pulls
+        .iter()
+        .filter(|(_, pull)| pull.state == PullState::Open);
     let open: Vec<(u64, bool)> = open.map(|(number, pull)| (*number, !pull.reasons.is_empty())).collect();
     for (number, rejected) in open {
         let mut pull = hub.forge.pull(number).await?;
@@ -21,7 +25,11 @@ pub(super) async fn settle(hub: &Hub<'_>, notebook: &mut Notebook, report: &mut 
         if pull.open {
             continue;
         }
-        let reason = if pull.merged || rejected { None } else { reason(hub, number).await? };
+        let reason = if pull.merged || rejected {
+            None
+        } else {
+            reason(hub, number).await?
+        };
         notebook.note(What::PullSettled {
             pull: number,
             settled_at: settled_at(&pull).unwrap_or_else(|| notebook.now()),

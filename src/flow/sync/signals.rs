@@ -181,7 +181,7 @@ async fn read_report(hub: &Hub<'_>, said: &signal::Report) -> Result<Reading, Fl
     let mut traces: Vec<ReadTrace> = Vec::new();
     let mut instead: Option<String> = None;
     let mut told: Option<FailureRecord> = None;
-    for clue in signal::clues(said, &hub.tasks, &hub.place) {
+    for clue in signal::clues(said, &hub.tasks, Some(&hub.place)) {
         if traces.len() >= TRACES_PER_ISSUE {
             break;
         }
@@ -208,7 +208,11 @@ async fn read_report(hub: &Hub<'_>, said: &signal::Report) -> Result<Reading, Fl
     }
     traces.truncate(TRACES_PER_ISSUE);
     let n_traces = traces.len();
-    let records = failures(&format!("issue {}", said.number), &format!("issue #{}", said.number), traces);
+    let records = failures(
+        &format!("issue {}", said.number),
+        &format!("issue #{}", said.number),
+        traces,
+    );
     Ok(match (records.is_empty(), told) {
         (false, _) => Reading::Failures { records },
         (true, Some(record)) if n_traces == 0 => Reading::Failures { records: vec![record] },
@@ -293,7 +297,11 @@ async fn read_artifact(hub: &Hub<'_>, artifact: &Artifact) -> Result<Result<Arti
     }
     let limits = ArchiveLimits::default();
     let path = hub.scratch.join("artifact.zip");
-    if let Err(error) = hub.forge.download_artifact(artifact.id, &path, limits.bytes_packed).await {
+    if let Err(error) = hub
+        .forge
+        .download_artifact(artifact.id, &path, limits.bytes_packed)
+        .await
+    {
         return problem(error, &format!("the artifact {}", artifact.name));
     }
     let content = unpack(&path, &artifact.name, &limits);
@@ -309,10 +317,14 @@ fn unpack(path: &Path, name: &str, limits: &ArchiveLimits) -> Result<ArtifactCon
     let listed = archive::read(path, limits, |entry, bytes| {
         let (traces, warnings) = read_any(entry, bytes);
         content.traces.extend(traces);
-        content.problems.extend(warnings.iter().take(3).map(ToString::to_string));
+        content
+            .problems
+            .extend(warnings.iter().take(3).map(ToString::to_string));
     });
     match listed {
-        Ok(listing) => content.problems.extend(listing.problems.iter().map(ToString::to_string)),
+        Ok(listing) => content
+            .problems
+            .extend(listing.problems.iter().map(ToString::to_string)),
         Err(error) => return Err(format!("the artifact {name} cannot be read ({error})")),
     }
     content.problems.truncate(20);
@@ -340,7 +352,11 @@ pub(super) async fn artifacts(
     if signals.workflows.is_empty() || signals.artifacts.is_empty() {
         return Ok(());
     }
-    let cursor = notebook.book().cursors.get(ARTIFACTS).and_then(|cursor| cursor.parse().ok());
+    let cursor = notebook
+        .book()
+        .cursors
+        .get(ARTIFACTS)
+        .and_then(|cursor| cursor.parse().ok());
     let listed = hub.forge.artifacts(cursor).await?;
     let Some(oldest) = listed.iter().map(|artifact| artifact.created_at.clone()).min() else {
         return Ok(());

@@ -9,7 +9,7 @@ use crate::gate::GatePolicy;
 use crate::harness::{FileChange, Harness};
 use crate::id::{CandidateId, HarnessId, RecordId};
 use crate::ledger::{Finding, Known, Plan};
-use crate::signal::Issue;
+use crate::signal::Report;
 use crate::trace::Termination;
 use crate::trial::{TaskVerdict, TrialStatus};
 use proptest::prelude::*;
@@ -235,10 +235,11 @@ fn known(tape: &mut Tape) -> Known {
 }
 
 fn plan(tape: &mut Tape) -> Plan {
-    let issue = Issue {
+    let issue = Report {
         number: 3,
         title: String::new(),
         body: String::new(),
+        comments: Vec::new(),
     };
     Plan {
         config: String::new(),

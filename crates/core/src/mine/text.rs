@@ -18,7 +18,7 @@ pub fn shortened(text: &str, limit: usize) -> String {
 }
 
 /// `1 call`, `2 calls`.
-pub(super) fn counted(n: usize, noun: &str) -> String {
+pub fn counted(n: usize, noun: &str) -> String {
     if n == 1 {
         format!("1 {noun}")
     } else {

@@ -4,6 +4,8 @@ use super::markdown::{escape, inline_code, plain, truncate};
 use super::view::CheckView;
 use super::words;
 use crate::candidate::{Experiment, Stage, Verdict};
+use crate::case::EvalCase;
+use crate::id::TaskId;
 use crate::score::Scorecard;
 use serde::{Deserialize, Serialize};
 
@@ -21,20 +23,37 @@ pub struct CheckRun {
     pub name: String,
     /// The commit.
     pub head_sha: String,
-    /// Always `completed`.
+    /// How far it is.
     pub status: CheckStatus,
-    /// What it means for a merge.
-    pub conclusion: Conclusion,
+    /// What it means for a merge; `None` until it is completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conclusion: Option<Conclusion>,
     /// By this sprag finds the check run again: `sprag:E007:regression`.
     pub external_id: String,
     /// What a person reads.
     pub output: CheckOutput,
+    /// The buttons on it, at most 3.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<CheckAction>,
+}
+
+/// A button on a check run. Pressing it sends the event `check_run.requested_action`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckAction {
+    /// At most 20 characters.
+    pub label: String,
+    /// At most 40 characters.
+    pub description: String,
+    /// At most 20 characters.
+    pub identifier: String,
 }
 
 /// How far a check run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckStatus {
+    /// It is being measured.
+    InProgress,
     /// It has a conclusion.
     Completed,
 }
@@ -47,8 +66,12 @@ pub enum Conclusion {
     Success,
     /// Measured, and below.
     Failure,
-    /// Not measured, or not completely: never green.
+    /// There was nothing to measure: never green, and no obstacle.
     Neutral,
+    /// It could not be measured, or not completely: a person must see to it before the merge.
+    ActionRequired,
+    /// The change does not touch the harness.
+    Skipped,
 }
 
 /// What a person reads of a check run.
@@ -130,15 +153,88 @@ fn check_run(view: &CheckView, stage: Stage) -> CheckRun {
         name: format!("sprag / {}", gate.name),
         head_sha: view.head_sha.clone(),
         status: CheckStatus::Completed,
-        conclusion,
-        external_id: format!("sprag:{}:{}", experiment.id, gate.name),
+        conclusion: Some(conclusion),
+        external_id: external_id(&view.head_sha, experiment, gate.name),
         output: CheckOutput {
             title: gate.title(conclusion),
             summary: within(gate.summary(view, conclusion)),
             text: within(gate.text(view)),
-            annotations: gate.annotations(experiment, conclusion),
+            annotations: gate.annotations(view, conclusion),
         },
+        actions: actions(conclusion, gate.card),
     }
+}
+
+/// By this sprag finds a check run again: `sprag:E007:regression` for a change of its own, `sprag:gate:<commit>:regression` for another.
+fn external_id(head_sha: &str, experiment: &Experiment, gate: &str) -> String {
+    if experiment.id.as_str().starts_with('E') {
+        format!("sprag:{}:{gate}", experiment.id)
+    } else {
+        format!("sprag:gate:{}:{gate}", head_sha.get(..12).unwrap_or(head_sha))
+    }
+}
+
+/// Measuring again makes sense where something has no verdict or failed; taking a case out, where one broke.
+fn actions(conclusion: Conclusion, card: Option<&Scorecard>) -> Vec<CheckAction> {
+    let action = |label: &str, description: &str, identifier: &str| CheckAction {
+        label: label.to_owned(),
+        description: description.to_owned(),
+        identifier: identifier.to_owned(),
+    };
+    let mut actions = Vec::new();
+    if matches!(conclusion, Conclusion::Failure | Conclusion::ActionRequired) {
+        actions.push(action("Measure again", "Run this gate once more", "rerun"));
+    }
+    if conclusion == Conclusion::Failure && card.is_some_and(|card| !card.broken_tasks.is_empty()) {
+        actions.push(action("Quarantine", "Stop counting the broken cases", "quarantine"));
+    }
+    actions
+}
+
+/// Both check runs while a stage is being measured: what is done is told, what is under way says so.
+pub fn in_progress(view: &CheckView, stage: Stage) -> Vec<CheckRun> {
+    let order = [Stage::Regression, Stage::Validation];
+    let mut runs = check_runs(view);
+    for (run, of) in runs.iter_mut().zip(order) {
+        if of < stage {
+            continue;
+        }
+        let title = if of == stage {
+            format!("Measuring the {of}")
+        } else {
+            format!("Waiting for the {stage}")
+        };
+        run.status = CheckStatus::InProgress;
+        run.conclusion = None;
+        run.actions = Vec::new();
+        run.output = CheckOutput {
+            summary: format!("{title} on this commit and on its base."),
+            title,
+            text: String::new(),
+            annotations: Vec::new(),
+        };
+    }
+    runs
+}
+
+/// Both check runs of a commit that does not touch the harness.
+pub fn skipped(head_sha: &str, why: &str) -> Vec<CheckRun> {
+    ["regression", "validation"]
+        .map(|gate| CheckRun {
+            name: format!("sprag / {gate}"),
+            head_sha: head_sha.to_owned(),
+            status: CheckStatus::Completed,
+            conclusion: Some(Conclusion::Skipped),
+            external_id: format!("sprag:gate:{}:{gate}", head_sha.get(..12).unwrap_or(head_sha)),
+            output: CheckOutput {
+                title: "Not needed".to_owned(),
+                summary: format!("Nothing was measured: {}.", escape(why)),
+                text: String::new(),
+                annotations: Vec::new(),
+            },
+            actions: Vec::new(),
+        })
+        .into()
 }
 
 impl Gate<'_> {
@@ -150,7 +246,8 @@ impl Gate<'_> {
         match self.card.filter(|card| card.complete()).and_then(Scorecard::score) {
             Some(score) if score < self.needed => Conclusion::Failure,
             Some(_) if !unmeasurable => Conclusion::Success,
-            _ => Conclusion::Neutral,
+            None if self.card.is_none() && !unmeasurable => Conclusion::Neutral,
+            _ => Conclusion::ActionRequired,
         }
     }
 
@@ -164,12 +261,12 @@ impl Gate<'_> {
         let needed = format!("{} {}", self.needed_is, words::score(self.needed));
         match conclusion {
             Conclusion::Success | Conclusion::Failure => format!("{} pass, {needed}", words::result(card)),
-            Conclusion::Neutral if card.errored > 0 => format!(
+            _ if card.errored > 0 => format!(
                 "Not decided: {} of {} have no verdict",
                 card.errored,
                 words::count(card.total(), "run")
             ),
-            Conclusion::Neutral => format!("Not decided: {}", words::result(card)),
+            _ => format!("Not decided: {}", words::result(card)),
         }
     }
 
@@ -177,7 +274,7 @@ impl Gate<'_> {
         let mut text = match conclusion {
             Conclusion::Success => "**Passed.** ".to_owned(),
             Conclusion::Failure => "**Failed.** ".to_owned(),
-            Conclusion::Neutral => "**Not decided.** ".to_owned(),
+            Conclusion::Neutral | Conclusion::ActionRequired | Conclusion::Skipped => "**Not decided.** ".to_owned(),
         };
         text += &match self.card {
             None => self.not_run(view),
@@ -255,7 +352,8 @@ impl Gate<'_> {
     }
 
     /// One remark a changed place. The validation gate makes none: it has nothing to say about a line.
-    fn annotations(&self, experiment: &Experiment, conclusion: Conclusion) -> Vec<Annotation> {
+    fn annotations(&self, view: &CheckView, conclusion: Conclusion) -> Vec<Annotation> {
+        let experiment = &view.experiment;
         let Some(card) = self
             .card
             .filter(|card| card.total() > 0 && self.stage != Stage::Validation)
@@ -265,7 +363,7 @@ impl Gate<'_> {
         let annotation_level = match conclusion {
             Conclusion::Failure => AnnotationLevel::Failure,
             Conclusion::Success if card.broken == 0 => AnnotationLevel::Notice,
-            Conclusion::Success | Conclusion::Neutral => AnnotationLevel::Warning,
+            _ => AnnotationLevel::Warning,
         };
         let mut message = format!("{} of the regression suite pass with this change.", words::result(card));
         if card.broken > 0 {
@@ -281,10 +379,10 @@ impl Gate<'_> {
             );
         }
         let title = truncate(&plain(&experiment.candidate.title), 120);
-        let places = changed_places(&experiment.candidate.diff)
-            .into_iter()
-            .take(MAX_ANNOTATIONS);
+        let broken = broken_places(card);
+        let places = broken.into_iter().chain(changed_places(&experiment.candidate.diff));
         places
+            .take(MAX_ANNOTATIONS)
             .map(|place| Annotation {
                 path: place.path,
                 start_line: place.start,
@@ -328,6 +426,21 @@ struct Place {
     path: String,
     start: u32,
     end: u32,
+}
+
+/// The files of the cases that broke.
+fn broken_places(card: &Scorecard) -> Vec<Place> {
+    let cases = card
+        .broken_tasks
+        .iter()
+        .map(|task| EvalCase::id_of(&TaskId::new(task.clone())));
+    cases
+        .map(|case| Place {
+            path: format!(".sprag/suite/{case}.json"),
+            start: 1,
+            end: 1,
+        })
+        .collect()
 }
 
 /// One place a hunk of a unified diff: its first to its last added line.

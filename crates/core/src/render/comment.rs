@@ -4,8 +4,79 @@ use super::markdown::{escape, inline_code, marker, truncate};
 use super::pull::{evidence, sentence};
 use super::view::CommentView;
 use super::words;
+use crate::book::standing::Standing;
 use crate::cluster::{Cluster, ClusterState};
 use crate::failure::{FailureKind, FailureRecord};
+
+/// The comment for where an issue stands on GitHub; `None` when there is nothing to say.
+pub fn standing_comment(standing: &Standing<'_>) -> Option<String> {
+    let view = match standing {
+        Standing::Withdrawn => return None,
+        Standing::Unconfirmed { by } => return Some(with_marker(&unconfirmed(by))),
+        Standing::Waiting => return Some(with_marker(WAITING)),
+        Standing::NeedsTrace { instead } => CommentView::NeedsTrace {
+            found: instead.map(str::to_owned),
+        },
+        Standing::Mined { record, clusters } => CommentView::Mined {
+            record: (*record).clone(),
+            clusters: clusters.iter().map(|cluster| (*cluster).clone()).collect(),
+        },
+        Standing::Ignored { record, cluster } => CommentView::Mined {
+            record: (*record).clone(),
+            clusters: vec![(*cluster).clone()],
+        },
+        Standing::Proposed { record, cluster, pull } | Standing::Fixed { record, cluster, pull } => CommentView::Fixed {
+            record: (*record).clone(),
+            cluster: (*cluster).clone(),
+            pull: *pull,
+            merged: matches!(standing, Standing::Fixed { .. }),
+        },
+        Standing::Reopened {
+            record,
+            again,
+            cluster,
+            pull,
+        } => return Some(reopened(record, again, cluster, *pull)),
+    };
+    Some(issue_comment(&view))
+}
+
+/// The marker of the one comment on an issue.
+pub const MARKER: &str = "<!-- sprag:issue";
+
+const WAITING: &str = "### What happens next\n\nThis issue names a task that sprag can run. The next run makes the agent do it, and what it shows \
+     stands here then. Comment `/sprag run` to start now.";
+
+fn with_marker(text: &str) -> String {
+    join(&[marker("issue", &[]), text.to_owned()])
+}
+
+fn unconfirmed(by: &str) -> String {
+    format!(
+        "### Waiting for a maintainer\n\nThe label was put on by {}, who has no triage rights here, so sprag has not read this issue. \
+         Somebody who has can confirm it: take the label off and put it on again, or comment `/sprag retry`.",
+        inline_code(&truncate(by, 60))
+    )
+}
+
+fn reopened(record: &FailureRecord, again: &FailureRecord, cluster: &Cluster, pull: u64) -> String {
+    let state = format!(
+        "**Failed again after #{pull} was merged.** The cluster is open again and ranks higher; what was tried before is kept in mind."
+    );
+    let evidence = if again.id == record.id {
+        String::new()
+    } else {
+        format!("## The new failure\n\n{}\n\n{}", what_went_wrong(again), cause(again))
+    };
+    join(&[
+        marker("issue", &[("record", record.id.as_str())]),
+        state,
+        evidence.trim_end().to_owned(),
+        what_went_wrong(record),
+        cause(record),
+        standing(std::slice::from_ref(cluster)),
+    ])
+}
 
 /// The whole comment, with the hidden marker by which it is found again.
 pub fn issue_comment(view: &CommentView) -> String {
@@ -157,7 +228,7 @@ fn next_for(state: ClusterState) -> &'static str {
             "This was resolved once and fails again, so it is open again and ranks higher. What was tried before is kept in mind."
         }
         ClusterState::Ignored => {
-            "A person decided to ignore this cluster, so nothing happens. Comment `/sprag retry` to take it up again."
+            "A person decided to ignore this cluster, so nothing happens. Comment `/sprag accept` to take it up again."
         }
     }
 }

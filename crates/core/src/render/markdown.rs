@@ -215,5 +215,10 @@ fn marker_value(value: &str) -> String {
     parts.join("-")
 }
 
+/// Whether a text is one of sprag's own: it has a hidden marker.
+pub fn is_ours(text: &str) -> bool {
+    text.contains("<!-- sprag:")
+}
+
 #[cfg(test)]
 mod tests;

@@ -78,6 +78,7 @@ fn body(view: &PullView, diff_bytes: usize) -> String {
         paired(experiment),
         prediction(experiment),
         attempts(view),
+        rejections(view),
         new_cases(view),
         review(view),
         footer(view),
@@ -298,6 +299,24 @@ fn attempt_row(attempt: &Experiment) -> String {
         words::verdict(attempt.verdict.as_ref()),
         escape(&truncate(reason, 240)),
     )
+}
+
+/// What people said of earlier changes for this cluster.
+fn rejections(view: &PullView) -> String {
+    if view.rejections.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("## Closed before\n\nEarlier changes for this cluster that were not wanted; this one is another:\n\n");
+    for rejection in view.rejections.iter().take(20) {
+        let reasons: Vec<String> = rejection.reasons.iter().map(|reason| sentence(reason)).collect();
+        let reasons = if reasons.is_empty() {
+            "no reason was given".to_owned()
+        } else {
+            reasons.join(" ")
+        };
+        text += &format!("- #{}: {reasons}\n", rejection.pull);
+    }
+    text.trim_end().to_owned()
 }
 
 fn new_cases(view: &PullView) -> String {

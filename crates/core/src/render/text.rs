@@ -109,6 +109,11 @@ fn gain(baseline: &Scorecard, latest: &Scorecard) -> String {
     points.map_or_else(String::new, |points| format!(", {points:+.1} points"))
 }
 
+/// What a gate said: what was measured, the verdict and why.
+pub fn gate(of: &str, verdict: &str, reason: &str) -> String {
+    format!("{}: {verdict}\n  {}", visible(of), visible(reason))
+}
+
 /// The clusters in the order given, one a line under column names.
 pub fn clusters(clusters: &[Cluster]) -> String {
     if clusters.is_empty() {

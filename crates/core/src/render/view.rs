@@ -41,6 +41,8 @@ pub struct PullView {
     pub attempts: Vec<Experiment>,
     /// The cases that join the regression suite with the merge.
     pub new_cases: Vec<EvalCase>,
+    /// What people did not want for this cluster, the oldest first.
+    pub rejections: Vec<crate::book::Rejection>,
     /// The issues that reported the failures of this cluster.
     pub issues: Vec<u64>,
 }

@@ -15,7 +15,7 @@ fn both_gates_are_told_as_github_takes_them() {
 #[test]
 fn a_failed_gate_names_what_broke() {
     let runs = runs(|experiment| *experiment = fixtures::rejected("E008", "Something else"));
-    assert_eq!(runs[0].conclusion, Conclusion::Failure);
+    assert_eq!(runs[0].conclusion, Some(Conclusion::Failure));
     assert_eq!(runs[0].output.title, "13/18 (0.722) pass, threshold 0.800");
     assert!(
         runs[0]
@@ -24,7 +24,7 @@ fn a_failed_gate_names_what_broke() {
             .contains("### Broken by this change\n\n- `refund-1`\n")
     );
     assert_eq!(runs[0].output.annotations[0].annotation_level, AnnotationLevel::Failure);
-    assert_eq!(runs[1].conclusion, Conclusion::Neutral);
+    assert_eq!(runs[1].conclusion, Some(Conclusion::Neutral));
     assert_eq!(runs[1].output.title, "Not run");
 }
 
@@ -42,7 +42,10 @@ fn nothing_measured_is_never_green() {
             experiment.regression.clone_from(&card);
             experiment.validation = card;
         });
-        assert!(runs.iter().all(|run| run.conclusion == Conclusion::Neutral), "{runs:?}");
+        assert!(
+            runs.iter().all(|run| run.conclusion != Some(Conclusion::Success)),
+            "{runs:?}"
+        );
     }
 }
 
@@ -54,14 +57,14 @@ fn missing_verdicts_are_neutral() {
             ..fixtures::card(17, 0, 0, 0)
         });
     });
-    assert_eq!(runs[0].conclusion, Conclusion::Neutral);
+    assert_eq!(runs[0].conclusion, Some(Conclusion::Neutral));
     assert_eq!(runs[0].output.title, "Not decided: 1 of 18 runs have no verdict");
 }
 
 #[test]
 fn an_indecisive_experiment_is_not_green_even_with_good_numbers() {
     let runs = runs(|experiment| experiment.verdict = Some((Verdict::Indecisive, "the budget is spent".to_owned())));
-    assert!(runs.iter().all(|run| run.conclusion == Conclusion::Neutral));
+    assert!(runs.iter().all(|run| run.conclusion != Some(Conclusion::Success)));
 }
 
 #[test]
@@ -99,4 +102,47 @@ fn places_are_the_added_lines_of_each_hunk() {
     );
     let diff = "--- a/x\n+++ b/x\n@@ -1,2 +1,3 @@\n a\n+++ b/fake\n b\n@@ -9,2 +10,1 @@\n-- c\n d\n--- a/gone\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n";
     assert_eq!(changed_places(diff), [place("x", 2, 2), place("x", 10, 10)]);
+}
+
+#[test]
+fn while_it_is_measured_nothing_is_concluded_and_what_is_done_is_told() {
+    let view = fixtures::check();
+    let runs = in_progress(&view, Stage::Regression);
+    assert!(
+        runs.iter()
+            .all(|run| run.status == CheckStatus::InProgress && run.conclusion.is_none())
+    );
+    let runs = in_progress(&view, Stage::Validation);
+    assert_eq!(runs[0], check_runs(&view)[0]);
+    assert_eq!(runs[1].output.title, "Measuring the validation set");
+    let told = serde_json::to_value(&runs[1]).unwrap();
+    assert_eq!(told.get("conclusion"), None, "GitHub would complete it");
+}
+
+#[test]
+fn what_could_not_be_measured_asks_for_a_person_and_what_was_not_needed_does_not() {
+    let runs = runs(|experiment| {
+        experiment.verdict = Some((Verdict::Indecisive, "no power".to_owned()));
+        experiment.regression = Some(Scorecard {
+            errored: 2,
+            ..Scorecard::default()
+        });
+    });
+    assert_eq!(runs[0].conclusion, Some(Conclusion::ActionRequired));
+    assert_eq!(runs[0].actions[0].identifier, "rerun");
+    let runs = skipped("0123456789abcdef", "no file of the harness is touched");
+    assert!(runs.iter().all(|run| run.conclusion == Some(Conclusion::Skipped)));
+    assert_eq!(runs[0].external_id, "sprag:gate:0123456789ab:regression");
+}
+
+#[test]
+fn a_broken_case_is_shown_in_its_file_and_buttons_obey_the_limits() {
+    let runs = runs(|experiment| *experiment = fixtures::rejected("E008", "Something else"));
+    let case = EvalCase::id_of(&TaskId::new("refund-1"));
+    let path = format!(".sprag/suite/{case}.json");
+    assert!(runs[0].output.annotations.iter().any(|place| place.path == path));
+    assert_eq!(runs[0].actions.len(), 2);
+    for action in &runs[0].actions {
+        assert!(action.label.len() <= 20 && action.description.len() <= 40 && action.identifier.len() <= 20);
+    }
 }

@@ -1,0 +1,237 @@
+//! The one issue that shows everything: clusters by rank with boxes to tick, pull requests, the suite, the last run.
+
+use super::markdown::{escape, marker, truncate};
+use super::words;
+use crate::book::{Book, PullState};
+use crate::case::EvalCase;
+use crate::cluster::Cluster;
+use crate::id::ClusterId;
+use crate::machine::State;
+
+/// Its title.
+pub const TITLE: &str = "sprag dashboard";
+/// By this it is found again.
+pub const MARKER: &str = "<!-- sprag:dashboard";
+/// What GitHub takes as a body, in characters, less some room.
+const MAX_BODY: usize = 60_000;
+/// Clusters in the table.
+const ROWS: usize = 200;
+
+/// The body. It changes only when something changes that it shows.
+pub fn dashboard(book: &Book, suite: &[EvalCase]) -> String {
+    let sections = [
+        marker("dashboard", &[]),
+        in_short(book, suite),
+        clusters(book),
+        resolved(book),
+        kinds(book),
+        last_run(book),
+        "---\n\n<sub>Kept up to date by sprag; what is written here by hand is overwritten, but for the boxes. `/sprag help` in a comment lists the commands.</sub>".to_owned(),
+    ];
+    let sections: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
+    sections.join("\n\n") + "\n"
+}
+
+fn in_short(book: &Book, suite: &[EvalCase]) -> String {
+    let waiting: Vec<String> = book
+        .pulls
+        .iter()
+        .filter(|(_, pull)| pull.state == PullState::Open)
+        .map(|(number, _)| format!("#{number}"))
+        .collect();
+    let merged = book.pulls.values().filter(|pull| matches!(pull.state, PullState::Merged { .. }));
+    let quarantined = suite.iter().filter(|case| book.quarantined.contains(&case.id)).count();
+    let mut lines = vec![
+        format!(
+            "- **{}** in {}, {} unresolved",
+            words::count(book.records.len(), "failure"),
+            words::count(book.clusters.clusters.len(), "cluster"),
+            book.clusters.ranked().len()
+        ),
+        format!(
+            "- **{}** merged; waiting for review: {}",
+            words::count(merged.count(), "change"),
+            if waiting.is_empty() { "none".to_owned() } else { waiting.join(", ") }
+        ),
+    ];
+    let mut cases = format!("- **{}** in the regression suite", words::count(suite.len(), "case"));
+    if quarantined > 0 {
+        cases += &format!(", {quarantined} of them quarantined");
+    }
+    lines.push(cases);
+    lines.join("\n")
+}
+
+fn clusters(book: &Book) -> String {
+    let ranked = book.clusters.ranked();
+    if ranked.is_empty() {
+        return "## Clusters\n\nNo failure is unresolved.".to_owned();
+    }
+    let mut text = String::from("## Clusters\n\nBy rank. Tick a box to have its cluster worked on next.\n\n");
+    for (index, (_, cluster)) in ranked.iter().enumerate() {
+        let row = row(book, cluster);
+        if index >= ROWS || text.len() + row.len() > MAX_BODY {
+            return text + &format!("\nand {} more", ranked.len() - index);
+        }
+        text += &row;
+    }
+    text.trim_end().to_owned()
+}
+
+fn row(book: &Book, cluster: &Cluster) -> String {
+    let tick = if book.preferred.contains(&cluster.id) { "x" } else { " " };
+    let issues: Vec<String> = book
+        .issues_of(&cluster.id)
+        .iter()
+        .take(10)
+        .map(|issue| format!("#{issue}"))
+        .collect();
+    let mut facts = vec![
+        words::count(cluster.total_failures(), "failure"),
+        format!("{} resolved", cluster.resolved()),
+        words::cluster_state(cluster.state).to_owned(),
+    ];
+    if let Some((number, _)) = book.open_pull(&cluster.id) {
+        facts.push(format!("pull request #{number}"));
+    }
+    if !issues.is_empty() {
+        facts.push(format!("reported in {}", issues.join(", ")));
+    }
+    format!(
+        "- [{tick}] {} **{}** `{}`: {}\n",
+        marker("cluster", &[("id", cluster.id.as_str())]),
+        escape(&truncate(&cluster.title, 160)),
+        cluster.id,
+        facts.join(", ")
+    )
+}
+
+fn resolved(book: &Book) -> String {
+    let done = book.clusters.clusters.values().filter(|cluster| !cluster.state.is_unresolved());
+    let rows: Vec<String> = done
+        .take(50)
+        .map(|cluster| {
+            let by = book
+                .merged_pull(&cluster.id)
+                .map_or_else(String::new, |(number, _)| format!(" by #{number}"));
+            format!(
+                "- {} `{}`: {}{by}",
+                escape(&truncate(&cluster.title, 160)),
+                cluster.id,
+                words::cluster_state(cluster.state)
+            )
+        })
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    format!(
+        "<details>\n<summary>Resolved and ignored: {}</summary>\n\n{}\n\n</details>",
+        rows.len(),
+        rows.join("\n")
+    )
+}
+
+/// Failures by who is to blame, as a chart that GitHub draws.
+fn kinds(book: &Book) -> String {
+    let kinds = book.kinds();
+    if kinds.is_empty() {
+        return String::new();
+    }
+    let rows: Vec<String> = kinds.iter().map(|(kind, count)| format!("    \"{kind}\" : {count}")).collect();
+    format!(
+        "## Failures by who is to blame\n\nOnly those of the agent drive changes.\n\n```mermaid\npie showData\n{}\n```",
+        rows.join("\n")
+    )
+}
+
+fn last_run(book: &Book) -> String {
+    let Some(state) = book.latest_run().and_then(|run| book.run(run)) else {
+        return "## Last run\n\nNone yet. One begins on schedule, from the *Actions* tab, or with `/sprag run`.".to_owned();
+    };
+    format!("## Last run\n\n{}", run(&state))
+}
+
+/// What a run did, as a list.
+pub fn run(state: &State) -> String {
+    let ended = state.finished.as_deref().unwrap_or("it goes on, or was stopped");
+    let mut lines = vec![format!("- {}", escape(ended))];
+    if let Some(baseline) = &state.baseline {
+        lines.push(format!("- validation on the harness as it is: {}", words::result(baseline)));
+    }
+    for experiment in state.experiments.iter().take(30) {
+        lines.push(format!(
+            "- `{}` {}: {}",
+            experiment.id,
+            escape(&truncate(&experiment.candidate.title, 120)),
+            words::verdict(experiment.verdict.as_ref())
+        ));
+    }
+    lines.push(format!(
+        "- {} and ${:.2}",
+        words::count(state.spent.task_runs, "task run"),
+        state.spent.usd
+    ));
+    lines.join("\n")
+}
+
+/// The clusters whose box is ticked in a body, as a person may have edited it.
+pub fn checked(body: &str) -> Vec<ClusterId> {
+    let ticked = body.lines().filter_map(|line| {
+        let line = line.trim_start();
+        let rest = line.strip_prefix("- [x] ").or_else(|| line.strip_prefix("- [X] "))?;
+        let id = rest.strip_prefix("<!-- sprag:cluster id=")?.split(' ').next()?;
+        Some(ClusterId::new(id))
+    });
+    ticked.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::{Decision, Fact, Reading, What};
+    use crate::render::fixtures;
+
+    fn book(preferred: bool) -> Book {
+        let record = fixtures::record();
+        let mut facts = vec![Fact {
+            at: "2026-11-01T00:00:00Z".to_owned(),
+            what: What::IssueRead {
+                issue: 7,
+                digest: String::new(),
+                opened_at: "2026-11-01T00:00:00Z".to_owned(),
+                reading: Reading::Failures { records: vec![record] },
+            },
+        }];
+        if preferred {
+            let cluster = Book::fold(&facts).clusters_of(7)[0].clone();
+            facts.push(Fact {
+                at: "2026-11-02T00:00:00Z".to_owned(),
+                what: What::Commanded {
+                    comment: 1,
+                    on: 7,
+                    by: "alice".to_owned(),
+                    decisions: vec![Decision::Prefer { cluster }],
+                    reply: String::new(),
+                    refused: false,
+                },
+            });
+        }
+        Book::fold(&facts)
+    }
+
+    #[test]
+    fn it_shows_clusters_by_rank_with_a_box_each() {
+        insta::assert_snapshot!(dashboard(&book(false), &[]), @"");
+    }
+
+    #[test]
+    fn what_is_ticked_is_read_back_also_from_edited_text() {
+        let body = dashboard(&book(true), &[]);
+        let cluster = book(true).clusters_of(7)[0].clone();
+        assert!(checked(&body).contains(&cluster));
+        assert!(checked(&dashboard(&book(false), &[])).is_empty());
+        assert_eq!(checked(&body.replace("- [x]", "  - [X]")).len(), checked(&body).len());
+        assert_eq!(checked("- [x] <!-- sprag:cluster id= -->\n- [x] c-1\n- [ ] <!-- sprag:cluster id=c-2 -->").len(), 1);
+    }
+}

@@ -1,0 +1,50 @@
+//! What stands on the page of a workflow run.
+
+use super::check::check_runs;
+use super::dashboard;
+use super::markdown::escape;
+use super::view::CheckView;
+use crate::machine::State;
+
+/// After a sync; `done` is the sentence of the terminal.
+pub fn sync(done: &str) -> String {
+    format!("## sprag sync\n\n{done}.\n")
+}
+
+/// After a run.
+pub fn run(state: &State, pulls: &[u64]) -> String {
+    let opened = match pulls {
+        [] => "No change passed its gates.".to_owned(),
+        pulls => {
+            let numbers: Vec<String> = pulls.iter().map(|number| format!("#{number}")).collect();
+            format!("Opened {}.", numbers.join(", "))
+        }
+    };
+    format!("## sprag run\n\n{opened}\n\n{}\n", dashboard::run(state))
+}
+
+/// After the gates on a pull request.
+pub fn gate(view: &CheckView) -> String {
+    let mut text = String::from("## sprag gate\n");
+    for check in check_runs(view) {
+        text += &format!(
+            "\n### {}: {}\n\n{}\n",
+            check.name, check.output.title, check.output.summary
+        );
+    }
+    text
+}
+
+/// When there was nothing to measure.
+pub fn gate_skipped(of: &str, why: &str) -> String {
+    format!("## sprag gate\n\n{}: nothing was measured, {}.\n", escape(of), escape(why))
+}
+
+/// When the pull request comes from a fork, whose job has no secrets and may write nothing.
+pub fn fork(of: &str) -> String {
+    format!(
+        "## sprag gate\n\n{} comes from a fork, so this job has no token that may write and no secrets, and runs none of its code. \
+         A maintainer who has read the change can comment `/sprag gate` on it.\n",
+        escape(of)
+    )
+}
