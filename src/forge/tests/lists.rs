@@ -162,7 +162,9 @@ async fn what_has_not_changed_is_not_sent_again() {
     for _ in 0..3 {
         assert_eq!(bench.forge.issues("x", None).await.unwrap().len(), 2);
     }
-    assert_eq!(bench.lines().len(), 3);
+    let seen = bench.seen();
+    let tags: Vec<&str> = seen.iter().map(|seen| seen.header("if-none-match")).collect();
+    assert_eq!(tags, ["", "\"v1\"", "\"v1\""]);
 }
 
 #[tokio::test]
