@@ -1,3 +1,5 @@
 //! What sprag's tests share.
 
+pub mod contract;
+pub mod github;
 pub mod workers;
