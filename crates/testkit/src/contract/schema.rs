@@ -10,8 +10,18 @@ pub(super) const BASE: &str = "https://github.invalid/description";
 
 /// Keywords that mean the same in both.
 const KEPT: &[&str] = &[
-    "required", "pattern", "format", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "uniqueItems",
-    "minProperties", "maxProperties",
+    "required",
+    "pattern",
+    "format",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "minProperties",
+    "maxProperties",
 ];
 const COMPOSITIONS: &[&str] = &["allOf", "anyOf", "oneOf"];
 
