@@ -11,6 +11,7 @@ use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
+use futures_util::StreamExt;
 use http::{HeaderMap, Method};
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
@@ -545,7 +546,11 @@ fn response((status, headers, body): Raw, announced: Option<usize>, now: Timesta
                 Ok(Bytes::from(body)),
                 Err(io::Error::from(io::ErrorKind::ConnectionReset)),
             ];
-            Body::from_stream(futures_util::stream::iter(parts))
+            // Between the two the server gets the time to send the first.
+            Body::from_stream(futures_util::stream::iter(parts).then(async |part| {
+                tokio::task::yield_now().await;
+                part
+            }))
         }
         None => Body::from(body),
     };
