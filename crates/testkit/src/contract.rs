@@ -1,4 +1,4 @@
-//! GitHub's official OpenAPI description as a judge over single exchanges: says what a request or a response has that GitHub does not
+//! GitHub's official `OpenAPI` description as a judge over single exchanges: says what a request or a response has that GitHub does not
 //! know, and what it lacks.
 //!
 //! Stricter than the description: a property or query parameter that it does not name is a violation even where it would allow any, so that

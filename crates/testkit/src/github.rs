@@ -7,6 +7,7 @@ mod api;
 mod auth;
 mod fault;
 mod git;
+mod line;
 mod page;
 mod people;
 mod server;
@@ -19,7 +20,8 @@ pub use server::Exchange;
 
 use crate::contract::Endpoint;
 use jiff::Timestamp;
-use server::{Cut, Door, Shared};
+use line::{Cut, Door};
+use server::Shared;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Turns the schemas of OpenAPI 3.0 into JSON Schema 2020-12, and closes every object that lists its properties.
+//! Turns the schemas of `OpenAPI` 3.0 into JSON Schema 2020-12, and closes every object that lists its properties.
 //!
 //! Each component is there twice. Used on its own, it is closed: nothing may stand in it that is not named. As a branch of `allOf`, `anyOf` or
 //! `oneOf` it must be open, since the properties of its siblings stand in the same object; the composition as a whole is closed.

@@ -4,26 +4,20 @@ use super::api::{self, Ask, Denied, Reply, denied};
 use super::auth::{self, Needs, Who};
 use super::fault::{Fault, Plan};
 use super::git;
+use super::line::Cut;
 use super::world::World;
 use crate::contract::{Contract, Endpoint};
 use axum::body::{Body, Bytes};
-use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::connect_info::ConnectInfo;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use axum::serve::{IncomingStream, Listener};
 use futures_util::StreamExt;
 use http::{HeaderMap, Method};
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
 
 /// Requests with more are refused by the server; pushes of tests are small.
 const MAX_BODY: usize = 64 << 20;
@@ -65,78 +59,6 @@ impl Shared {
 
     pub(super) fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A listener whose connections can be cut.
-#[derive(Debug)]
-pub(super) struct Door(pub(super) TcpListener);
-
-#[derive(Debug)]
-pub(super) struct Line {
-    stream: TcpStream,
-    cut: Cut,
-}
-
-/// Cuts a connection with a reset, instead of the next byte that would be written.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Cut(Arc<AtomicBool>);
-
-impl Listener for Door {
-    type Io = Line;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Line, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        (
-            Line {
-                stream,
-                cut: Cut::default(),
-            },
-            address,
-        )
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, Door>> for Cut {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
-        stream.io().cut.clone()
-    }
-}
-
-impl AsyncRead for Line {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Line {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.cut.0.load(Ordering::SeqCst) {
-            // Closing without lingering sends a reset rather than an orderly end.
-            self.stream.set_zero_linger()?;
-            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
-        }
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.cut.0.load(Ordering::SeqCst) {
-            return Poll::Ready(Ok(()));
-        }
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 
@@ -211,7 +133,7 @@ pub(super) async fn serve(
     // GitHub learns who asks before anything else; a request that meets a fault before is not looked at.
     let acts = fault.is_none_or(Fault::acts);
     let (who, raw) = if acts {
-        answer(&shared, &incoming, &kind, fault.is_some()).await
+        answer(&shared, &incoming, &kind).await
     } else {
         (String::new(), None)
     };
@@ -282,11 +204,11 @@ fn endpoint(incoming: &Incoming, kind: &Kind) -> Endpoint {
 }
 
 /// Who asked and what they are answered.
-async fn answer(shared: &Shared, incoming: &Incoming, kind: &Kind, faulty: bool) -> (String, Option<Raw>) {
+async fn answer(shared: &Shared, incoming: &Incoming, kind: &Kind) -> (String, Option<Raw>) {
     let who = auth::who(&shared.world(), incoming.header("authorization"));
     let name = who.as_ref().map_or_else(|_| "an unknown token".to_owned(), Who::name);
     let raw = match kind {
-        Kind::Api { root, target } => call(shared, incoming, who, root, target, faulty),
+        Kind::Api { root, target } => call(shared, incoming, who, root, target),
         Kind::Git { repo, rest, push } => smart_http(shared, incoming, who, repo, rest, *push).await,
         Kind::Content => content(&shared.world(), incoming),
         Kind::Attachment => attachment(&shared.world(), incoming, who.as_ref()),
@@ -294,7 +216,7 @@ async fn answer(shared: &Shared, incoming: &Incoming, kind: &Kind, faulty: bool)
     (name, Some(raw))
 }
 
-fn call(shared: &Shared, incoming: &Incoming, who: Result<Who, Denied>, root: &str, target: &str, faulty: bool) -> Raw {
+fn call(shared: &Shared, incoming: &Incoming, who: Result<Who, Denied>, root: &str, target: &str) -> Raw {
     let contract = Contract::official();
     let mut world = shared.world();
     let Some(call) = contract.find(incoming.method.as_str(), target) else {
@@ -309,7 +231,7 @@ fn call(shared: &Shared, incoming: &Incoming, who: Result<Who, Denied>, root: &s
     let malformed = !wrong.is_empty();
     let body: Value = serde_json::from_slice(&incoming.body).unwrap_or_default();
     let api = format!("{}{root}", world.web);
-    let outcome = limit(&mut world, &call.endpoint).and_then(|()| who).and_then(|who| {
+    let outcome = limit(&mut world, &call.endpoint).and(who).and_then(|who| {
         if malformed {
             return Err(denied(422, "Invalid request."));
         }
@@ -326,14 +248,12 @@ fn call(shared: &Shared, incoming: &Incoming, who: Result<Who, Denied>, root: &s
     let status = reply.status;
     let mut raw = raw(reply);
     let location = raw.1.iter().any(|(name, _)| name == "location");
-    if !faulty || raw.0 != 0 {
-        let wrong_answer = contract.response(&call.endpoint, status, location, &raw.2);
-        wrong.extend(
-            wrong_answer
-                .into_iter()
-                .map(|wrong| format!("answer {status}: {wrong}")),
-        );
-    }
+    let wrong_answer = contract.response(&call.endpoint, status, location, &raw.2);
+    wrong.extend(
+        wrong_answer
+            .into_iter()
+            .map(|wrong| format!("answer {status}: {wrong}")),
+    );
     if status == 200 && incoming.method == Method::GET {
         let mut hasher = DefaultHasher::new();
         raw.2.hash(&mut hasher);
@@ -520,7 +440,7 @@ async fn respond(fault: Option<Fault>, raw: Option<Raw>, now: Timestamp, cut: &C
         (Some(Fault::Silence | Fault::SilenceAfter), _) => return (None, 0),
         // A truncated empty answer is none at all.
         _ => {
-            cut.0.store(true, Ordering::SeqCst);
+            cut.now();
             return (Some(Response::default()), 0);
         }
     };
