@@ -1,4 +1,6 @@
 //! What sprag's tests share.
 
 pub mod git_server;
+pub mod contract;
+pub mod github;
 pub mod workers;
