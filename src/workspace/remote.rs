@@ -12,6 +12,7 @@ use git2::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use std::cell::{Cell, RefCell};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -243,7 +244,7 @@ fn may_move(repository: &Repository, lease: Lease, old: Oid, new: Oid) -> Result
     if allowed { Ok(()) } else { Err(Stop::Moved(old)) }
 }
 
-/// A push to a path overwrites whatever is there, so the objects go to a name of their own, and the branch is then moved under its lock.
+/// libgit2's own push to a path overwrites whatever is there. Here the objects go first, and the branch is moved under its lock.
 fn push_to_path(
     repository: &Repository,
     remote: &Remote,
@@ -254,21 +255,21 @@ fn push_to_path(
 ) -> Result<(), WorkspaceError> {
     let name = format!("refs/heads/{branch}");
     let there = Repository::open(path)?;
+    if !there.is_bare() {
+        return Err(WorkspaceError::Refused {
+            url: remote.url.clone(),
+            problem: "it is not a bare repository".to_owned(),
+        });
+    }
     let old = there.refname_to_id(&name).unwrap_or(Oid::ZERO_SHA1);
-    match may_move(repository, lease, old, commit) {
-        _ if old == commit => return Ok(()),
-        Err(Stop::Moved(found)) => return Err(moved(&name, found)),
-        Err(Stop::There) => return Ok(()),
-        Ok(()) => {}
+    if old == commit {
+        return Ok(());
     }
-    let incoming = format!("refs/sprag/incoming/{commit}");
-    send(repository, remote, commit, &incoming, Lease::Exactly(Oid::ZERO_SHA1))?;
-    let done = there.reference_matching(&name, commit, true, old, "sprag: push");
-    if let Ok(mut temporary) = there.find_reference(&incoming) {
-        // Another writer of the same commit may have been faster.
-        temporary.delete().ok();
+    if let Err(Stop::Moved(found)) = may_move(repository, lease, old, commit) {
+        return Err(moved(&name, found));
     }
-    match done {
+    send_objects(repository, &there, commit)?;
+    match there.reference_matching(&name, commit, true, old, "sprag: push") {
         Ok(_) => Ok(()),
         Err(error)
             if matches!(
@@ -280,6 +281,26 @@ fn push_to_path(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Copies what a commit needs from one repository on disk to another, as one pack.
+fn send_objects(from: &Repository, to: &Repository, commit: Oid) -> Result<(), WorkspaceError> {
+    let mut walk = from.revwalk()?;
+    walk.push(commit)?;
+    let there = to.references()?.filter_map(|reference| reference.ok()?.target());
+    for tip in there.filter(|tip| from.find_commit(*tip).is_ok()) {
+        walk.hide(tip)?;
+    }
+    let mut builder = from.packbuilder()?;
+    builder.insert_walk(&mut walk)?;
+    if builder.object_count() == 0 {
+        return Ok(());
+    }
+    let odb = to.odb()?;
+    let mut pack = odb.packwriter()?;
+    builder.foreach(|part| pack.write_all(part).is_ok())?;
+    pack.commit()?;
+    Ok(())
 }
 
 /// One call to a server: hands out the token once, and makes errors of what comes back.
