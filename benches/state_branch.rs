@@ -6,6 +6,7 @@
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::cast_precision_loss,
+    clippy::disallowed_methods,
     reason = "a benchmark prints, and stops when anything fails"
 )]
 
@@ -77,7 +78,7 @@ fn fact(n: usize) -> Stored {
     let words = (0..).map(|word| {
         let digits = hash::of_text(&format!("{n}/{word}"));
         let value = u32::from_str_radix(&digits[..8], 16).unwrap_or_default();
-        if value % 3 == 0 {
+        if value.is_multiple_of(3) {
             digits[..8].to_owned()
         } else {
             format!("word{}", value % 500)

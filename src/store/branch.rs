@@ -103,7 +103,7 @@ impl BranchStore {
                 // What was wrong with it then is not news, unless it still is.
                 Ok(_) => {}
                 Err(StoreError::Branch(error)) => {
-                    damage.push(store.damage(format!("what was known cannot be read: {error}")))
+                    damage.push(store.damage(format!("what was known cannot be read: {error}")));
                 }
                 Err(error) => return Err(error),
             }

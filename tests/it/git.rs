@@ -1,4 +1,5 @@
 //! What of the user's git takes part in a push: nothing, not even what stands in the home folder.
+#![expect(clippy::disallowed_methods, reason = "git itself judges what sprag did")]
 
 use fs_err as fs;
 use sprag::project::ProjectFile;

@@ -187,7 +187,7 @@ pub(super) fn segments<'a>(records: &'a [&'a Record]) -> Vec<&'a [&'a Record]> {
 }
 
 /// What a path of the branch is.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind<'a> {
     Format,
     Index,

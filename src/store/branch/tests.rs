@@ -314,7 +314,7 @@ const TAMPERS: &[(&str, Tamper, usize)] = &[
             change(files, ".zst", |bytes| {
                 let middle = bytes.len() / 2;
                 bytes[middle] ^= 1;
-            })
+            });
         },
         256,
     ),
@@ -340,7 +340,7 @@ const TAMPERS: &[(&str, Tamper, usize)] = &[
                 text.append(bytes);
                 text.extend(b"=======\n>>>>>>> other\n");
                 *bytes = text;
-            })
+            });
         },
         4,
     ),
@@ -362,8 +362,8 @@ const TAMPERS: &[(&str, Tamper, usize)] = &[
         "CRLF",
         |files| {
             change(files, ".jsonl", |bytes| {
-                *bytes = String::from_utf8_lossy(bytes).replace('\n', "\r\n").into_bytes()
-            })
+                *bytes = String::from_utf8_lossy(bytes).replace('\n', "\r\n").into_bytes();
+            });
         },
         0,
     ),
@@ -371,8 +371,8 @@ const TAMPERS: &[(&str, Tamper, usize)] = &[
         "a mark of UTF-8",
         |files| {
             change(files, ".jsonl", |bytes| {
-                bytes.splice(0..0, *b"\xef\xbb\xbf").for_each(drop)
-            })
+                bytes.splice(0..0, *b"\xef\xbb\xbf").for_each(drop);
+            });
         },
         0,
     ),
