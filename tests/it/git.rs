@@ -5,10 +5,14 @@ use fs_err as fs;
 use sprag::project::ProjectFile;
 use sprag::store::BranchStore;
 use sprag::workspace::{Remote, Workspace};
+use sprag_testkit::git_server::{GitServer, TOKEN};
+use std::path::Path;
 use std::process::Command;
 
 /// Set for the child, which does the work with another home: libgit2 reads where that is once, when it begins.
 const CHILD: &str = "SPRAG_TEST_GIT_CHILD";
+/// Where the child pushes to.
+const URL: &str = "SPRAG_TEST_GIT_URL";
 
 #[test]
 fn a_configuration_in_the_home_folder_redirects_nothing() {
@@ -17,49 +21,47 @@ fn a_configuration_in_the_home_folder_redirects_nothing() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    for name in ["right.git", "wrong.git"] {
-        let made = Command::new("git")
-            .args(["init", "--quiet", "--bare"])
-            .arg(dir.path().join(name))
-            .status();
-        assert!(made.unwrap().success());
-    }
-    let at = |name: &str| format!("file://{}", dir.path().join(name).display());
+    let server = GitServer::start();
+    let wrong = dir.path().join("wrong.git");
+    let made = Command::new("git")
+        .args(["init", "--quiet", "--bare"])
+        .arg(&wrong)
+        .status();
+    assert!(made.unwrap().success());
     let config = format!(
-        "[url \"{0}\"]\n\tinsteadOf = {1}\n\tpushInsteadOf = {1}\n[init]\n\ttemplateDir = {2}\n",
-        at("wrong.git"),
-        at("right.git"),
-        dir.path().join("template").display(),
+        "[url \"file://{0}\"]\n\tinsteadOf = {1}\n\tpushInsteadOf = {1}\n[http]\n\tproxy = http://127.0.0.1:1\n",
+        wrong.display(),
+        server.url(),
     );
-    fs::create_dir_all(dir.path().join("template/hooks")).unwrap();
     fs::write(dir.path().join(".gitconfig"), config).unwrap();
     // The trap works: plain git goes elsewhere.
     let listed = Command::new("git")
-        .args(["ls-remote", "--get-url", &at("right.git")])
+        .args(["ls-remote", "--get-url", server.url()])
         .env("HOME", dir.path())
         .output();
     assert!(String::from_utf8(listed.unwrap().stdout).unwrap().contains("wrong.git"));
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "git::a_configuration_in_the_home_folder_redirects_nothing"])
         .env(CHILD, dir.path())
+        .env(URL, server.url())
         .env("HOME", dir.path())
         .status();
     assert!(child.unwrap().success());
-    let heads = |name: &str| {
+    let heads = |path: &Path| {
         let output = Command::new("git")
             .args(["ls-remote", "."])
-            .current_dir(dir.path().join(name))
+            .current_dir(path)
             .output()
             .unwrap();
         String::from_utf8(output.stdout).unwrap().lines().count()
     };
-    assert_eq!((heads("right.git"), heads("wrong.git")), (2, 0));
+    assert_eq!((heads(&server.path()), heads(&wrong)), (2, 0));
 }
 
-fn push_in(dir: &std::path::Path) {
+fn push_in(dir: &Path) {
     let remote = Remote {
-        url: format!("file://{}", dir.join("right.git").display()),
-        token: None,
+        url: std::env::var(URL).unwrap(),
+        token: Some(TOKEN.into()),
     };
     let file = ProjectFile {
         path: "a.md".to_owned(),
