@@ -8,7 +8,7 @@ use super::{Workspace, WorkspaceError};
 use fs_err as fs;
 use git2::{
     AutotagOption, Config, Cred, CredentialType, Direction, ErrorClass, ErrorCode, FetchOptions, Oid, ProxyOptions,
-    PushOptions, RemoteCallbacks, Repository, RepositoryInitOptions,
+    PushOptions, RemoteCallbacks, RemoteRedirect, Repository, RepositoryInitOptions,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use std::cell::{Cell, RefCell};
@@ -18,7 +18,8 @@ use tempfile::TempDir;
 
 /// The name that GitHub wants beside a token.
 const USER: &str = "x-access-token";
-/// The whole configuration of a repository of sprag's own. A redirect could carry a token to another host, so none is followed.
+/// The whole configuration of a repository of sprag's own. A redirect to another host, which could carry the token there, is not followed; that
+/// stands here for what has no option of its own. On the same host it is followed: that is how a renamed repository is found.
 const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n[http]\n\tfollowRedirects = false\n";
 /// Where a fetch leaves what it got.
 const FETCHED: &str = "refs/sprag/fetched";
@@ -115,10 +116,13 @@ pub(crate) fn own_repository(path: &Path) -> Result<Repository, WorkspaceError> 
         let mut options = RepositoryInitOptions::new();
         Repository::init_opts(path, options.bare(true).external_template(false))?;
     }
-    fs::write(path.join("config"), CONFIG)?;
+    let config = path.join("config");
+    if fs::read_to_string(&config).ok().as_deref() != Some(CONFIG) {
+        fs::write(&config, CONFIG)?;
+    }
     // Not `open_bare`, which does not read where a shallow history ends.
     let repository = Repository::open(path)?;
-    repository.set_config(&Config::open(&path.join("config"))?)?;
+    repository.set_config(&Config::open(&config)?)?;
     Ok(repository)
 }
 
@@ -156,6 +160,7 @@ pub(crate) fn fetch(repository: &Repository, remote: &Remote, what: &str, depth:
     options
         .remote_callbacks(call.callbacks())
         .proxy_options(proxy())
+        .follow_redirects(RemoteRedirect::None)
         .download_tags(AutotagOption::None)
         .update_fetchhead(false);
     if depth == Depth::One && local_path(&remote.url).is_none() {
@@ -212,7 +217,10 @@ fn send(repository: &Repository, remote: &Remote, commit: Oid, name: &str, lease
         Ok(())
     });
     let mut options = PushOptions::new();
-    options.remote_callbacks(callbacks).proxy_options(proxy());
+    options
+        .remote_callbacks(callbacks)
+        .proxy_options(proxy())
+        .follow_redirects(RemoteRedirect::None);
     let mut server = repository
         .remote_anonymous(&remote.url)
         .map_err(|error| call.error(&error))?;
@@ -346,7 +354,9 @@ impl<'a> Call<'a> {
             (ErrorCode::Auth, ..) | (_, _, Some(401)) => refused("the token is not accepted"),
             (_, _, Some(403)) => refused("the token may not do this"),
             (_, _, Some(404)) => refused("there is no such repository, or the token may not see it"),
-            (_, ErrorClass::Http, None) if message.contains("redirect") => refused("the repository has moved"),
+            (_, ErrorClass::Net, None) if message.starts_with("cannot redirect") => {
+                refused("it redirects to another host")
+            }
             (_, ErrorClass::Net | ErrorClass::Os | ErrorClass::Ssl | ErrorClass::Http, _)
                 if local_path(&self.remote.url).is_none() =>
             {

@@ -207,6 +207,35 @@ fn what_a_server_says_is_told_apart() {
 }
 
 #[test]
+fn a_redirect_to_another_host_is_not_followed() {
+    use std::io::{Read as _, Write as _};
+    let elsewhere = GitServer::start();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://localhost:{}/r.git", listener.local_addr().unwrap().port());
+    let to = elsewhere.url().to_owned();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = [0; 4096];
+            let read = stream.read(&mut request).unwrap_or_default();
+            let request = String::from_utf8_lossy(&request[..read]).into_owned();
+            let query = request.split(['?', ' ']).nth(2).unwrap_or_default();
+            let answer = format!("HTTP/1.1 301 Moved\r\nLocation: {to}/info/refs?{query}\r\nContent-Length: 0\r\n\r\n");
+            if read > 0 && stream.write_all(answer.as_bytes()).is_err() {
+                break;
+            }
+        }
+    });
+    let (_dir, workspace) = project();
+    let token = Some(SecretString::from(TOKEN));
+    let error = workspace.push(&Remote { url, token }, "main", None).unwrap_err();
+    assert!(
+        error.to_string().ends_with("refuses: it redirects to another host"),
+        "{error:?}"
+    );
+    assert!(elsewhere.requests().is_empty());
+}
+
+#[test]
 fn an_address_is_told_without_what_stands_before_the_host() {
     let named = Remote {
         url: "https://me:hidden@example.org/o/r".to_owned(),
