@@ -18,9 +18,11 @@ use tempfile::TempDir;
 
 /// The name that GitHub wants beside a token.
 const USER: &str = "x-access-token";
-/// The whole configuration of a repository of sprag's own. A redirect to another host, which could carry the token there, is not followed; that
-/// stands here for what has no option of its own. On the same host it is followed: that is how a renamed repository is found.
-const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n[http]\n\tfollowRedirects = false\n";
+/// The whole configuration of a repository of sprag's own.
+const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n";
+/// A redirect to another host could carry the token there. On the same host one is followed: that is how a renamed repository is found.
+/// Looking at branches has no such option, and leaves the host for nothing.
+const REDIRECT: RemoteRedirect = RemoteRedirect::None;
 /// Where a fetch leaves what it got.
 const FETCHED: &str = "refs/sprag/fetched";
 
@@ -160,7 +162,7 @@ pub(crate) fn fetch(repository: &Repository, remote: &Remote, what: &str, depth:
     options
         .remote_callbacks(call.callbacks())
         .proxy_options(proxy())
-        .follow_redirects(RemoteRedirect::None)
+        .follow_redirects(REDIRECT)
         .download_tags(AutotagOption::None)
         .update_fetchhead(false);
     if depth == Depth::One && local_path(&remote.url).is_none() {
@@ -220,7 +222,7 @@ fn send(repository: &Repository, remote: &Remote, commit: Oid, name: &str, lease
     options
         .remote_callbacks(callbacks)
         .proxy_options(proxy())
-        .follow_redirects(RemoteRedirect::None);
+        .follow_redirects(REDIRECT);
     let mut server = repository
         .remote_anonymous(&remote.url)
         .map_err(|error| call.error(&error))?;
