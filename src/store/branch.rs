@@ -59,7 +59,8 @@ pub struct BranchStore {
     /// Facts that this clone knows and the branch does not have.
     missing: Vec<Record>,
     facts: Vec<Stored>,
-    ids: HashSet<String>,
+    /// The time of each fact, by id.
+    ids: HashMap<String, String>,
     tries: u32,
     wait: Wait,
 }
@@ -93,7 +94,7 @@ impl BranchStore {
             on_branch: HashMap::new(),
             missing: Vec::new(),
             facts: Vec::new(),
-            ids: HashSet::new(),
+            ids: HashMap::new(),
             tries: TRIES,
             wait: Arc::new(std::thread::sleep),
         };
@@ -102,7 +103,7 @@ impl BranchStore {
                 // What was wrong with it then is not news, unless it still is.
                 Ok(_) => {}
                 Err(StoreError::Branch(error)) => {
-                    damage.push(store.damage(format!("what was known cannot be read: {error}")))
+                    damage.push(store.damage(format!("what was known cannot be read: {error}")));
                 }
                 Err(error) => return Err(error),
             }
@@ -143,7 +144,10 @@ impl BranchStore {
             }
             let commit = self.snapshot.next(&self.repository, &new, now)?;
             let error = match self.try_push(commit) {
-                Ok(damage) => return warn(&damage),
+                Ok(damage) => {
+                    warn(&damage);
+                    return Ok(());
+                }
                 Err(StoreError::Branch(error @ (WorkspaceError::Moved { .. } | WorkspaceError::Network { .. }))) => {
                     error
                 }
@@ -156,7 +160,7 @@ impl BranchStore {
             tracing::debug!("writing to {}: {error}; trying again", self.branch);
             (self.wait)(backoff(tried, commit));
             match self.refresh() {
-                Ok(damage) => warn(&damage)?,
+                Ok(damage) => warn(&damage),
                 // The next push will tell whether that was all.
                 Err(StoreError::Branch(WorkspaceError::Network { .. } | WorkspaceError::Moved { .. })) => {}
                 Err(error) => return Err(error),
@@ -277,13 +281,13 @@ impl BranchStore {
             return;
         }
         for stored in found {
-            if self.ids.insert(stored.id.clone()) {
-                self.facts.push(stored);
-            } else if let Some(other) = self.facts.iter_mut().find(|other| other.id == stored.id)
-                && stored.at < other.at
-            {
-                *other = stored;
+            match self.ids.get(&stored.id) {
+                Some(at) if *at <= stored.at => continue,
+                Some(_) => self.facts.retain(|other| other.id != stored.id),
+                None => {}
             }
+            self.ids.insert(stored.id.clone(), stored.at.clone());
+            self.facts.push(stored);
         }
         self.facts.sort_by(|a, b| (&a.at, &a.id).cmp(&(&b.at, &b.id)));
     }
@@ -330,11 +334,10 @@ fn backoff(tried: u32, commit: Oid) -> Duration {
     Duration::from_millis(most - most * spread / 512)
 }
 
-fn warn(damage: &[Damage]) -> Result<(), StoreError> {
+fn warn(damage: &[Damage]) {
     for damage in damage {
         tracing::warn!("the state branch: {}: {}", damage.path.display(), damage.problem);
     }
-    Ok(())
 }
 
 fn failed(error: git2::Error) -> StoreError {

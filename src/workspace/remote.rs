@@ -8,17 +8,21 @@ use super::{Workspace, WorkspaceError};
 use fs_err as fs;
 use git2::{
     AutotagOption, Config, Cred, CredentialType, Direction, ErrorClass, ErrorCode, FetchOptions, Oid, ProxyOptions,
-    PushOptions, RemoteCallbacks, Repository, RepositoryInitOptions,
+    PushOptions, RemoteCallbacks, RemoteRedirect, Repository, RepositoryInitOptions,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use std::cell::{Cell, RefCell};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// The name that GitHub wants beside a token.
 const USER: &str = "x-access-token";
-/// The whole configuration of a repository of sprag's own. A redirect could carry a token to another host, so none is followed.
-const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n[http]\n\tfollowRedirects = false\n";
+/// The whole configuration of a repository of sprag's own.
+const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n";
+/// A redirect to another host could carry the token there. On the same host one is followed: that is how a renamed repository is found.
+/// Looking at branches has no such option, and leaves the host for nothing.
+const REDIRECT: RemoteRedirect = RemoteRedirect::None;
 /// Where a fetch leaves what it got.
 const FETCHED: &str = "refs/sprag/fetched";
 
@@ -114,10 +118,13 @@ pub(crate) fn own_repository(path: &Path) -> Result<Repository, WorkspaceError> 
         let mut options = RepositoryInitOptions::new();
         Repository::init_opts(path, options.bare(true).external_template(false))?;
     }
-    fs::write(path.join("config"), CONFIG)?;
+    let config = path.join("config");
+    if fs::read_to_string(&config).ok().as_deref() != Some(CONFIG) {
+        fs::write(&config, CONFIG)?;
+    }
     // Not `open_bare`, which does not read where a shallow history ends.
     let repository = Repository::open(path)?;
-    repository.set_config(&Config::open(&path.join("config"))?)?;
+    repository.set_config(&Config::open(&config)?)?;
     Ok(repository)
 }
 
@@ -155,6 +162,7 @@ pub(crate) fn fetch(repository: &Repository, remote: &Remote, what: &str, depth:
     options
         .remote_callbacks(call.callbacks())
         .proxy_options(proxy())
+        .follow_redirects(REDIRECT)
         .download_tags(AutotagOption::None)
         .update_fetchhead(false);
     if depth == Depth::One && local_path(&remote.url).is_none() {
@@ -211,7 +219,10 @@ fn send(repository: &Repository, remote: &Remote, commit: Oid, name: &str, lease
         Ok(())
     });
     let mut options = PushOptions::new();
-    options.remote_callbacks(callbacks).proxy_options(proxy());
+    options
+        .remote_callbacks(callbacks)
+        .proxy_options(proxy())
+        .follow_redirects(REDIRECT);
     let mut server = repository
         .remote_anonymous(&remote.url)
         .map_err(|error| call.error(&error))?;
@@ -243,7 +254,7 @@ fn may_move(repository: &Repository, lease: Lease, old: Oid, new: Oid) -> Result
     if allowed { Ok(()) } else { Err(Stop::Moved(old)) }
 }
 
-/// A push to a path overwrites whatever is there, so the objects go to a name of their own, and the branch is then moved under its lock.
+/// libgit2's own push to a path overwrites whatever is there. Here the objects go first, and the branch is moved under its lock.
 fn push_to_path(
     repository: &Repository,
     remote: &Remote,
@@ -254,21 +265,21 @@ fn push_to_path(
 ) -> Result<(), WorkspaceError> {
     let name = format!("refs/heads/{branch}");
     let there = Repository::open(path)?;
+    if !there.is_bare() {
+        return Err(WorkspaceError::Refused {
+            url: remote.url.clone(),
+            problem: "it is not a bare repository".to_owned(),
+        });
+    }
     let old = there.refname_to_id(&name).unwrap_or(Oid::ZERO_SHA1);
-    match may_move(repository, lease, old, commit) {
-        _ if old == commit => return Ok(()),
-        Err(Stop::Moved(found)) => return Err(moved(&name, found)),
-        Err(Stop::There) => return Ok(()),
-        Ok(()) => {}
+    if old == commit {
+        return Ok(());
     }
-    let incoming = format!("refs/sprag/incoming/{commit}");
-    send(repository, remote, commit, &incoming, Lease::Exactly(Oid::ZERO_SHA1))?;
-    let done = there.reference_matching(&name, commit, true, old, "sprag: push");
-    if let Ok(mut temporary) = there.find_reference(&incoming) {
-        // Another writer of the same commit may have been faster.
-        temporary.delete().ok();
+    if let Err(Stop::Moved(found)) = may_move(repository, lease, old, commit) {
+        return Err(moved(&name, found));
     }
-    match done {
+    send_objects(repository, &there, commit)?;
+    match there.reference_matching(&name, commit, true, old, "sprag: push") {
         Ok(_) => Ok(()),
         Err(error)
             if matches!(
@@ -280,6 +291,26 @@ fn push_to_path(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Copies what a commit needs from one repository on disk to another, as one pack.
+fn send_objects(from: &Repository, to: &Repository, commit: Oid) -> Result<(), WorkspaceError> {
+    let mut walk = from.revwalk()?;
+    walk.push(commit)?;
+    let there = to.references()?.filter_map(|reference| reference.ok()?.target());
+    for tip in there.filter(|tip| from.find_commit(*tip).is_ok()) {
+        walk.hide(tip)?;
+    }
+    let mut builder = from.packbuilder()?;
+    builder.insert_walk(&mut walk)?;
+    if builder.object_count() == 0 {
+        return Ok(());
+    }
+    let odb = to.odb()?;
+    let mut pack = odb.packwriter()?;
+    builder.foreach(|part| pack.write_all(part).is_ok())?;
+    pack.commit()?;
+    Ok(())
 }
 
 /// One call to a server: hands out the token once, and makes errors of what comes back.
@@ -325,7 +356,9 @@ impl<'a> Call<'a> {
             (ErrorCode::Auth, ..) | (_, _, Some(401)) => refused("the token is not accepted"),
             (_, _, Some(403)) => refused("the token may not do this"),
             (_, _, Some(404)) => refused("there is no such repository, or the token may not see it"),
-            (_, ErrorClass::Http, None) if message.contains("redirect") => refused("the repository has moved"),
+            (_, ErrorClass::Net, None) if message.starts_with("cannot redirect") => {
+                refused("it redirects to another host")
+            }
             (_, ErrorClass::Net | ErrorClass::Os | ErrorClass::Ssl | ErrorClass::Http, _)
                 if local_path(&self.remote.url).is_none() =>
             {

@@ -3,6 +3,7 @@
 
 mod canary;
 mod check;
+mod git;
 mod input;
 mod kill;
 mod support;

@@ -1,4 +1,5 @@
 //! A git server on loopback with one empty repository: real git behind HTTP, which wants a token and can be told to misbehave.
+#![expect(clippy::disallowed_methods, reason = "a test's own server, not sprag's")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -12,7 +12,7 @@ pub(super) const SEGMENT: usize = 256;
 /// Most bytes of records a segment has before it is packed: servers like objects below 1 MB.
 pub(super) const SEGMENT_BYTES: usize = 900_000;
 /// A file larger than this is not one of ours, packed or not.
-const MOST: u64 = 64 << 20;
+const MOST: u64 = 8 << 20;
 /// zstd's default.
 const LEVEL: i32 = 3;
 
@@ -25,11 +25,21 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// The line of a fact; an error when no file could hold it.
     pub(super) fn new(stored: &Stored) -> Result<Self, std::io::Error> {
+        let line = serde_json::to_string(stored)?;
+        if line.len() > SEGMENT_BYTES {
+            let problem = format!(
+                "the fact {} has {} bytes, more than {SEGMENT_BYTES}",
+                stored.id,
+                line.len()
+            );
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, problem));
+        }
         Ok(Self {
             id: stored.id.clone(),
             at: stored.at.clone(),
-            line: serde_json::to_string(stored)?,
+            line,
         })
     }
 }
@@ -177,7 +187,7 @@ pub(super) fn segments<'a>(records: &'a [&'a Record]) -> Vec<&'a [&'a Record]> {
 }
 
 /// What a path of the branch is.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind<'a> {
     Format,
     Index,

@@ -47,6 +47,7 @@ pub(super) struct Snapshot {
     pub(super) aside: Vec<Aside>,
     pub(super) damage: Vec<Damage>,
     has_format: bool,
+    has_index: bool,
     /// The lines of the index that can be believed, by segment.
     index: BTreeMap<String, String>,
 }
@@ -113,19 +114,10 @@ pub(super) fn read(
             snapshot.set_aside(path, problem, kept_as, Kept::Object { oid, mode });
         }
     }
-    if !snapshot.has_format
-        && !snapshot.files.is_empty()
-        && !snapshot.aside.iter().any(|aside| aside.path == "format.json")
-    {
-        let note = "{\"missing\":\"format.json\"}\n".to_owned();
-        let kept_as = "quarantine/missing-format.json".to_owned();
-        snapshot.set_aside(
-            "format.json".to_owned(),
-            "it is gone".to_owned(),
-            kept_as,
-            Kept::Note(note),
-        );
-    }
+    let has_segments = snapshot.files.keys().any(|path| path.starts_with("segments/"));
+    let (has_files, has_index) = (!snapshot.files.is_empty(), snapshot.has_index);
+    snapshot.note_missing("format.json", has_files && !snapshot.has_format);
+    snapshot.note_missing("segments/index.jsonl", has_segments && !has_index);
     snapshot.note_missing_segments();
     Ok(snapshot)
 }
@@ -225,6 +217,7 @@ impl Snapshot {
 
     fn take_index(&mut self, bytes: &[u8]) -> Option<String> {
         let text = String::from_utf8_lossy(bytes);
+        self.has_index = true;
         let mut bad = 0;
         for line in text.lines() {
             match serde_json::from_str::<Listed>(line) {
@@ -235,6 +228,16 @@ impl Snapshot {
             }
         }
         (bad > 0 || text.contains('\r')).then(|| format!("{bad} of its lines cannot be read"))
+    }
+
+    /// Notes that a file which must be there is gone, unless it is there and damaged.
+    fn note_missing(&mut self, path: &str, is_missing: bool) {
+        if !is_missing || self.aside.iter().any(|aside| aside.path == path) {
+            return;
+        }
+        let kept_as = format!("quarantine/missing-{}", path.rsplit('/').next().unwrap_or(path));
+        let note = Kept::Note("{\"missing\":true}\n".to_owned());
+        self.set_aside(path.to_owned(), "it is gone".to_owned(), kept_as, note);
     }
 
     /// A segment of the index must be there, or something is lost.
@@ -318,6 +321,13 @@ impl Snapshot {
         let fold = self.events().count() + 1 >= FOLD || new.len() > files::SEGMENT || bytes > files::SEGMENT_BYTES;
         let mut listed = self.index.clone();
         listed.retain(|segment, _| self.files.contains_key(&format!("segments/{segment}.jsonl.zst")));
+        for (path, believed) in &self.files {
+            if let Kind::Segment(segment) = files::kind(path)
+                && !listed.contains_key(segment)
+            {
+                listed.insert(segment.to_owned(), listing(segment, &believed.ids)?);
+            }
+        }
         if fold {
             self.fold(&mut next, new, &mut listed)?;
         } else if !new.is_empty() {
@@ -363,13 +373,9 @@ impl Snapshot {
             let text = files::write(part, None)?;
             let segment = sprag_core::hash::of_text(&text);
             next.write(&format!("segments/{segment}.jsonl.zst"), &files::pack(&text)?)?;
-            let line = Listed {
-                segment: segment.clone(),
-                n: part.len(),
-                first: part.first().map_or_else(String::new, |record| record.id.clone()),
-                last: part.last().map_or_else(String::new, |record| record.id.clone()),
-            };
-            listed.insert(segment, serde_json::to_string(&line).map_err(std::io::Error::from)?);
+            let ids: Vec<String> = part.iter().map(|record| record.id.clone()).collect();
+            let line = listing(&segment, &ids)?;
+            listed.insert(segment, line);
         }
         if n_events > 0 {
             next.said.push(counted(n_events, "fold", "transaction"));
@@ -404,6 +410,16 @@ impl Next<'_> {
     }
 }
 
+/// A segment's line in the index.
+fn listing(segment: &str, ids: &[String]) -> Result<String, std::io::Error> {
+    Ok(serde_json::to_string(&Listed {
+        segment: segment.to_owned(),
+        n: ids.len(),
+        first: ids.first().cloned().unwrap_or_default(),
+        last: ids.last().cloned().unwrap_or_default(),
+    })?)
+}
+
 fn moment(now: &str) -> Result<jiff::Timestamp, std::io::Error> {
     now.parse().map_err(|error| {
         std::io::Error::new(
@@ -418,7 +434,7 @@ fn counted(n: usize, verb: &str, noun: &str) -> String {
     format!("{verb} {n} {noun}{s}")
 }
 
-fn entry(path: &str, id: Oid, mode: u32) -> IndexEntry {
+pub(super) fn entry(path: &str, id: Oid, mode: u32) -> IndexEntry {
     IndexEntry {
         ctime: IndexTime::new(0, 0),
         mtime: IndexTime::new(0, 0),

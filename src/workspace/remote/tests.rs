@@ -207,6 +207,35 @@ fn what_a_server_says_is_told_apart() {
 }
 
 #[test]
+fn a_redirect_to_another_host_is_not_followed() {
+    use std::io::{Read as _, Write as _};
+    let elsewhere = GitServer::start();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://localhost:{}/r.git", listener.local_addr().unwrap().port());
+    let to = elsewhere.url().to_owned();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = [0; 4096];
+            let read = stream.read(&mut request).unwrap_or_default();
+            let request = String::from_utf8_lossy(&request[..read]).into_owned();
+            let query = request.split(['?', ' ']).nth(2).unwrap_or_default();
+            let answer = format!("HTTP/1.1 301 Moved\r\nLocation: {to}/info/refs?{query}\r\nContent-Length: 0\r\n\r\n");
+            if read > 0 && stream.write_all(answer.as_bytes()).is_err() {
+                break;
+            }
+        }
+    });
+    let (_dir, workspace) = project();
+    let token = Some(SecretString::from(TOKEN));
+    let error = workspace.push(&Remote { url, token }, "main", None).unwrap_err();
+    assert!(
+        error.to_string().ends_with("refuses: it redirects to another host"),
+        "{error:?}"
+    );
+    assert!(elsewhere.requests().is_empty());
+}
+
+#[test]
 fn an_address_is_told_without_what_stands_before_the_host() {
     let named = Remote {
         url: "https://me:hidden@example.org/o/r".to_owned(),
@@ -217,14 +246,12 @@ fn an_address_is_told_without_what_stands_before_the_host() {
 
 #[test]
 fn the_users_own_git_configuration_does_not_redirect_a_push_and_no_hook_runs() {
-    let (right, wrong) = (bare(), bare());
+    let (server, wrong) = (GitServer::start(), bare());
     let (dir, workspace) = project();
-    let url = format!("file://{}", right.path().display());
     let mut config = workspace.repository.config().unwrap();
     for key in ["insteadOf", "pushInsteadOf"] {
-        config
-            .set_str(&format!("url.file://{}.{key}", wrong.path().display()), &url)
-            .unwrap();
+        let key = format!("url.file://{}.{key}", wrong.path().display());
+        config.set_str(&key, server.url()).unwrap();
     }
     config.set_str("credential.helper", "!touch ran").unwrap();
     config.set_str("http.proxy", "http://127.0.0.1:1").unwrap();
@@ -234,15 +261,48 @@ fn the_users_own_git_configuration_does_not_redirect_a_push_and_no_hook_runs() {
         fs::write(&path, "#!/bin/sh\ntouch ran\n").unwrap();
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     }
-    let to = Remote { url, token: None };
+    let to = remote(&server, TOKEN);
     workspace.push(&to, "main", None).unwrap();
     assert!(workspace.remote_branch(&to, "main").unwrap().is_some());
-    let heads = |dir: &TempDir| Repository::open(dir.path()).unwrap().references().unwrap().count();
-    assert_eq!((heads(&right), heads(&wrong)), (1, 0));
-    // The proxy of the configuration leads nowhere, and is not asked.
-    let server = GitServer::start();
-    workspace.push(&remote(&server, TOKEN), "main", None).unwrap();
+    let heads = |path: &Path| Repository::open(path).unwrap().references().unwrap().count();
+    assert_eq!((heads(&server.path()), heads(wrong.path())), (1, 0));
     assert!(!dir.path().join("ran").exists());
+}
+
+#[test]
+fn of_many_pushes_to_one_branch_exactly_one_wins() {
+    let there = bare();
+    let (_dir, first) = project();
+    let mut base = land(&first, "main", "c", "base");
+    first.push(&at(there.path()), "c", None).unwrap();
+    for round in 0..20 {
+        let barrier = std::sync::Barrier::new(4);
+        let landed = std::thread::scope(|scope| {
+            let push = |writer: usize| {
+                let (barrier, base, there) = (&barrier, &base, &there);
+                move || {
+                    let (_dir, mine) = project();
+                    let commit = land(&mine, "main", "c", &format!("{round} {writer}"));
+                    barrier.wait();
+                    mine.push(&at(there.path()), "c", Some(base)).map(|()| commit)
+                }
+            };
+            let writers: Vec<_> = (0..4).map(|writer| scope.spawn(push(writer))).collect();
+            let results = writers.into_iter().map(|writer| writer.join().unwrap());
+            let (won, lost): (Vec<_>, Vec<_>) = results.partition(Result::is_ok);
+            assert!(lost.iter().all(is_moved), "{lost:?}");
+            won.into_iter().map(Result::unwrap).collect::<Vec<_>>()
+        });
+        assert_eq!(landed.len(), 1, "round {round}");
+        base.clone_from(&landed[0]);
+    }
+    let lock = there.path().join("refs/heads/c.lock");
+    fs::write(lock, "").unwrap();
+    land(&first, "c", "c", "late");
+    assert!(
+        is_moved(&first.push(&at(there.path()), "c", Some(&base))),
+        "somebody is about to move it"
+    );
 }
 
 #[test]
