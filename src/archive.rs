@@ -123,7 +123,10 @@ pub fn read(path: &Path, limits: &ArchiveLimits, mut take: impl FnMut(&str, &[u8
     for at in 0..archive.len() {
         if at >= limits.entries {
             let rest = archive.len() - at;
-            reading.problem("", format!("it has {} entries; the last {rest} are not read", archive.len()));
+            reading.problem(
+                "",
+                format!("it has {} entries; the last {rest} are not read", archive.len()),
+            );
             break;
         }
         match archive.by_index(at) {
@@ -210,7 +213,9 @@ impl Reading<'_> {
 /// What is wrong with an entry, whatever it holds.
 fn forbidden<R: Read>(name: &str, entry: &ZipFile<'_, R>) -> Option<&'static str> {
     // The type of the file in the upper bits of a Unix mode: regular, or not said.
-    let special = entry.unix_mode().is_some_and(|mode| !matches!(mode & 0o170_000, 0 | 0o100_000));
+    let special = entry
+        .unix_mode()
+        .is_some_and(|mode| !matches!(mode & 0o170_000, 0 | 0o100_000));
     let outside = name.starts_with('/') || name.split(['/', '\\']).any(|part| part == "..") || name.contains(':');
     if entry.is_symlink() || special {
         Some("is no regular file")

@@ -380,7 +380,12 @@ mod tests {
             .iter()
             .map(ToString::to_string)
             .collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        bad   permissions  the App lacks `contents: write`, which it needs to keep its state on a branch and push changes
+                           fix: grant it in the App's settings, and accept it where the App is installed
+        bad   permissions  the App lacks `actions: read`, which it needs to read the artifacts of workflows
+                           fix: grant it in the App's settings, and accept it where the App is installed
+        ");
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) async fn sync(args: Args, job: &Job) -> Result<ExitCode, CommandError
     let tasks = notebook.book().tasks();
     let hub = args.github.hub(&forge, &config, scratch.path(), suite, tasks)?;
     let report = sync::sync(&hub, &mut notebook, &progress).await?;
-    job.put_summary(&summary::sync(&report.view()))?;
+    job.put_summary(&summary::sync(&report.to_string()))?;
     if args.json {
         print_json(&report)?;
     } else {

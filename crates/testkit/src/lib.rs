@@ -1,6 +1,6 @@
 //! What sprag's tests share.
 
-pub mod git_server;
 pub mod contract;
+pub mod git_server;
 pub mod github;
 pub mod workers;

@@ -28,11 +28,27 @@ struct Wanted {
 }
 
 enum Act {
-    Comment { issue: u64, body: String },
-    Label { issue: u64, label: Option<Label> },
-    Reply { on: u64, comment: u64, body: String, refused: bool },
-    State { issue: u64, open: bool },
-    Dashboard { body: String },
+    Comment {
+        issue: u64,
+        body: String,
+    },
+    Label {
+        issue: u64,
+        label: Option<Label>,
+    },
+    Reply {
+        on: u64,
+        comment: u64,
+        body: String,
+        refused: bool,
+    },
+    State {
+        issue: u64,
+        open: bool,
+    },
+    Dashboard {
+        body: String,
+    },
 }
 
 /// Brings everything up to date.
@@ -134,13 +150,21 @@ async fn act(hub: &Hub<'_>, act: &Act) -> Result<(), ForgeError> {
         } => {
             let marker = markdown::marker("reply", &[("comment", &comment.to_string())]);
             forge.keep_comment(*on, &marker, body).await?;
-            let reaction = if *refused { Reaction::ThumbsDown } else { Reaction::ThumbsUp };
+            let reaction = if *refused {
+                Reaction::ThumbsDown
+            } else {
+                Reaction::ThumbsUp
+            };
             forge.react(*comment, reaction).await?;
         }
         Act::State { issue, open } => {
             let change = IssueChange {
                 open: Some(*open),
-                state_reason: Some(if *open { StateReason::Reopened } else { StateReason::Completed }),
+                state_reason: Some(if *open {
+                    StateReason::Reopened
+                } else {
+                    StateReason::Completed
+                }),
                 ..IssueChange::default()
             };
             forge.update_issue(*issue, &change).await?;
@@ -148,7 +172,9 @@ async fn act(hub: &Hub<'_>, act: &Act) -> Result<(), ForgeError> {
         Act::Dashboard { body } => {
             let label = labels::DASHBOARD;
             forge.keep_label(label.name, label.color, label.description).await?;
-            forge.keep_issue(dashboard::MARKER, label.name, dashboard::TITLE, body).await?;
+            forge
+                .keep_issue(dashboard::MARKER, label.name, dashboard::TITLE, body)
+                .await?;
         }
     }
     Ok(())

@@ -59,6 +59,7 @@ async fn answer(
             Ok(command) if has < command::needed(command) => replies.push(Reply::Refused {
                 command: command.clone(),
                 has,
+                needs: command::needed(command),
             }),
             Ok(command) => {
                 let (decided, reply) = decide(notebook.book(), comment.issue, command);
@@ -67,15 +68,13 @@ async fn answer(
             }
         }
     }
-    let refused = replies
-        .iter()
-        .all(|reply| !matches!(reply, Reply::Done { .. } | Reply::Status { .. } | Reply::Help));
+    let refused = !replies.iter().any(Reply::is_done);
     notebook.note(What::Commanded {
         comment: comment.id,
         on: comment.issue,
         by: comment.author.login.clone(),
         decisions,
-        reply: reply::reply(&comment.author.login, &replies),
+        reply: reply::reply(&replies),
         refused,
     });
     Ok(())
@@ -91,7 +90,7 @@ fn decide(book: &Book, on: u64, command: &SlashCommand) -> (Vec<Decision>, Reply
         SlashCommand::Status => (
             Vec::new(),
             Reply::Status {
-                view: super::answers::status(book),
+                text: reply::status(book),
             },
         ),
         SlashCommand::Run => (

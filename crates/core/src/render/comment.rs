@@ -25,12 +25,14 @@ pub fn standing_comment(standing: &Standing<'_>) -> Option<String> {
             record: (*record).clone(),
             clusters: vec![(*cluster).clone()],
         },
-        Standing::Proposed { record, cluster, pull } | Standing::Fixed { record, cluster, pull } => CommentView::Fixed {
-            record: (*record).clone(),
-            cluster: (*cluster).clone(),
-            pull: *pull,
-            merged: matches!(standing, Standing::Fixed { .. }),
-        },
+        Standing::Proposed { record, cluster, pull } | Standing::Fixed { record, cluster, pull } => {
+            CommentView::Fixed {
+                record: (*record).clone(),
+                cluster: (*cluster).clone(),
+                pull: *pull,
+                merged: matches!(standing, Standing::Fixed { .. }),
+            }
+        }
         Standing::Reopened {
             record,
             again,

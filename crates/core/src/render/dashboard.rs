@@ -39,7 +39,10 @@ fn in_short(book: &Book, suite: &[EvalCase]) -> String {
         .filter(|(_, pull)| pull.state == PullState::Open)
         .map(|(number, _)| format!("#{number}"))
         .collect();
-    let merged = book.pulls.values().filter(|pull| matches!(pull.state, PullState::Merged { .. }));
+    let merged = book
+        .pulls
+        .values()
+        .filter(|pull| matches!(pull.state, PullState::Merged { .. }));
     let quarantined = suite.iter().filter(|case| book.quarantined.contains(&case.id)).count();
     let mut lines = vec![
         format!(
@@ -51,7 +54,11 @@ fn in_short(book: &Book, suite: &[EvalCase]) -> String {
         format!(
             "- **{}** merged; waiting for review: {}",
             words::count(merged.count(), "change"),
-            if waiting.is_empty() { "none".to_owned() } else { waiting.join(", ") }
+            if waiting.is_empty() {
+                "none".to_owned()
+            } else {
+                waiting.join(", ")
+            }
         ),
     ];
     let mut cases = format!("- **{}** in the regression suite", words::count(suite.len(), "case"));
@@ -107,7 +114,11 @@ fn row(book: &Book, cluster: &Cluster) -> String {
 }
 
 fn resolved(book: &Book) -> String {
-    let done = book.clusters.clusters.values().filter(|cluster| !cluster.state.is_unresolved());
+    let done = book
+        .clusters
+        .clusters
+        .values()
+        .filter(|cluster| !cluster.state.is_unresolved());
     let rows: Vec<String> = done
         .take(50)
         .map(|cluster| {
@@ -138,7 +149,10 @@ fn kinds(book: &Book) -> String {
     if kinds.is_empty() {
         return String::new();
     }
-    let rows: Vec<String> = kinds.iter().map(|(kind, count)| format!("    \"{kind}\" : {count}")).collect();
+    let rows: Vec<String> = kinds
+        .iter()
+        .map(|(kind, count)| format!("    \"{kind}\" : {count}"))
+        .collect();
     format!(
         "## Failures by who is to blame\n\nOnly those of the agent drive changes.\n\n```mermaid\npie showData\n{}\n```",
         rows.join("\n")
@@ -147,7 +161,8 @@ fn kinds(book: &Book) -> String {
 
 fn last_run(book: &Book) -> String {
     let Some(state) = book.latest_run().and_then(|run| book.run(run)) else {
-        return "## Last run\n\nNone yet. One begins on schedule, from the *Actions* tab, or with `/sprag run`.".to_owned();
+        return "## Last run\n\nNone yet. One begins on schedule, from the *Actions* tab, or with `/sprag run`."
+            .to_owned();
     };
     format!("## Last run\n\n{}", run(&state))
 }
@@ -157,7 +172,10 @@ pub fn run(state: &State) -> String {
     let ended = state.finished.as_deref().unwrap_or("it goes on, or was stopped");
     let mut lines = vec![format!("- {}", escape(ended))];
     if let Some(baseline) = &state.baseline {
-        lines.push(format!("- validation on the harness as it is: {}", words::result(baseline)));
+        lines.push(format!(
+            "- validation on the harness as it is: {}",
+            words::result(baseline)
+        ));
     }
     for experiment in state.experiments.iter().take(30) {
         lines.push(format!(
@@ -222,7 +240,36 @@ mod tests {
 
     #[test]
     fn it_shows_clusters_by_rank_with_a_box_each() {
-        insta::assert_snapshot!(dashboard(&book(false), &[]), @"");
+        insta::assert_snapshot!(dashboard(&book(false), &[]), @r#"
+        <!-- sprag:dashboard -->
+
+        - **1 failure** in 1 cluster, 1 unresolved
+        - **0 changes** merged; waiting for review: none
+        - **0 cases** in the regression suite
+
+        ## Clusters
+
+        By rank. Tick a box to have its cluster worked on next.
+
+        - [ ] <!-- sprag:cluster id=c-576cd7b8 --> **never does `open_parcel_trace` when it is needed** `c-576cd7b8`: 1 failure, 0 resolved, open, reported in #7
+
+        ## Failures by who is to blame
+
+        Only those of the agent drive changes.
+
+        ```mermaid
+        pie showData
+            "agent" : 1
+        ```
+
+        ## Last run
+
+        None yet. One begins on schedule, from the *Actions* tab, or with `/sprag run`.
+
+        ---
+
+        <sub>Kept up to date by sprag; what is written here by hand is overwritten, but for the boxes. `/sprag help` in a comment lists the commands.</sub>
+        "#);
     }
 
     #[test]
@@ -232,6 +279,9 @@ mod tests {
         assert!(checked(&body).contains(&cluster));
         assert!(checked(&dashboard(&book(false), &[])).is_empty());
         assert_eq!(checked(&body.replace("- [x]", "  - [X]")).len(), checked(&body).len());
-        assert_eq!(checked("- [x] <!-- sprag:cluster id= -->\n- [x] c-1\n- [ ] <!-- sprag:cluster id=c-2 -->").len(), 1);
+        assert_eq!(
+            checked("- [x] <!-- sprag:cluster id= -->\n- [x] c-1\n- [ ] <!-- sprag:cluster id=c-2 -->").len(),
+            1
+        );
     }
 }

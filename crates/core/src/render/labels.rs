@@ -24,10 +24,26 @@ const fn label(name: &'static str, color: &'static str, description: &'static st
 /// On the dashboard.
 pub const DASHBOARD: Label = label("sprag: dashboard", "5319e7", "sprag keeps its overview here");
 const MINED: Label = label("sprag: mined", "1d76db", "sprag found the failure in it");
-const NEEDS_TRACE: Label = label("sprag: needs-trace", "fbca04", "sprag needs a recorded run to see what went wrong");
-const UNCONFIRMED: Label = label("sprag: unconfirmed", "d4c5f9", "Waits for somebody with triage rights to confirm it");
-const PROPOSED: Label = label("sprag: proposed", "0e8a16", "A pull request that would fix it waits for review");
-const FIXED: Label = label("sprag: fixed", "0e8a16", "A merged change fixed it, and a regression case guards it");
+const NEEDS_TRACE: Label = label(
+    "sprag: needs-trace",
+    "fbca04",
+    "sprag needs a recorded run to see what went wrong",
+);
+const UNCONFIRMED: Label = label(
+    "sprag: unconfirmed",
+    "d4c5f9",
+    "Waits for somebody with triage rights to confirm it",
+);
+const PROPOSED: Label = label(
+    "sprag: proposed",
+    "0e8a16",
+    "A pull request that would fix it waits for review",
+);
+const FIXED: Label = label(
+    "sprag: fixed",
+    "0e8a16",
+    "A merged change fixed it, and a regression case guards it",
+);
 const REOPENED: Label = label("sprag: reopened", "d93f0b", "It was fixed, and failed again");
 const IGNORED: Label = label("sprag: ignored", "cfd3d7", "People said to leave it alone");
 

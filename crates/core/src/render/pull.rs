@@ -306,7 +306,9 @@ fn rejections(view: &PullView) -> String {
     if view.rejections.is_empty() {
         return String::new();
     }
-    let mut text = String::from("## Closed before\n\nEarlier changes for this cluster that were not wanted; this one is another:\n\n");
+    let mut text = String::from(
+        "## Closed before\n\nEarlier changes for this cluster that were not wanted; this one is another:\n\n",
+    );
     for rejection in view.rejections.iter().take(20) {
         let reasons: Vec<String> = rejection.reasons.iter().map(|reason| sentence(reason)).collect();
         let reasons = if reasons.is_empty() {

@@ -106,7 +106,11 @@ pub fn status(book: &Book) -> String {
         words::count(book.records.len(), "failure"),
         words::count(book.clusters.clusters.len(), "cluster"),
         ranked.len(),
-        if waiting.is_empty() { "none".to_owned() } else { waiting.join(", ") },
+        if waiting.is_empty() {
+            "none".to_owned()
+        } else {
+            waiting.join(", ")
+        },
         words::count(book.n_runs(), "run"),
     );
     if ranked.is_empty() {
@@ -148,7 +152,13 @@ mod tests {
                 },
             },
         ];
-        insta::assert_snapshot!(reply(&replies), @"");
+        insta::assert_snapshot!(reply(&replies), @r"
+        Done: this issue is read again.
+
+        `/sprag run` needs write access to this repository; you have read.
+
+        `/sprag ignroe @all` is not a command. Did you mean `/sprag ignore`?
+        ");
     }
 
     #[test]

@@ -74,6 +74,21 @@ mod tests {
             threshold: 0.8,
         });
         assert!(pull.draft);
-        insta::assert_snapshot!(pull.page(), @"");
+        insta::assert_snapshot!(pull.page(), @r"
+        # Take back #12: the regression suite fails
+
+        <!-- sprag:revert pull=12 -->
+
+        The regression suite fails on `main`: 3/5 (0.600), and 0.800 is needed. The newest change that sprag made there is #12; this takes its harness changes back and leaves its regression cases.
+
+        ## Cases that fail
+
+        - `refund-1`
+        - `` `@all` ``
+
+        ## How to decide
+
+        Something else may have broken them: look at what was merged since #12. Merge this if the change is to blame; close it if not, and it is not offered again.
+        ");
     }
 }

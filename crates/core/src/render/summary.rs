@@ -37,7 +37,11 @@ pub fn gate(view: &CheckView) -> String {
 
 /// When there was nothing to measure.
 pub fn gate_skipped(of: &str, why: &str) -> String {
-    format!("## sprag gate\n\n{}: nothing was measured, {}.\n", escape(of), escape(why))
+    format!(
+        "## sprag gate\n\n{}: nothing was measured, {}.\n",
+        escape(of),
+        escape(why)
+    )
 }
 
 /// When the pull request comes from a fork, whose job has no secrets and may write nothing.

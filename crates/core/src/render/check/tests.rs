@@ -50,14 +50,14 @@ fn nothing_measured_is_never_green() {
 }
 
 #[test]
-fn missing_verdicts_are_neutral() {
+fn missing_verdicts_ask_for_a_person() {
     let runs = runs(|experiment| {
         experiment.regression = Some(Scorecard {
             errored: 1,
             ..fixtures::card(17, 0, 0, 0)
         });
     });
-    assert_eq!(runs[0].conclusion, Some(Conclusion::Neutral));
+    assert_eq!(runs[0].conclusion, Some(Conclusion::ActionRequired));
     assert_eq!(runs[0].output.title, "Not decided: 1 of 18 runs have no verdict");
 }
 
