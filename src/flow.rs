@@ -34,6 +34,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// Says what time it is, as RFC 3339.
+pub type Clock = Arc<dyn Fn() -> String + Send + Sync>;
+
 /// Everything a run needs.
 #[expect(missing_debug_implementations, reason = "a runner is a port, not data")]
 pub struct Request<'a> {
@@ -66,7 +69,7 @@ pub struct Request<'a> {
     /// What other runs and people have found.
     pub known: Known,
     /// Now, as RFC 3339.
-    pub clock: fn() -> String,
+    pub clock: Clock,
     /// How long this may take.
     pub wall: Duration,
     /// Set when the user wants to stop.

@@ -141,7 +141,7 @@ impl GithubArgs {
         let opened = tokio::task::block_in_place(|| BranchStore::open(remote, &self.state_branch, &cache));
         let (store, damage) = opened?;
         session::tell_damage(&damage, progress);
-        Ok(Notebook::open(store, now)?)
+        Ok(Notebook::open(store, Arc::new(now))?)
     }
 
     /// What a sync works with.

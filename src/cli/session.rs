@@ -131,7 +131,7 @@ pub(super) async fn with_request<T>(
         merge: session.merge,
         issues: session.issues,
         known: session.known,
-        clock: now,
+        clock: Arc::new(now),
         interrupted: watch_for_interrupts(),
         wall: Duration::from_millis(session.config.budget.wall_ms),
     };

@@ -4,6 +4,7 @@
 mod canary;
 mod check;
 mod git;
+mod github;
 mod input;
 mod kill;
 mod support;

@@ -3,6 +3,7 @@
 
 pub(crate) mod kiosk;
 pub(crate) mod program;
+pub(crate) mod scene;
 
 use git2::Repository;
 use kiosk::Kiosk;
@@ -106,7 +107,7 @@ pub(crate) async fn play(
         merge: order.merge,
         issues: issues(),
         known: Known::default(),
-        clock: || "2026-11-01T12:00:00Z".to_owned(),
+        clock: Arc::new(|| "2026-11-01T12:00:00Z".to_owned()),
         wall: Duration::from_secs(3600),
         interrupted: Arc::default(),
     };

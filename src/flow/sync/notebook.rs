@@ -1,16 +1,17 @@
 //! The facts of a repository while a job works with them: what the state branch holds, what was noted since, and the book of both.
 
+use crate::flow::Clock;
 use crate::store::{BranchStore, StoreError, Stored};
 use sprag_core::book::Book;
 use sprag_core::fact::{Fact, What};
 
 /// Facts, noted first and kept a little later: see [`Notebook::keep`].
-#[derive(Debug)]
+#[expect(missing_debug_implementations, reason = "a clock is no data")]
 pub struct Notebook {
     store: BranchStore,
     book: Book,
     noted: Vec<Fact>,
-    clock: fn() -> String,
+    clock: Clock,
 }
 
 impl Notebook {
@@ -18,7 +19,7 @@ impl Notebook {
     ///
     /// # Errors
     /// When a fact cannot be understood.
-    pub fn open(store: BranchStore, clock: fn() -> String) -> Result<Self, StoreError> {
+    pub fn open(store: BranchStore, clock: Clock) -> Result<Self, StoreError> {
         let book = fold(&store)?;
         Ok(Self {
             store,

@@ -226,26 +226,31 @@ fn outside(world: &mut World, ask: &Ask<'_>) -> Outcome {
             Err(denied(401, "A JSON web token could not be decoded"))
         }
         ("/app-manifests/{code}/conversions", _) => conversion(world, ask),
-        ("/rate_limit", Who::App(_)) => Err(denied(401, "Bad credentials")),
-        ("/rate_limit", _) => ok(200, rate(world)),
         ("/user", Who::Token(token)) if token.app.is_some() => {
             Err(denied(403, "Resource not accessible by integration"))
         }
-        ("/user", Who::Token(token)) => {
-            let mut user = view.user(&token.login);
-            add(
-                &mut user,
-                json!({
-                    "name": null, "company": null, "blog": null, "location": null, "email": null, "hireable": null, "bio": null,
-                    "public_repos": 0, "public_gists": 0, "followers": 0, "following": 0, "created_at": "2020-01-01T00:00:00Z",
-                    "updated_at": "2020-01-01T00:00:00Z",
-                }),
-            );
-            ok(200, user)
-        }
+        ("/user", Who::Token(token)) => ok(200, profile(&view, &token.login)),
+        ("/users/{username}", _) => match view.user(ask.path("username")) {
+            Value::Null => Err(not_found()),
+            user => ok(200, profile(&view, user["login"].as_str().unwrap_or_default())),
+        },
         ("/user", _) => Err(denied(401, "Requires authentication")),
         _ => Err(not_found()),
     }
+}
+
+/// A user with what only their own page shows.
+fn profile(view: &View<'_>, login: &str) -> Value {
+    let mut user = view.user(login);
+    add(
+        &mut user,
+        json!({
+            "name": null, "company": null, "blog": null, "location": null, "email": null, "hireable": null, "bio": null,
+            "public_repos": 0, "public_gists": 0, "followers": 0, "following": 0, "created_at": "2020-01-01T00:00:00Z",
+            "updated_at": "2020-01-01T00:00:00Z",
+        }),
+    );
+    user
 }
 
 fn installation(world: &World, ask: &Ask<'_>) -> Outcome {
@@ -353,14 +358,6 @@ fn conversion(world: &mut World, ask: &Ask<'_>) -> Outcome {
         }),
     );
     ok(201, shown)
-}
-
-fn rate(world: &World) -> Value {
-    let rate = json!({
-        "limit": super::world::RATE, "used": super::world::RATE - world.rate_left, "remaining": world.rate_left,
-        "reset": world.rate_reset.as_second(),
-    });
-    json!({"resources": {"core": rate, "search": rate}, "rate": rate})
 }
 
 fn repository(world: &World, ask: &Ask<'_>, repo: &Repo) -> Outcome {

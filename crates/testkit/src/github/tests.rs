@@ -289,7 +289,7 @@ async fn comments_labels_events_and_reactions() {
         (&json!("write"), &json!("maintain"))
     );
     assert_eq!(play.get("/repos/acme/shop/collaborators/ghost/permission").await.0, 404);
-    assert_eq!(play.get("/rate_limit").await.0, 200);
+    assert_eq!(play.get("/users/alice").await.0, 200);
     assert_eq!(play.fake.violations(), Vec::<String>::new());
 }
 

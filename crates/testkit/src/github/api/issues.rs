@@ -27,6 +27,11 @@ pub(super) fn act(world: &mut World, ask: &Ask<'_>, method: &str, rest: &str) ->
             let (repo, view) = (world.repo(&ask.repo()), View { world, api: ask.api });
             ask.list(&repo.labels, |label| view.label(repo, label))
         }
+        ("GET", "/labels/{name}") => {
+            let (repo, view) = (world.repo(&ask.repo()), View { world, api: ask.api });
+            let label = repo.find_label(ask.path("name")).ok_or_else(not_found)?;
+            ok(200, view.label(repo, label))
+        }
         ("POST", "/labels") => create_label(world, ask),
         _ => Err(not_found()),
     }

@@ -1,0 +1,251 @@
+//! A team with the kiosk's project on a fake GitHub, and the jobs that its workflows run.
+
+use super::kiosk::{self, Kiosk};
+use serde_json::json;
+use sprag::flow::job::{self, Begun, Done};
+use sprag::flow::sync::{self, Hub, Notebook};
+use sprag::flow::{Clock, FlowError, Request};
+use sprag::forge::{Credentials, Forge, ForgeConfig};
+use sprag::progress::Progress;
+use sprag::project::{self, Project};
+use sprag::runner::{Job, Runner};
+use sprag::store::{BranchStore, DirStore};
+use sprag::workspace::Workspace;
+use sprag_core::config::Config;
+use sprag_core::github::RepoName;
+use sprag_core::harness::Harness;
+use sprag_core::id::TaskId;
+use sprag_core::signal::Place;
+use sprag_testkit::github::{FakeGitHub, PRIVATE_KEY, Person};
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// The repository.
+pub(crate) const REPO: &str = "acme/kiosk";
+
+/// What an App needs.
+const PERMISSIONS: [(&str, &str); 6] = [
+    ("contents", "write"),
+    ("issues", "write"),
+    ("pull_requests", "write"),
+    ("checks", "write"),
+    ("actions", "read"),
+    ("metadata", "read"),
+];
+
+/// A repository with the App installed, alice who may push, and bob who may not.
+pub(crate) struct Scene {
+    pub(crate) fake: Arc<FakeGitHub>,
+    pub(crate) alice: Person,
+    pub(crate) bob: Person,
+    app: u64,
+    dir: TempDir,
+    config: Config,
+    jobs: AtomicU32,
+}
+
+impl Scene {
+    pub(crate) async fn new() -> Self {
+        let fake = Arc::new(FakeGitHub::start().await);
+        let repo = fake.create_repo(REPO, true);
+        let text = format!(
+            "{}\n[signals]\nartifacts = [\"agent-traces*\"]\nworkflows = [\"nightly.yml\"]\n",
+            kiosk::CONFIG
+        );
+        repo.commit(
+            "main",
+            &[("agent/steps.toml", kiosk::STEPS), ("sprag.toml", &text)],
+            "Begin",
+        );
+        let app = fake.create_app("sprag", &PERMISSIONS);
+        fake.install(app, REPO);
+        let (alice, bob) = (fake.person("alice").at(REPO), fake.person("bob").at(REPO));
+        repo.role("alice", "write");
+        repo.role("bob", "read");
+        Self {
+            config: sprag_core::config::parse(&text).unwrap(),
+            fake,
+            alice,
+            bob,
+            app,
+            dir: super::quick_dir(),
+            jobs: AtomicU32::new(0),
+        }
+    }
+
+    /// Some minutes go by.
+    pub(crate) fn later(&self) {
+        self.fake.advance(Duration::from_secs(600));
+    }
+
+    /// The way to GitHub of a new job. Waiting moves the clock of GitHub.
+    pub(crate) fn forge(&self) -> Forge {
+        let fake = Arc::clone(&self.fake);
+        Forge::new(ForgeConfig {
+            api_url: self.fake.enterprise_url(),
+            repo: RepoName::parse(REPO).unwrap(),
+            credentials: Credentials::App {
+                id: self.app.to_string(),
+                private_key: PRIVATE_KEY.into(),
+            },
+            pace: Duration::ZERO,
+            clock: self.fake.clock(),
+            wait: Arc::new(move |time| {
+                fake.advance(time);
+                Box::pin(async {})
+            }),
+            max_wait: Duration::from_secs(3600),
+            max_tries: 5,
+            timeout: Duration::from_millis(500),
+        })
+        .unwrap()
+    }
+
+    fn clock(&self) -> Clock {
+        let now = self.fake.clock();
+        Arc::new(move || now().to_string())
+    }
+
+    /// A folder for the next job, as a fresh runner has it.
+    fn fresh(&self) -> std::path::PathBuf {
+        let number = self.jobs.fetch_add(1, Ordering::Relaxed);
+        let dir = self.dir.path().join(format!("job-{number}"));
+        fs_err::create_dir_all(&dir).unwrap();
+        dir
+    }
+
+    fn hub<'a>(&'a self, forge: &'a Forge, scratch: &'a Path, workspace: &Workspace) -> Hub<'a> {
+        let web = self.fake.api_url();
+        Hub {
+            forge,
+            config: &self.config,
+            place: Place {
+                host: web.split("://").last().unwrap().to_owned(),
+                repo: RepoName::parse(REPO).unwrap(),
+            },
+            scratch,
+            tasks: vec![TaskId::new("k00"), TaskId::new("k01")],
+            suite: project::suite(&workspace.files().unwrap()).unwrap(),
+            git_url: self.fake.repo(REPO).clone_url(),
+        }
+    }
+
+    async fn notebook(&self, hub: &Hub<'_>, dir: &Path) -> Result<Notebook, FlowError> {
+        let remote = hub.remote().await?;
+        let opened = tokio::task::block_in_place(|| BranchStore::open(remote, "sprag/state", dir));
+        let (store, damage) = opened?;
+        assert_eq!(damage, []);
+        Ok(Notebook::open(store.patient(8, |_| {}), self.clock())?)
+    }
+
+    fn checkout(&self, dir: &Path) -> Workspace {
+        let token = self.fake.user_token("alice");
+        let mut callbacks = git2::RemoteCallbacks::new();
+        callbacks.credentials(move |_, _, _| git2::Cred::userpass_plaintext("x-access-token", &token));
+        let mut fetch = git2::FetchOptions::new();
+        fetch.remote_callbacks(callbacks);
+        let path = dir.join("repo");
+        git2::build::RepoBuilder::new()
+            .fetch_options(fetch)
+            .clone(&self.fake.repo(REPO).clone_url(), &path)
+            .unwrap();
+        Workspace::open(&path).unwrap()
+    }
+
+    /// `sprag sync` on a fresh runner.
+    pub(crate) async fn sync(&self) -> Result<sync::Report, FlowError> {
+        let dir = self.fresh();
+        let workspace = self.checkout(&dir);
+        self.sync_in(&dir, &workspace).await
+    }
+
+    pub(crate) async fn sync_in(&self, dir: &Path, workspace: &Workspace) -> Result<sync::Report, FlowError> {
+        let forge = self.forge();
+        let hub = self.hub(&forge, dir, workspace);
+        let mut notebook = self.notebook(&hub, dir).await?;
+        sync::sync(&hub, &mut notebook, &Progress::new(true, false)).await
+    }
+
+    /// `sprag run` on a fresh runner.
+    pub(crate) async fn run(&self) -> Result<Done, FlowError> {
+        let dir = self.fresh();
+        let workspace = self.checkout(&dir);
+        self.run_in(&dir, &workspace).await
+    }
+
+    pub(crate) async fn run_in(&self, dir: &Path, workspace: &Workspace) -> Result<Done, FlowError> {
+        let forge = self.forge();
+        let hub = self.hub(&forge, dir, workspace);
+        let progress = Progress::new(true, false);
+        let mut notebook = self.notebook(&hub, dir).await?;
+        let mut report = sync::sync(&hub, &mut notebook, &progress).await?;
+        let config = &self.config;
+        let project = Project::new(workspace.files()?, &config.harness, &config.runner.command).unwrap();
+        let begun = Begun::next(&notebook, &config.digest(), "kiosk", &project.files.harness, "mark");
+        let plan = begun.plan();
+        let kiosk = Kiosk::new();
+        let request = Request {
+            config,
+            workspace,
+            harness: project.files.harness.clone(),
+            policy: project.policy,
+            runner: &kiosk,
+            runner_identity: "kiosk".to_owned(),
+            project: REPO.to_owned(),
+            out: dir.join("out"),
+            seed: plan.map_or(56, |plan| plan.seed),
+            batches: 1,
+            experiments: config.budget.experiments,
+            merge: false,
+            issues: notebook.book().to_run(),
+            known: notebook.book().known(&hub.suite),
+            clock: self.clock(),
+            wall: Duration::from_secs(3600),
+            interrupted: Arc::default(),
+        };
+        let (store, _) = DirStore::open(&request.out.join(".sprag/state"))?;
+        let done = job::run(&hub, &mut notebook, &request, store, &begun, &progress).await?;
+        sync::answer(&hub, &mut notebook, &mut report, &progress).await?;
+        Ok(done)
+    }
+
+    /// What the facts on the state branch add up to.
+    pub(crate) async fn book(&self) -> sprag_core::book::Book {
+        let dir = self.fresh();
+        let workspace = self.checkout(&dir);
+        let forge = self.forge();
+        let hub = self.hub(&forge, &dir, &workspace);
+        self.notebook(&hub, &dir).await.unwrap().book().clone()
+    }
+}
+
+/// The recorded run of a train task on the harness that everything begins with, as a worker writes it.
+pub(crate) async fn trace_of(task: &str) -> String {
+    let (done, mut results) = tokio::sync::mpsc::unbounded_channel();
+    let harness = Harness::new([("agent/steps.toml".to_owned(), kiosk::STEPS.to_owned())]);
+    let jobs = [Job {
+        task: TaskId::new(task),
+        trial: 0,
+        seed: 1,
+        trace: true,
+    }];
+    Kiosk::new().run(&harness, &jobs, done).await.unwrap();
+    let (_, trial) = results.recv().await.unwrap();
+    json!({"task": task, "passed": trial.passed(), "trace": trial.trace}).to_string()
+}
+
+/// A zip with files, as an artifact is.
+pub(crate) fn zipped(files: &[(&str, &str)]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, text) in files {
+        writer
+            .start_file(*name, zip::write::SimpleFileOptions::default())
+            .unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
