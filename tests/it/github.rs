@@ -27,7 +27,7 @@ fn page(scene: &Scene) -> String {
 /// Everything up to the first pull request. The issue that it is for comes back with it.
 async fn until_proposed(scene: &Scene) -> (u64, u64) {
     let repo = scene.fake.repo(REPO);
-    let url = repo.attaches("run.json", trace_of("k01").await.as_bytes());
+    let url = repo.attaches("run.json", trace_of("k00").await.as_bytes());
     let issue = scene.bob.opens_issue(
         "The kiosk keeps the money",
         &format!("I asked for my money back and got none.\n\n[run.json]({url})"),
@@ -36,7 +36,7 @@ async fn until_proposed(scene: &Scene) -> (u64, u64) {
     let other = scene.bob.opens_issue("It is rude", "It just is.");
     scene.alice.labels(other, "agent-failure");
     let run = repo.workflow_run("nightly.yml", "failure", false);
-    let traces = [trace_of("k02").await, trace_of("k04").await].join("\n");
+    let traces = [trace_of("k01").await, trace_of("k04").await].join("\n");
     repo.uploads_artifact(run, "agent-traces", &zipped(&[("runs/nightly.jsonl", &traces)]));
     repo.uploads_artifact(run, "logs", &zipped(&[("log.txt", "nothing")]));
     scene.later();
@@ -63,7 +63,7 @@ async fn from_a_labelled_issue_to_a_merged_change_and_back() {
     assert!(repo.files("main").iter().any(|path| path.starts_with(".sprag/suite/")));
 
     scene.later();
-    let trace = trace_of("k01").await.replace("\"task\":\"k01\"", "\"task\":\"again\"");
+    let trace = trace_of("k00").await.replace("\"task\":\"k00\"", "\"task\":\"again\"");
     let again = scene.bob.opens_issue("Again", &format!("```json\n{trace}\n```"));
     scene.alice.labels(again, "agent-failure");
     scene.later();
@@ -75,7 +75,11 @@ async fn from_a_labelled_issue_to_a_merged_change_and_back() {
     insta::assert_snapshot!("reopened", page(&scene));
     scene.later();
     let quiet = scene.sync().await.unwrap();
-    assert_eq!((quiet.answered, quiet.issues, quiet.commands), (0, 0, 0), "nothing is done twice");
+    assert_eq!(
+        (quiet.answered, quiet.issues, quiet.commands),
+        (0, 0, 0),
+        "nothing is done twice"
+    );
     assert_eq!(scene.fake.violations(), [""; 0]);
 }
 
@@ -99,6 +103,10 @@ async fn every_endpoint_that_the_forge_calls_is_held_to_githubs_description() {
         .iter()
         .map(|endpoint| format!("{} {}", endpoint.method(), endpoint.path()))
         .collect();
-    assert_eq!(ours.difference(&known).collect::<Vec<_>>(), [""; 0], "add it to endpoints.txt");
+    assert_eq!(
+        ours.difference(&known).collect::<Vec<_>>(),
+        [""; 0],
+        "add it to endpoints.txt"
+    );
     println!("{} of {} endpoints in the story", seen.len(), ours.len());
 }

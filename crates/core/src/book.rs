@@ -134,10 +134,10 @@ impl Book {
         for fact in facts {
             let id = fact.id();
             if seen.insert(id.clone()) {
-                // Entries of one second keep the order of their ledger.
+                // At one time the entries of a ledger come first, in their order, and what was made of them afterwards.
                 let seq = match &fact.what {
                     What::RunEntry { entry, .. } => entry.seq,
-                    _ => 0,
+                    _ => u64::MAX,
                 };
                 ordered.insert((fact.at.as_str(), seq, id), fact);
             }

@@ -277,9 +277,11 @@ fn next_batch(state: &mut State) -> Command {
     if (state.batch as usize) < state.schedule.len() {
         return run_traffic(state);
     }
-    Command::Finish {
-        reason: format!("all {} batches are done", state.batch),
-    }
+    let reason = match state.batch {
+        1 => "the batch is done".to_owned(),
+        n => format!("all {n} batches are done"),
+    };
+    Command::Finish { reason }
 }
 
 fn ask_gate(state: &State) -> Command {

@@ -217,6 +217,23 @@ fn a_cursor_only_moves_forward() {
 }
 
 #[test]
+fn what_was_made_of_a_ledger_comes_after_its_entries_of_the_same_moment() {
+    let mut facts = vec![issue(2, 1, "a", "refund"), opened(2, 10)];
+    facts.reverse();
+    let end = Event::Finished { reason: String::new() };
+    facts.push(at(
+        2,
+        What::RunEntry {
+            run: RunId::new("r"),
+            entry: Box::new(Entry::after(None, "2026-11-02T00:00:00Z".to_owned(), end)),
+        },
+    ));
+    let book = Book::fold(&facts);
+    assert_eq!(book.runs.len(), 1);
+    assert!(book.open_pull(&cluster()).is_some());
+}
+
+#[test]
 fn a_ledger_that_two_jobs_wrote_at_once_has_one_story() {
     let end = |reason: &str| Event::Finished {
         reason: reason.to_owned(),

@@ -231,7 +231,7 @@ fn call(shared: &Shared, incoming: &Incoming, who: Result<Who, Denied>, root: &s
     let malformed = !wrong.is_empty();
     let body: Value = serde_json::from_slice(&incoming.body).unwrap_or_default();
     let api = format!("{}{root}", world.web);
-    let outcome = limit(&mut world, &call.endpoint).and(who).and_then(|who| {
+    let outcome = limit(&mut world).and(who).and_then(|who| {
         if malformed {
             return Err(denied(422, "Invalid request."));
         }
