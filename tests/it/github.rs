@@ -5,25 +5,6 @@ use crate::support::scene::{REPO, Scene, trace_of, zipped};
 use sprag::forge::ENDPOINTS;
 use std::collections::BTreeSet;
 
-/// What a person would see, free of what differs from run to run: commits and the port.
-fn page(scene: &Scene) -> String {
-    let web = scene.fake.api_url();
-    let page = scene.fake.page().replace(&web, "https://github.test");
-    let mut shown = String::new();
-    let mut word = String::new();
-    for c in page.chars().chain([' ']) {
-        if c.is_ascii_hexdigit() && !c.is_ascii_uppercase() {
-            word.push(c);
-            continue;
-        }
-        let commit = word.len() == 40 || word.len() == 12 && word.chars().any(|c| c.is_ascii_digit());
-        shown.push_str(if commit { "<commit>" } else { &word });
-        word.clear();
-        shown.push(c);
-    }
-    shown.trim_end().to_owned() + "\n"
-}
-
 /// Everything up to the first pull request. The issue that it is for comes back with it.
 async fn until_proposed(scene: &Scene) -> (u64, u64) {
     let repo = scene.fake.repo(REPO);
@@ -51,14 +32,14 @@ async fn until_proposed(scene: &Scene) -> (u64, u64) {
 async fn from_a_labelled_issue_to_a_merged_change_and_back() {
     let scene = Scene::new().await;
     let (issue, pull) = until_proposed(&scene).await;
-    insta::assert_snapshot!("proposed", page(&scene));
+    insta::assert_snapshot!("proposed", scene.page());
 
     scene.later();
     scene.alice.readies(pull);
     scene.alice.merges(pull);
     scene.later();
     scene.sync().await.unwrap();
-    insta::assert_snapshot!("merged", page(&scene));
+    insta::assert_snapshot!("merged", scene.page());
     let repo = scene.fake.repo(REPO);
     assert!(repo.files("main").iter().any(|path| path.starts_with(".sprag/suite/")));
 
@@ -72,7 +53,7 @@ async fn from_a_labelled_issue_to_a_merged_change_and_back() {
     scene.alice.comments(issue, "/sprag ignroe");
     scene.later();
     scene.sync().await.unwrap();
-    insta::assert_snapshot!("reopened", page(&scene));
+    insta::assert_snapshot!("reopened", scene.page());
     scene.later();
     let quiet = scene.sync().await.unwrap();
     assert_eq!(
@@ -83,17 +64,8 @@ async fn from_a_labelled_issue_to_a_merged_change_and_back() {
     assert_eq!(scene.fake.violations(), [""; 0]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_endpoint_that_the_forge_calls_is_held_to_githubs_description() {
-    let scene = Scene::new().await;
-    until_proposed(&scene).await;
-    let seen: BTreeSet<String> = scene
-        .fake
-        .exchanges()
-        .iter()
-        .map(|exchange| exchange.endpoint.clone())
-        .map(|endpoint| format!("{} {}", endpoint.method, endpoint.template))
-        .collect();
+#[test]
+fn every_endpoint_that_the_forge_calls_is_held_to_githubs_description() {
     let known: BTreeSet<String> = sprag_testkit::contract::Contract::official()
         .endpoints()
         .iter()
@@ -104,9 +76,7 @@ async fn every_endpoint_that_the_forge_calls_is_held_to_githubs_description() {
         .map(|endpoint| format!("{} {}", endpoint.method(), endpoint.path()))
         .collect();
     assert_eq!(
-        ours.difference(&known).collect::<Vec<_>>(),
-        [""; 0],
-        "add it to endpoints.txt"
+        ours, known,
+        "keep crates/testkit/openapi/endpoints.txt and the forge's table equal"
     );
-    println!("{} of {} endpoints in the story", seen.len(), ours.len());
 }

@@ -3,6 +3,7 @@
 
 mod canary;
 mod check;
+mod faults;
 mod git;
 mod github;
 mod input;

@@ -4,6 +4,7 @@
 pub(crate) mod kiosk;
 pub(crate) mod program;
 pub(crate) mod scene;
+pub(crate) mod story;
 
 use git2::Repository;
 use kiosk::Kiosk;

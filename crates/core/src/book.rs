@@ -152,11 +152,21 @@ impl Book {
         machine::replay(self.runs.get(run)?.iter().map(|entry| &entry.event)).0
     }
 
-    /// The newest run, if it has not come to its end. One that a newer run has followed is given up.
+    /// The newest run, if something of it is still to be done: it has not come to its end, or one of its changes has no pull request yet.
+    /// A run that a newer one has followed is given up.
     pub fn unfinished(&self) -> Option<&RunId> {
         let latest = self.latest_run()?;
-        let last = self.runs[latest].last()?;
-        (!matches!(last.event, Event::Finished { .. })).then_some(latest)
+        let ledger = &self.runs[latest];
+        let ended = ledger.iter().any(|entry| matches!(entry.event, Event::Finished { .. }));
+        let has_pull = |id: &ExperimentId| {
+            let mut pulls = self.pulls.values();
+            pulls.any(|pull| pull.run == *latest && pull.experiment == *id)
+        };
+        let delivered = ledger.iter().all(|entry| match &entry.event {
+            Event::Published { experiment, .. } => has_pull(experiment),
+            _ => true,
+        });
+        (!ended || !delivered).then_some(latest)
     }
 
     /// How many runs were begun.

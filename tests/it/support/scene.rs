@@ -46,6 +46,8 @@ pub(crate) struct Scene {
     dir: TempDir,
     config: Config,
     jobs: AtomicU32,
+    /// How often a request is tried.
+    tries: u32,
 }
 
 impl Scene {
@@ -74,6 +76,7 @@ impl Scene {
             app,
             dir: super::quick_dir(),
             jobs: AtomicU32::new(0),
+            tries: 5,
         }
     }
 
@@ -99,10 +102,34 @@ impl Scene {
                 Box::pin(async {})
             }),
             max_wait: Duration::from_secs(3600),
-            max_tries: 5,
+            max_tries: self.tries,
             timeout: Duration::from_millis(500),
         })
         .unwrap()
+    }
+
+    /// What a person would see, free of what differs from run to run: commits and the port.
+    pub(crate) fn page(&self) -> String {
+        let web = self.fake.api_url();
+        let page = self.fake.page().replace(&web, "https://github.test");
+        let mut shown = String::new();
+        let mut word = String::new();
+        for c in page.chars().chain([' ']) {
+            if c.is_ascii_hexdigit() && !c.is_ascii_uppercase() {
+                word.push(c);
+                continue;
+            }
+            let commit = word.len() == 40 || word.len() == 12 && word.chars().any(|c| c.is_ascii_digit());
+            shown.push_str(if commit { "<commit>" } else { &word });
+            word.clear();
+            shown.push(c);
+        }
+        shown.trim_end().to_owned() + "\n"
+    }
+
+    /// Jobs from now on give up at the first thing that goes wrong.
+    pub(crate) fn without_patience(self) -> Self {
+        Self { tries: 1, ..self }
     }
 
     fn clock(&self) -> Clock {
@@ -142,17 +169,20 @@ impl Scene {
         Ok(Notebook::open(store.patient(8, |_| {}), self.clock())?)
     }
 
+    /// As `actions/checkout` does it before sprag begins; what goes wrong there is not sprag's.
     fn checkout(&self, dir: &Path) -> Workspace {
         let token = self.fake.user_token("alice");
-        let mut callbacks = git2::RemoteCallbacks::new();
-        callbacks.credentials(move |_, _, _| git2::Cred::userpass_plaintext("x-access-token", &token));
-        let mut fetch = git2::FetchOptions::new();
-        fetch.remote_callbacks(callbacks);
         let path = dir.join("repo");
-        git2::build::RepoBuilder::new()
-            .fetch_options(fetch)
-            .clone(&self.fake.repo(REPO).clone_url(), &path)
-            .unwrap();
+        let clone = || {
+            let mut callbacks = git2::RemoteCallbacks::new();
+            callbacks.credentials(|_, _, _| git2::Cred::userpass_plaintext("x-access-token", &token));
+            let mut fetch = git2::FetchOptions::new();
+            fetch.remote_callbacks(callbacks);
+            git2::build::RepoBuilder::new()
+                .fetch_options(fetch)
+                .clone(&self.fake.repo(REPO).clone_url(), &path)
+        };
+        clone().or_else(|_| clone()).unwrap();
         Workspace::open(&path).unwrap()
     }
 
@@ -211,15 +241,6 @@ impl Scene {
         let done = job::run(&hub, &mut notebook, &request, store, &begun, &progress).await?;
         sync::answer(&hub, &mut notebook, &mut report, &progress).await?;
         Ok(done)
-    }
-
-    /// What the facts on the state branch add up to.
-    pub(crate) async fn book(&self) -> sprag_core::book::Book {
-        let dir = self.fresh();
-        let workspace = self.checkout(&dir);
-        let forge = self.forge();
-        let hub = self.hub(&forge, &dir, &workspace);
-        self.notebook(&hub, &dir).await.unwrap().book().clone()
     }
 }
 

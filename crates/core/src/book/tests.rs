@@ -336,3 +336,35 @@ fn an_issue_that_people_closed_themselves_is_not_opened() {
     ];
     assert_eq!(Book::fold(&facts).should_be_open(1), None);
 }
+
+#[test]
+fn a_run_goes_on_until_its_changes_have_pull_requests() {
+    let mut ledger: Vec<Entry> = Vec::new();
+    let mut facts = Vec::new();
+    let mut told = |event: Event, facts: &mut Vec<Fact>| {
+        let entry = Entry::after(ledger.last(), "2026-11-01T00:00:00Z".to_owned(), event);
+        ledger.push(entry.clone());
+        facts.push(Fact {
+            at: entry.at.clone(),
+            what: What::RunEntry {
+                run: RunId::new("r"),
+                entry: Box::new(entry),
+            },
+        });
+    };
+    let published = Event::Published {
+        experiment: ExperimentId::new("E001"),
+        branch: String::new(),
+        tree: String::new(),
+    };
+    told(published, &mut facts);
+    assert!(Book::fold(&facts).unfinished().is_some());
+    let finished = Event::Finished { reason: String::new() };
+    told(finished, &mut facts);
+    assert!(
+        Book::fold(&facts).unfinished().is_some(),
+        "nobody has seen the change yet"
+    );
+    facts.push(opened(2, 10));
+    assert!(Book::fold(&facts).unfinished().is_none());
+}
