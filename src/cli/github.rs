@@ -141,7 +141,8 @@ impl GithubArgs {
         let opened = tokio::task::block_in_place(|| BranchStore::open(remote, &self.state_branch, &cache));
         let (store, damage) = opened?;
         session::tell_damage(&damage, progress);
-        Ok(Notebook::open(store, Arc::new(now))?)
+        let mark = format!("{} {}", job.run_id.as_deref().unwrap_or("local"), std::process::id());
+        Ok(Notebook::open(store, Arc::new(now), mark)?)
     }
 
     /// What a sync works with.

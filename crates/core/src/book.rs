@@ -45,6 +45,8 @@ pub struct Book {
     pub suite: Vec<(String, Scorecard)>,
     /// What was brought to its wanted state: thing, and the hash of that state.
     pub answered: BTreeMap<String, String>,
+    /// What two jobs brought there at once: it may be there twice.
+    pub doubled: BTreeSet<String>,
     /// Counts the runs: the age of a failure is measured in them.
     n_runs: u32,
 }
@@ -391,8 +393,13 @@ impl Book {
             } => self.settle(*pull, merged.as_ref(), settled_at, reason.as_ref()),
             What::SuiteMeasured { sha, card } => self.suite.push((sha.clone(), card.clone())),
             What::Ticked { clusters } => self.preferred.clone_from(clusters),
-            What::Answered { thing, digest } => {
-                self.answered.insert(thing.clone(), digest.clone());
+            What::Answered { thing, digest, .. } => {
+                let before = self.answered.insert(thing.clone(), digest.clone());
+                if before.as_ref() == Some(digest) {
+                    self.doubled.insert(thing.clone());
+                } else {
+                    self.doubled.remove(thing);
+                }
             }
         }
     }

@@ -131,6 +131,8 @@ pub enum What {
         thing: String,
         /// The hash of what it was brought to.
         digest: String,
+        /// The job that did it.
+        by: String,
     },
 }
 
@@ -255,6 +257,7 @@ mod tests {
         let answered = || What::Answered {
             thing: "dashboard".to_owned(),
             digest: "x".to_owned(),
+            by: String::new(),
         };
         assert_ne!(fact("a", answered()).id(), fact("b", answered()).id());
     }

@@ -12,26 +12,33 @@ pub struct Notebook {
     book: Book,
     noted: Vec<Fact>,
     clock: Clock,
+    job: String,
 }
 
 impl Notebook {
-    /// Opens the facts of a state branch.
+    /// Opens the facts of a state branch. `job` tells this job from others that run at the same time.
     ///
     /// # Errors
     /// When a fact cannot be understood.
-    pub fn open(store: BranchStore, clock: Clock) -> Result<Self, StoreError> {
+    pub fn open(store: BranchStore, clock: Clock, job: String) -> Result<Self, StoreError> {
         let book = fold(&store)?;
         Ok(Self {
             store,
             book,
             noted: Vec::new(),
             clock,
+            job,
         })
     }
 
     /// What all facts add up to, those that are only noted included.
     pub fn book(&self) -> &Book {
         &self.book
+    }
+
+    /// What tells this job from others.
+    pub fn job(&self) -> &str {
+        &self.job
     }
 
     /// Now, as RFC 3339.

@@ -2,7 +2,9 @@
 
 use super::kiosk::{self, Kiosk};
 use serde_json::json;
+use sprag::flow::gate;
 use sprag::flow::job::{self, Begun, Done};
+use sprag::flow::pull::{self, SetupError, Target};
 use sprag::flow::sync::{self, Hub, Notebook};
 use sprag::flow::{Clock, FlowError, Request};
 use sprag::forge::{Credentials, Forge, ForgeConfig};
@@ -15,6 +17,7 @@ use sprag_core::config::Config;
 use sprag_core::github::RepoName;
 use sprag_core::harness::Harness;
 use sprag_core::id::TaskId;
+use sprag_core::ledger::Known;
 use sprag_core::signal::Place;
 use sprag_testkit::github::{FakeGitHub, PRIVATE_KEY, Person};
 use std::io::Write as _;
@@ -132,6 +135,18 @@ impl Scene {
         Self { tries: 1, ..self }
     }
 
+    /// The same with a person's token.
+    pub(crate) fn forge_of_alice(&self) -> Forge {
+        let token = self.fake.user_token("alice");
+        let repo = RepoName::parse(REPO).unwrap();
+        Forge::new(ForgeConfig::new(
+            self.fake.api_url(),
+            repo,
+            Credentials::Token(token.into()),
+        ))
+        .unwrap()
+    }
+
     fn clock(&self) -> Clock {
         let now = self.fake.clock();
         Arc::new(move || now().to_string())
@@ -166,7 +181,11 @@ impl Scene {
         let opened = tokio::task::block_in_place(|| BranchStore::open(remote, "sprag/state", dir));
         let (store, damage) = opened?;
         assert_eq!(damage, []);
-        Ok(Notebook::open(store.patient(8, |_| {}), self.clock())?)
+        Ok(Notebook::open(
+            store.patient(8, |_| {}),
+            self.clock(),
+            dir.display().to_string(),
+        )?)
     }
 
     /// As `actions/checkout` does it before sprag begins; what goes wrong there is not sprag's.
@@ -241,6 +260,78 @@ impl Scene {
         let done = job::run(&hub, &mut notebook, &request, store, &begun, &progress).await?;
         sync::answer(&hub, &mut notebook, &mut report, &progress).await?;
         Ok(done)
+    }
+}
+
+impl Scene {
+    /// `sprag gate` on a fresh runner, for a pull request.
+    pub(crate) async fn gate(&self, number: u64) -> Result<pull::Outcome, GateError> {
+        let dir = self.fresh();
+        let workspace = self.checkout(&dir);
+        let forge = self.forge();
+        let seen = forge.pull(number).await.map_err(FlowError::from)?;
+        let target = Target {
+            name: format!("#{number}"),
+            base: seen.base_sha,
+            head: seen.head_sha,
+            stranger: seen.from_fork,
+        };
+        let hub = self.hub(&forge, &dir, &workspace);
+        let remote = hub.remote().await?;
+        let kiosk = Kiosk::new();
+        pull::on_pull(
+            &forge,
+            &workspace,
+            &remote,
+            &target,
+            "sprag.toml",
+            async |setup, tell| {
+                let project =
+                    Project::new(setup.files.clone(), &setup.config.harness, &setup.config.runner.command).unwrap();
+                let request = Request {
+                    config: &setup.config,
+                    workspace: &workspace,
+                    harness: project.files.harness,
+                    policy: project.policy,
+                    runner: &kiosk,
+                    runner_identity: "kiosk".to_owned(),
+                    project: REPO.to_owned(),
+                    out: dir.join("gate"),
+                    seed: 1,
+                    batches: 0,
+                    experiments: 1,
+                    merge: false,
+                    issues: Vec::new(),
+                    known: Known::default(),
+                    clock: self.clock(),
+                    wall: Duration::from_secs(3600),
+                    interrupted: Arc::default(),
+                };
+                let (mut store, _) = DirStore::open(&request.out).map_err(FlowError::from)?;
+                let progress = Progress::new(true, false);
+                Ok(gate::measure(&request, &setup.change, &mut store, &progress, tell).await?)
+            },
+        )
+        .await
+    }
+}
+
+/// Why a gate could not be measured.
+#[derive(Debug)]
+pub(crate) enum GateError {
+    Flow(#[expect(dead_code, reason = "it is shown")] FlowError),
+    Setup(#[expect(dead_code, reason = "it is shown")] SetupError),
+}
+
+impl From<FlowError> for GateError {
+    fn from(error: FlowError) -> Self {
+        Self::Flow(error)
+    }
+}
+
+impl From<SetupError> for GateError {
+    fn from(error: SetupError) -> Self {
+        Self::Setup(error)
     }
 }
 

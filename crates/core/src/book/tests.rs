@@ -305,6 +305,7 @@ fn an_issue_is_closed_by_the_merge_once_and_opened_again_when_its_cluster_fails(
             What::Answered {
                 thing: thing_state(1),
                 digest: why.to_owned(),
+                by: String::new(),
             },
         )
     };
