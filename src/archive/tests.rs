@@ -31,7 +31,7 @@ fn opened(bytes: &[u8], limits: ArchiveLimits) -> Result<(Vec<String>, Listing),
     fs::write(&path, bytes).unwrap();
     let mut names = Vec::new();
     let listing = read(&path, &limits, |name, content| {
-        names.push(format!("{name} {}", content.len()))
+        names.push(format!("{name} {}", content.len()));
     })?;
     // Nothing was written beside it.
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);

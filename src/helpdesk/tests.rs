@@ -249,7 +249,7 @@ fn the_issues_fit_the_tasks_and_the_agent() {
             }
             (18, None) => {}
             (21, Some(Clue::Trace(attached))) => {
-                assert_eq!(attached.trace.termination, Termination::InfrastructureError)
+                assert_eq!(attached.trace.termination, Termination::InfrastructureError);
             }
             (number, clue) => panic!("issue {number}: {clue:?}"),
         }

@@ -90,7 +90,11 @@ async fn two_jobs_at_once_both_succeed_and_nothing_is_lost_or_doubled() {
             .unwrap();
         assert_eq!(issue.matches("-- sprag[bot]").count(), 1, "{issue}");
     }
-    assert_eq!(page.matches("[open] sprag dashboard").count(), 1, "the surplus one is closed");
+    assert_eq!(
+        page.matches("[open] sprag dashboard").count(),
+        1,
+        "the surplus one is closed"
+    );
     let quiet = scene.sync().await.unwrap();
     assert_eq!((quiet.issues, quiet.answered), (0, 0));
 }

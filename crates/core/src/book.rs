@@ -337,9 +337,7 @@ impl Book {
             }
             What::ReadUntil { stream, cursor } => {
                 let kept = self.cursors.entry(stream.clone()).or_default();
-                if *cursor > *kept {
-                    kept.clone_from(cursor);
-                }
+                *kept = cursor.max(kept).clone();
             }
             What::Commanded {
                 comment,
@@ -368,22 +366,17 @@ impl Book {
                 head_sha,
                 base_sha,
             } => {
-                let reasons = self.pulls.remove(pull).map(|known| known.reasons).unwrap_or_default();
-                self.clusters.mark(cluster, ClusterState::InProgress);
-                self.preferred.remove(cluster);
-                self.pulls.insert(
-                    *pull,
-                    PullEntry {
-                        cluster: cluster.clone(),
-                        run: run.clone(),
-                        experiment: experiment.clone(),
-                        branch: branch.clone(),
-                        head_sha: head_sha.clone(),
-                        base_sha: base_sha.clone(),
-                        state: PullState::Open,
-                        reasons,
-                    },
-                );
+                let opened = PullEntry {
+                    cluster: cluster.clone(),
+                    run: run.clone(),
+                    experiment: experiment.clone(),
+                    branch: branch.clone(),
+                    head_sha: head_sha.clone(),
+                    base_sha: base_sha.clone(),
+                    state: PullState::Open,
+                    reasons: Vec::new(),
+                };
+                self.open(*pull, opened);
             }
             What::PullSettled {
                 pull,
@@ -394,14 +387,21 @@ impl Book {
             What::SuiteMeasured { sha, card } => self.suite.push((sha.clone(), card.clone())),
             What::Ticked { clusters } => self.preferred.clone_from(clusters),
             What::Answered { thing, digest, .. } => {
-                let before = self.answered.insert(thing.clone(), digest.clone());
-                if before.as_ref() == Some(digest) {
+                if self.answered.insert(thing.clone(), digest.clone()).as_ref() == Some(digest) {
                     self.doubled.insert(thing.clone());
                 } else {
                     self.doubled.remove(thing);
                 }
             }
         }
+    }
+
+    fn open(&mut self, number: u64, pull: PullEntry) {
+        let reasons = self.pulls.remove(&number).map(|known| known.reasons);
+        self.clusters.mark(&pull.cluster, ClusterState::InProgress);
+        self.preferred.remove(&pull.cluster);
+        let reasons = reasons.unwrap_or_default();
+        self.pulls.insert(number, PullEntry { reasons, ..pull });
     }
 
     fn read_issue(&mut self, issue: u64, digest: &str, opened_at: &str, reading: &Reading) {

@@ -105,22 +105,19 @@ fn decide(book: &Book, on: u64, command: &SlashCommand) -> (Vec<Decision>, Reply
             vec![Decision::Retry { issue: on }],
             done("this issue is read again".to_owned()),
         ),
-        SlashCommand::Ignore => match clusters.is_empty() {
-            true => nothing("nothing here belongs to a cluster"),
-            false => {
-                let told = format!("{} left alone until somebody says `/sprag accept`", names(&clusters));
-                let decisions = clusters.into_iter().map(|cluster| Decision::Ignore { cluster });
-                (decisions.collect(), done(told))
-            }
-        },
-        SlashCommand::Accept => match clusters.is_empty() {
-            true => nothing("nothing here belongs to a cluster"),
-            false => {
-                let told = format!("{} worked on next", names(&clusters));
-                let decisions = clusters.into_iter().map(|cluster| Decision::Prefer { cluster });
-                (decisions.collect(), done(told))
-            }
-        },
+        SlashCommand::Ignore | SlashCommand::Accept if clusters.is_empty() => {
+            nothing("nothing here belongs to a cluster")
+        }
+        SlashCommand::Ignore => {
+            let told = format!("{} left alone until somebody says `/sprag accept`", names(&clusters));
+            let decisions = clusters.into_iter().map(|cluster| Decision::Ignore { cluster });
+            (decisions.collect(), done(told))
+        }
+        SlashCommand::Accept => {
+            let told = format!("{} worked on next", names(&clusters));
+            let decisions = clusters.into_iter().map(|cluster| Decision::Prefer { cluster });
+            (decisions.collect(), done(told))
+        }
         SlashCommand::Reject { reason } => {
             let here = book.pulls.get_key_value(&on).map(|(number, _)| *number);
             let pull = here.or_else(|| clusters.iter().find_map(|cluster| Some(book.open_pull(cluster)?.0)));

@@ -16,6 +16,7 @@ use sprag_core::mine;
 use sprag_core::render::markdown;
 use sprag_core::signal::{self, Clue, LabelStanding, Remark};
 use sprag_core::trace::read::{ReadTrace, read_any};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -151,8 +152,8 @@ async fn standing(hub: &Hub<'_>, issue: &Issue, label: &str, around: &Around) ->
     let events = around.events.get(&issue.number).map_or(&[][..], Vec::as_slice);
     let mut permissions = BTreeMap::new();
     for event in events.iter().filter(|event| event.label == label) {
-        if !permissions.contains_key(&event.actor.id) {
-            permissions.insert(event.actor.id, hub.forge.permission(&event.actor.login).await?);
+        if let Entry::Vacant(unknown) = permissions.entry(event.actor.id) {
+            unknown.insert(hub.forge.permission(&event.actor.login).await?);
         }
     }
     let permission = |actor: &Actor| permissions.get(&actor.id).copied().unwrap_or(Permission::None);

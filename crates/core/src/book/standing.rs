@@ -107,7 +107,7 @@ impl Book {
         let again = clusters
             .iter()
             .filter(|cluster| cluster.state == ClusterState::Reopened);
-        if let Some((cluster, pull)) = again.clone().find_map(|cluster| merged(cluster)) {
+        if let Some((cluster, pull)) = again.clone().find_map(&merged) {
             let again = self.newest(cluster).unwrap_or(record);
             return Some(Standing::Reopened {
                 record,

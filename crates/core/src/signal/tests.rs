@@ -133,7 +133,7 @@ fn a_label_counts_when_somebody_with_triage_rights_put_it_on_last() {
     };
     // Even ids have triage rights.
     let may = |actor: &Actor| {
-        if actor.id % 2 == 0 {
+        if actor.id.is_multiple_of(2) {
             Permission::Triage
         } else {
             Permission::Read
