@@ -322,10 +322,20 @@ fn a_local_run_needs_a_repository_with_a_commit() {
     error: [place]/project is not in a git repository with a commit (git: reference 'refs/heads/work' not found)
       hint: run `git init`, commit the project, and try again
     ");
-    insta::assert_snapshot!(place.sprag(&["run"]).complaint(), @"
+}
+
+#[test]
+fn on_github_sprag_must_know_the_repository_and_sign_in() {
+    let place = repository();
+    insta::assert_snapshot!(place.sprag(&["sync", "--token", "x"]).complaint(), @"
     exit 2
-    error: this version works only on this machine
-      hint: add `--local`
+    error: sprag does not know which repository on GitHub this is
+      hint: add `--repo owner/name`; in GitHub Actions it is known
+    ");
+    insta::assert_snapshot!(place.sprag(&["run", "--repo", "acme/shop"]).complaint(), @"
+    exit 2
+    error: sprag has no way to sign in to GitHub
+      hint: set GITHUB_TOKEN, or SPRAG_APP_ID and SPRAG_APP_PRIVATE_KEY; without GitHub: `sprag run --local`
     ");
 }
 

@@ -153,7 +153,8 @@ fn no_integration_test_is_forgotten() {
     let main = read("tests/it/main.rs");
     let forgotten = entries(&root().join("tests/it")).into_iter().filter_map(|path| {
         let name = path.file_stem()?.to_str()?.to_owned();
-        let named = name == "main" || main.lines().any(|line| line == format!("mod {name};"));
+        let named =
+            ["main", "snapshots"].contains(&name.as_str()) || main.lines().any(|line| line == format!("mod {name};"));
         (!named).then_some(name)
     });
     nothing(forgotten, "name it in tests/it/main.rs");

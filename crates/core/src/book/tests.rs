@@ -1,5 +1,6 @@
 use super::standing::{Standing, thing_state};
 use super::*;
+use crate::fact::Decision;
 use crate::failure::{Mechanism, RootCause};
 use crate::id::TaskId;
 use crate::trace::Termination;

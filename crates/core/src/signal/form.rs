@@ -51,7 +51,7 @@ pub(super) fn told(body: &str) -> Option<Told> {
 fn fields(prose: &str) -> Vec<(String, String)> {
     let mut fields: Vec<(String, String)> = Vec::new();
     for line in prose.lines() {
-        if let Some(label) = line.strip_prefix("### ") {
+        if let Some(label) = line.strip_prefix("###").filter(|label| label.starts_with(' ')) {
             fields.push((label.trim().to_owned(), String::new()));
         } else if let Some((_, value)) = fields.last_mut() {
             value.push_str(line);
