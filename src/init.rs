@@ -1,5 +1,5 @@
 //! `sprag init`: what a project needs so that sprag works on it. Looks at the project ([`detect`]), asks a person little ([`ask`]), makes the
-//! files ([`files`]), shows them, and writes what is missing ([`write`]).
+//! files ([`files`]), shows them, and writes what is missing ([`mod@write`]).
 
 pub mod ask;
 pub mod detect;
