@@ -39,6 +39,7 @@ enum Command {
     Doctor(Box<doctor::Args>),
     Ingest(ingest::Args),
     Init(init::InitArgs),
+    App(app::Args),
     Worker(worker::Args),
     /// Plays the demo's helpdesk agent as a worker
     #[command(hide = true)]
@@ -84,6 +85,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Doctor(args) => doctor::doctor(*args, &job).await,
         Command::Ingest(args) => ingest::ingest(&args),
         Command::Init(args) => init::on_terminal(&args).map(|()| ExitCode::SUCCESS),
+        Command::App(args) => app::on_github(args).await.map(|()| ExitCode::SUCCESS),
         Command::Worker(args) => worker::worker(args).await,
         Command::HelpdeskWorker => helpdesk_worker::serve(),
     }

@@ -2,6 +2,7 @@
 
 use crate::app::{Page, Registration};
 use crate::error::{CommandError, Exit};
+use crate::forge::{NewApp, convert_manifest};
 use clap::Subcommand;
 use fs_err as fs;
 use fs_err::os::unix::fs::OpenOptionsExt as _;
@@ -51,19 +52,6 @@ pub struct CreateArgs {
     pub keys: PathBuf,
 }
 
-/// What GitHub says of a new App.
-#[derive(Debug)]
-pub struct NewApp {
-    /// Its id.
-    pub id: u64,
-    /// Its name in addresses.
-    pub slug: String,
-    /// Its page.
-    pub html_url: String,
-    /// Its private key, PEM.
-    pub private_key: SecretString,
-}
-
 /// A word that can stand in an address as it is.
 fn word(text: &str) -> Result<String, String> {
     let plain = !text.is_empty()
@@ -97,25 +85,17 @@ impl CreateArgs {
     }
 }
 
-/// Runs `sprag app`. `convert` turns the code of GitHub's redirect into the App, given the root of the API; what is told goes to `output`.
+/// Runs `sprag app`.
+pub(super) async fn on_github(args: Args) -> Result<(), CommandError> {
+    let Command::Create(args) = args.command;
+    create(args, random_state()?, &mut std::io::stdout()).await
+}
+
+/// Registers the App; what is told goes to `output`. GitHub's redirect must bring back `state`.
 ///
 /// # Errors
 /// When the page cannot be opened, GitHub refuses the code, or the key cannot be written.
-pub async fn app(
-    args: Args,
-    convert: impl AsyncFnOnce(String, String) -> Result<NewApp, CommandError>,
-    output: &mut dyn Write,
-) -> Result<(), CommandError> {
-    let Command::Create(args) = args.command;
-    create(args, random_state()?, convert, output).await
-}
-
-async fn create(
-    args: CreateArgs,
-    state: String,
-    convert: impl AsyncFnOnce(String, String) -> Result<NewApp, CommandError>,
-    output: &mut dyn Write,
-) -> Result<(), CommandError> {
+pub async fn create(args: CreateArgs, state: String, output: &mut dyn Write) -> Result<(), CommandError> {
     // Before anything is registered: GitHub hands out the key once.
     fs::create_dir_all(&args.keys)?;
     let api = args.api_url();
@@ -136,9 +116,9 @@ async fn create(
     let (code, registration) = tokio::task::spawn_blocking(move || (page.code(&registration), registration))
         .await
         .map_err(|error| CommandError::new(Exit::Internal, error.to_string(), "run the command again"))?;
-    let app = convert(api, code?).await?;
+    let app = convert_manifest(&api, &code?).await?;
     let key = args.keys.join(format!("{}-{}.private-key.pem", app.slug, app.id));
-    write_key(&key, &app.private_key)?;
+    write_key(&key, &app.pem)?;
     Ok(told(&app, &key, &registration, output)?)
 }
 
@@ -183,6 +163,7 @@ fn random_state() -> std::io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sprag_testkit::github::{FakeGitHub, PRIVATE_KEY};
     use std::net::TcpStream;
     use std::os::unix::fs::PermissionsExt as _;
     use std::sync::mpsc;
@@ -215,6 +196,9 @@ mod tests {
     #[tokio::test]
     async fn the_code_of_the_redirect_becomes_a_key_that_only_the_owner_can_read() {
         let dir = tempfile::tempdir().unwrap();
+        let fake = FakeGitHub::start().await;
+        let id = fake.create_app("sprag-acme", &[]);
+        let code = fake.manifest_code();
         let (sender, receiver) = mpsc::channel::<String>();
         let browser = std::thread::spawn(move || {
             let mut seen = String::new();
@@ -223,48 +207,39 @@ mod tests {
             }
             let address = seen.split("http://").nth(1).unwrap().split('/').next().unwrap();
             let mut stream = TcpStream::connect(address).unwrap();
-            stream
-                .write_all(b"GET /created?code=c0de&state=abc HTTP/1.1\r\n\r\n")
-                .unwrap();
+            write!(stream, "GET /created?code={code}&state=abc HTTP/1.1\r\n\r\n").unwrap();
             let mut answer = String::new();
             stream.read_to_string(&mut answer).unwrap();
             (answer, receiver.into_iter().collect::<String>())
         });
-        let convert = async |api: String, code: String| {
-            assert_eq!(
-                (api.as_str(), code.as_str()),
-                ("https://git.acme.example/api/v3", "c0de")
-            );
-            Ok(NewApp {
-                id: 7,
-                slug: "sprag-acme".to_owned(),
-                html_url: "https://git.acme.example/github-apps/sprag-acme".to_owned(),
-                private_key: "a key".to_owned().into(),
-            })
-        };
         let mut told = Told(sender);
-        create(args(dir.path()), "abc".to_owned(), convert, &mut told)
-            .await
-            .unwrap();
+        let args = CreateArgs {
+            api: Some(fake.api_url()),
+            ..args(dir.path())
+        };
+        create(args, "abc".to_owned(), &mut told).await.unwrap();
         drop(told);
         let (answer, seen) = browser.join().unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-        insta::assert_snapshot!(seen.replace(&dir.path().display().to_string(), "[keys]"), @r"
-
+        let stable = seen
+            .replace(&dir.path().display().to_string(), "[keys]")
+            .replace(&fake.api_url(), "[server]")
+            .replace(&id.to_string(), "7");
+        insta::assert_snapshot!(stable, @r"
         sprag-acme is registered for acme. Its private key is in [keys]/sprag-acme-7.private-key.pem.
 
         Next:
-        1. Install it on the repository: https://git.acme.example/github-apps/sprag-acme/installations/new
+        1. Install it on the repository: [server]/apps/sprag-acme/installations/new
         2. In the repository under Settings, Secrets and variables, Actions: set the variable SPRAG_APP_ID to 7,
            and the secret SPRAG_APP_PRIVATE_KEY to what is in the file. With GitHub's own program:
              gh variable set SPRAG_APP_ID --body 7
              gh secret set SPRAG_APP_PRIVATE_KEY < '[keys]/sprag-acme-7.private-key.pem'
         3. Remove the file, or keep it where you keep secrets.
         ");
-        let key = dir.path().join("sprag-acme-7.private-key.pem");
-        assert_eq!(fs::read_to_string(&key).unwrap(), "a key");
+        let key = dir.path().join(format!("sprag-acme-{id}.private-key.pem"));
+        assert_eq!(fs::read_to_string(&key).unwrap(), PRIVATE_KEY);
         assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(!seen.contains("a key"), "{seen}");
+        assert!(!seen.contains("PRIVATE KEY"), "{seen}");
         assert!(
             write_key(&key, &"other".to_owned().into()).is_err(),
             "a key is never overwritten"
