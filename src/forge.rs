@@ -36,7 +36,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use sprag_core::github::{Actor, Permission, RepoName};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -123,6 +123,8 @@ struct Inner {
     myself: tokio::sync::OnceCell<Actor>,
     private: tokio::sync::OnceCell<bool>,
     permissions: Mutex<BTreeMap<String, Permission>>,
+    /// Labels that the repository has.
+    labels: Mutex<BTreeSet<String>>,
 }
 
 impl Forge {
@@ -142,6 +144,7 @@ impl Forge {
                 myself: tokio::sync::OnceCell::new(),
                 private: tokio::sync::OnceCell::new(),
                 permissions: Mutex::default(),
+                labels: Mutex::default(),
             }),
         })
     }

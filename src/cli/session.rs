@@ -138,9 +138,9 @@ pub(super) async fn with_request<T>(
     work(&request, &progress).await
 }
 
-/// Now, as RFC 3339.
+/// Now, as RFC 3339, always with six digits behind the second: such times sort as text.
 pub(super) fn now() -> String {
-    jiff::Timestamp::now().to_string()
+    format!("{:.6}", jiff::Timestamp::now())
 }
 
 /// Progress for this process.

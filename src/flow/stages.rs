@@ -75,7 +75,11 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
     let mut spent = Spent::default();
     for issue in &state.plan.issues {
         let name = format!("issue {}", issue.number);
-        let (record, instead) = match signal::clues(issue, &state.plan.train, None).into_iter().next() {
+        let (record, instead) = match signal::leads(issue, &state.plan.train, None)
+            .into_iter()
+            .next()
+            .map(|lead| lead.clue)
+        {
             Some(Clue::Trace(read)) => {
                 let task = TaskId::new(format!("issue #{}", issue.number));
                 (Some(mine::mine(&name, &task, &read.trace)), None)

@@ -1,7 +1,8 @@
 //! The level-triggered half of sprag on GitHub: compares what GitHub shows with what is known, notes what is new, and brings every
 //! comment, label, issue and pull request to what the book says it should be. Events are only hints; doing all of it again is harmless.
 
-pub(super) mod answers;
+mod answers;
+mod artifacts;
 mod commands;
 mod notebook;
 mod pulls;
@@ -65,6 +66,8 @@ pub struct Report {
     pub settled: usize,
     /// Comments, labels, issues and replies that were written or changed.
     pub answered: usize,
+    /// Those that the next job has to see to.
+    pub left: usize,
     /// Requests that all of it took.
     pub requests: usize,
 }
@@ -74,13 +77,17 @@ impl fmt::Display for Report {
         let count = counted;
         write!(
             f,
-            "read {} and {} anew ({}), heard {}, {} settled, {} brought up to date; {}",
+            "read {} and {} anew ({}), heard {}, {} settled, {} brought up to date{}; {}",
             count(self.issues, "issue"),
             count(self.artifacts, "artifact"),
             count(self.failures, "failure"),
             count(self.commands, "command"),
             count(self.settled, "pull request"),
             count(self.answered, "thing"),
+            match self.left {
+                0 => String::new(),
+                left => format!(", {left} left for the next job"),
+            },
             count(self.requests, "request")
         )
     }
@@ -91,11 +98,10 @@ pub async fn sync(hub: &Hub<'_>, notebook: &mut Notebook, progress: &Progress) -
     let before = hub.forge.requests();
     let mut report = Report::default();
     commands::hear(hub, notebook, &mut report).await?;
-    commands::boxes(hub, notebook).await?;
-    signals::issues(hub, notebook, &mut report, progress).await?;
-    signals::artifacts(hub, notebook, &mut report, progress).await?;
+    let seen = signals::issues(hub, notebook, &mut report, progress).await?;
+    artifacts::artifacts(hub, notebook, &mut report, progress).await?;
     pulls::settle(hub, notebook, &mut report).await?;
-    answers::give(hub, notebook, &mut report, progress).await?;
+    answers::give(hub, notebook, &mut report, &seen, progress).await?;
     report.requests = usize::try_from(hub.forge.requests() - before).unwrap_or(usize::MAX);
     Ok(report)
 }
@@ -107,7 +113,7 @@ pub async fn answer(
     report: &mut Report,
     progress: &Progress,
 ) -> Result<(), FlowError> {
-    answers::give(hub, notebook, report, progress).await
+    answers::give(hub, notebook, report, &signals::Seen::new(), progress).await
 }
 
 /// A time some days earlier.

@@ -42,7 +42,7 @@ impl Forge {
         Ok(run.into())
     }
 
-    /// The completed runs of a workflow (the name of its file), oldest first; only those created at a time in RFC 3339 or later.
+    /// The runs of a workflow (the name of its file), oldest first; only those created at a time in RFC 3339 or later.
     ///
     /// # Errors
     /// See [`ForgeError`].
@@ -55,11 +55,8 @@ impl Forge {
         // The list is newest first. GitHub's own filters make it a search, which ends after 1,000 runs without a word.
         let call = self.call(endpoint::RUNS_OF_WORKFLOW, &[&workflow_file]);
         let runs = self.list::<Runs>(&call, |run| run.created_at.as_str() < from).await?;
-        let completed = runs
-            .into_iter()
-            .filter(|run| run.status.as_deref() == Some("completed"));
-        let completed = oldest_first(completed.collect(), |run| run.id);
-        Ok(completed.into_iter().map(WorkflowRun::from).collect())
+        let runs = oldest_first(runs, |run| run.id);
+        Ok(runs.into_iter().map(WorkflowRun::from).collect())
     }
 
     /// The artifacts of the whole repository, oldest first; only what came after the one with this id.

@@ -129,7 +129,7 @@ endpoints! {
     NEW_PULL: Token "POST" "/repos/{owner}/{repo}/pulls";
     PULL: Token "GET" "/repos/{owner}/{repo}/pulls/{pull_number}";
     CHANGE_PULL: Token "PATCH" "/repos/{owner}/{repo}/pulls/{pull_number}";
-    FILES_OF: Token "GET" "/repos/{owner}/{repo}/pulls/{pull_number}/files";
+    COMPARE: Token "GET" "/repos/{owner}/{repo}/compare/{basehead}";
     MYSELF: Token "GET" "/user";
     USER: Token "GET" "/users/{username}";
 }

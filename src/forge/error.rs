@@ -24,7 +24,9 @@ pub enum ErrorClass {
     Conflict,
     /// GitHub does not take the request.
     Invalid,
-    /// What came back is not what GitHub describes, or more than sprag takes.
+    /// It is more than sprag takes.
+    TooLarge,
+    /// What came back is not what GitHub describes.
     Broken,
 }
 
@@ -129,7 +131,8 @@ impl ForgeError {
             Self::Refused(refusal) => refusal.class,
             Self::Key(_) | Self::NotAnApp => ErrorClass::Auth,
             Self::Address { .. } => ErrorClass::Invalid,
-            Self::TooLong { .. } | Self::Client(_) | Self::Io(_) => ErrorClass::Broken,
+            Self::TooLong { .. } => ErrorClass::TooLarge,
+            Self::Client(_) | Self::Io(_) => ErrorClass::Broken,
         }
     }
 
@@ -184,6 +187,6 @@ fn hint(refusal: &Refusal) -> String {
         ErrorClass::Gone => "GitHub has deleted it; keep artifacts longer with `retention-days`".to_owned(),
         ErrorClass::Conflict => "somebody else changed it at the same time: run it again".to_owned(),
         ErrorClass::Invalid => "see what GitHub says about it: a rule of the repository may forbid it; else it is a defect of sprag, please report it".to_owned(),
-        ErrorClass::Broken => "it may be a proxy in between, or a GitHub Enterprise Server that is too old; else please report it".to_owned(),
+        ErrorClass::Broken | ErrorClass::TooLarge => "it may be a proxy in between, or a GitHub Enterprise Server that is too old; else please report it".to_owned(),
     }
 }

@@ -106,10 +106,7 @@ impl Forge {
             .body(json!({"title": title, "body": body, "labels": [label]}));
         let mut patience = self.patience();
         loop {
-            let mut ours = self.issues(label, None).await?;
-            ours.retain(|issue| !issue.pull && issue.author.id == me && issue.body.contains(marker));
-            ours.sort_by_key(|issue| issue.number);
-            let mut ours = ours.into_iter();
+            let mut ours = self.ours(me, marker, label).await?.into_iter();
             if let Some(kept) = ours.next() {
                 for surplus in ours.filter(|issue| issue.open) {
                     let close = IssueChange {
@@ -134,6 +131,23 @@ impl Forge {
                 Err(error) => patience.after(error).await?,
             }
         }
+    }
+
+    /// The issue that [`Self::keep_issue`] keeps, if it is there.
+    ///
+    /// # Errors
+    /// See [`ForgeError`].
+    pub async fn kept_issue(&self, marker: &str, label: &str) -> Result<Option<Issue>, ForgeError> {
+        let me = self.myself().await?.id;
+        Ok(self.ours(me, marker, label).await?.into_iter().next())
+    }
+
+    /// Issues that we opened, with a label and a marker, the oldest first.
+    async fn ours(&self, me: u64, marker: &str, label: &str) -> Result<Vec<Issue>, ForgeError> {
+        let mut ours = self.issues(label, None).await?;
+        ours.retain(|issue| !issue.pull && issue.author.id == me && issue.body.contains(marker));
+        ours.sort_by_key(|issue| issue.number);
+        Ok(ours)
     }
 
     async fn update_in_turn(

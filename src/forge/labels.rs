@@ -7,6 +7,7 @@ use super::{Forge, endpoint};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// A reaction to a comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,14 +36,21 @@ impl Forge {
         Ok(labels.into_iter().map(|label| label.name).collect())
     }
 
-    /// Makes sure that the repository has a label. One that exists keeps its colour (six hexadecimal digits) and description.
+    fn labels_there(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        let labels = self.inner.labels.lock();
+        labels.unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Makes sure, once for each, that the repository has a label. One that exists keeps its colour (six hexadecimal digits) and description.
     ///
     /// # Errors
     /// See [`ForgeError`].
     pub async fn keep_label(&self, name: &str, color: &str, description: &str) -> Result<(), ForgeError> {
         let mut turn = self.turn().await;
         let label = self.call(endpoint::LABEL, &[&name]);
-        if if_there(self.read::<IgnoredAny>(&label).await)?.is_some() {
+        let known = self.labels_there().contains(name);
+        if known || if_there(self.read::<IgnoredAny>(&label).await)?.is_some() {
+            self.labels_there().insert(name.to_owned());
             return Ok(());
         }
         let create = self

@@ -5,13 +5,9 @@ use super::issues::same;
 use super::send::Turn;
 use super::wire::PullWire;
 use super::{Forge, endpoint};
-use serde::Deserialize;
 use serde_json::json;
 use sprag_core::github::Pull;
 use sprag_core::render::pull::PullRequest;
-
-/// GitHub lists no more files of a pull request.
-const MAX_FILES: usize = 3000;
 
 impl Forge {
     /// The pull requests from a branch of this repository, open and closed, newest first.
@@ -32,26 +28,14 @@ impl Forge {
         Ok(pull.into())
     }
 
-    /// The paths that a pull request touches; of a rename both.
+    /// All open pull requests, newest first.
     ///
     /// # Errors
-    /// [`ErrorClass::Broken`] when there are more than GitHub lists: nobody may take a part for the whole.
-    pub async fn pull_files(&self, number: u64) -> Result<Vec<String>, ForgeError> {
-        #[derive(Deserialize)]
-        struct File {
-            filename: String,
-            previous_filename: Option<String>,
-        }
-        let call = self.call(endpoint::FILES_OF, &[&number]);
-        let files = self.list::<Vec<File>>(&call, |_| false).await?;
-        if files.len() >= MAX_FILES {
-            let message = format!("GitHub lists no more than {MAX_FILES} files, so some may be missing");
-            return Err(ForgeError::refused(call.endpoint, ErrorClass::Broken, message));
-        }
-        let paths = files
-            .into_iter()
-            .flat_map(|file| [Some(file.filename), file.previous_filename]);
-        Ok(paths.flatten().collect())
+    /// See [`ForgeError`].
+    pub async fn open_pulls(&self) -> Result<Vec<Pull>, ForgeError> {
+        let call = self.call(endpoint::PULLS, &[]).query("state", "open");
+        let pulls = self.list::<Vec<PullWire>>(&call, |_| false).await?;
+        Ok(pulls.into_iter().map(Pull::from).collect())
     }
 
     /// The open pull request of a branch: title, text and base are updated in place where they differ, else it is opened, as a draft where the
@@ -76,6 +60,16 @@ impl Forge {
         let call = self
             .call(endpoint::CHANGE_PULL, &[&number])
             .body(json!({"state": "closed"}));
+        let mut turn = self.turn().await;
+        self.change::<PullWire>(&mut turn, &call).await.map(|_| ())
+    }
+
+    /// Has a pull request go to another branch.
+    ///
+    /// # Errors
+    /// See [`ForgeError`].
+    pub async fn retarget_pull(&self, number: u64, base: &str) -> Result<(), ForgeError> {
+        let call = self.call(endpoint::CHANGE_PULL, &[&number]).body(json!({"base": base}));
         let mut turn = self.turn().await;
         self.change::<PullWire>(&mut turn, &call).await.map(|_| ())
     }

@@ -87,6 +87,24 @@ impl Forge {
         })
     }
 
+    /// The commit where a change left the branch it is for: the best common ancestor of the two.
+    ///
+    /// # Errors
+    /// [`ErrorClass::NotFound`] when one of them is not there, or they have no ancestor in common.
+    pub async fn merge_base(&self, base: &str, head: &str) -> Result<String, ForgeError> {
+        #[derive(Deserialize)]
+        struct Commit {
+            sha: String,
+        }
+        #[derive(Deserialize)]
+        struct Wire {
+            merge_base_commit: Commit,
+        }
+        let call = self.call(endpoint::COMPARE, &[&format!("{base}...{head}")]);
+        let compared: Wire = self.read(&call.query("per_page", 1)).await?;
+        Ok(compared.merge_base_commit.sha)
+    }
+
     /// What somebody may do. Each is asked for once.
     ///
     /// # Errors

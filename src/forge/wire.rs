@@ -63,6 +63,7 @@ pub(super) struct IssueWire {
     user: Option<UserWire>,
     created_at: String,
     updated_at: String,
+    closed_at: Option<String>,
     pull_request: Option<serde::de::IgnoredAny>,
 }
 
@@ -79,6 +80,7 @@ impl From<IssueWire> for Issue {
             title: issue.title,
             body: issue.body.unwrap_or_default(),
             open: issue.state == "open",
+            closed_at: issue.closed_at,
             labels: names(issue.labels),
             author: actor(issue.user),
             created_at: issue.created_at,
@@ -163,7 +165,6 @@ pub(super) struct RunWire {
     pub(super) id: u64,
     path: String,
     head_sha: String,
-    pub(super) status: Option<String>,
     conclusion: Option<String>,
     pub(super) created_at: String,
     html_url: String,

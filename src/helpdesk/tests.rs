@@ -224,7 +224,13 @@ fn the_issues_fit_the_tasks_and_the_agent() {
     let numbers: Vec<u64> = issues().iter().map(|issue| issue.number).collect();
     assert_eq!(numbers, [12, 15, 17, 18, 21]);
     for issue in issues() {
-        match (issue.number, signal::clues(&issue, &train, None).into_iter().next()) {
+        match (
+            issue.number,
+            signal::leads(&issue, &train, None)
+                .into_iter()
+                .next()
+                .map(|lead| lead.clue),
+        ) {
             (12 | 15, Some(Clue::Task(id))) => {
                 let task = tasks::find(id.as_str()).unwrap();
                 let quotes: Vec<_> = issue.body.lines().filter_map(|line| line.strip_prefix("> ")).collect();

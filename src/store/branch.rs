@@ -125,6 +125,11 @@ impl BranchStore {
         &self.facts
     }
 
+    /// Whether a fact is there, by its id.
+    pub fn has(&self, id: &str) -> bool {
+        self.ids.contains_key(id)
+    }
+
     /// The commit of the branch that was read last.
     pub fn head(&self) -> Option<String> {
         self.snapshot.commit.map(|commit| commit.to_string())

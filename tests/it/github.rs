@@ -197,8 +197,10 @@ async fn every_endpoint_is_called_and_held_to_githubs_description() {
         .download_artifact(artifact.id, &scratch.path().join("a"), 1_000_000)
         .await
         .unwrap();
-    forge.pull_files(pull).await.unwrap();
-    let head = forge.pull(pull).await.unwrap().head_sha;
+    let seen = forge.pull(pull).await.unwrap();
+    forge.merge_base(&seen.base_sha, &seen.head_sha).await.unwrap();
+    forge.open_pulls().await.unwrap();
+    let head = seen.head_sha;
     let mut check = sprag_core::render::check::skipped(&head, "a test").remove(0);
     forge.keep_check(&check).await.unwrap();
     check.output.title = "another".to_owned();

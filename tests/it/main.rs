@@ -8,6 +8,7 @@ mod git;
 mod github;
 mod input;
 mod kill;
+mod people;
 mod support;
 mod webhooks;
 mod whole_loop;

@@ -38,6 +38,10 @@ pub struct Book {
     pub runs: BTreeMap<RunId, Vec<Entry>>,
     /// Commands by the id of their comment.
     pub commands: BTreeMap<u64, CommandEntry>,
+    /// Issues that a person wants to be read again.
+    pub retry: BTreeSet<u64>,
+    /// Issues whose label a person has confirmed.
+    pub confirmed: BTreeSet<u64>,
     /// Cases that a person does not want to be counted.
     pub quarantined: BTreeSet<CaseId>,
     /// Clusters that a person wants to be worked on first.
@@ -57,14 +61,10 @@ pub struct Book {
 pub struct IssueEntry {
     /// The hash of what was read.
     pub digest: String,
-    /// RFC 3339.
-    pub opened_at: String,
     /// What came of it.
     pub reading: Reading,
     /// The failures it shows: what was read in it, and what running its task showed.
     pub records: Vec<RecordId>,
-    /// Whether a person asked for it to be read again since.
-    pub retry: bool,
 }
 
 /// One of sprag's pull requests.
@@ -146,7 +146,8 @@ impl Book {
             }
         }
         let mut book = Self::default();
-        ordered.values().for_each(|fact| book.learn(fact));
+        ordered.values().for_each(|fact| book.take(fact));
+        book.clusters.weigh();
         book
     }
 

@@ -99,25 +99,28 @@ impl Cluster {
     }
 
     /// A new failure shows that the incumbent has the mechanism on this task, whatever was thought before.
-    fn add(&mut self, record: &FailureRecord, batch: u32) {
+    ///
+    /// But one that is older than what `fixed` the cluster shows nothing of the incumbent.
+    fn add(&mut self, record: &FailureRecord, batch: u32, fixed: bool) {
         if self.members.contains_key(&record.id) {
             return;
         }
-        for member in self.members.values_mut().filter(|member| member.task == record.task) {
-            member.resolved = false;
-        }
+        let same_task = self.members.values_mut().filter(|member| member.task == record.task);
+        same_task.for_each(|member| member.resolved &= fixed);
         self.members.insert(
             record.id.clone(),
             Member {
                 task: record.task.clone(),
                 batch,
-                resolved: false,
+                resolved: fixed,
             },
         );
         self.first_batch = self.first_batch.min(batch);
         self.last_batch = self.last_batch.max(batch);
-        if self.state == ClusterState::Resolved {
+        if self.state == ClusterState::Resolved && !fixed {
             self.state = ClusterState::Reopened;
+        } else if fixed && self.may_become(ClusterState::Resolved) {
+            self.state = ClusterState::Resolved;
         }
     }
 
@@ -156,7 +159,7 @@ impl ClusterBook {
     /// Puts a record into the clusters of its mechanisms, founding those that do not exist yet, and weighs all clusters anew.
     /// Joining twice changes nothing. Only failures of the agent join; the clusters come back surest cause first.
     pub fn join(&mut self, record: &FailureRecord, batch: u32) -> Vec<ClusterId> {
-        let joined = self.place(record, batch);
+        let joined = self.place(record, batch, |_| false);
         self.weigh();
         joined
     }
@@ -167,7 +170,10 @@ impl ClusterBook {
         records: impl IntoIterator<Item = &'a FailureRecord>,
         batch: u32,
     ) -> Vec<Vec<ClusterId>> {
-        let joined = records.into_iter().map(|record| self.place(record, batch)).collect();
+        let joined = records
+            .into_iter()
+            .map(|record| self.place(record, batch, |_| false))
+            .collect();
         self.weigh();
         joined
     }
@@ -206,9 +212,7 @@ impl ClusterBook {
 
     /// Notes that the incumbent no longer shows a cluster's mechanism where one record did.
     pub fn resolve_record(&mut self, cluster: &ClusterId, record: &RecordId) {
-        if let Some(cluster) = self.clusters.get_mut(cluster) {
-            cluster.resolve(|id, _| id == record);
-        }
+        self.resolve_members(cluster, |id| id == record);
     }
 
     /// Notes that the incumbent no longer shows a cluster's mechanism where some of its records did.
@@ -286,14 +290,28 @@ impl ClusterBook {
         true
     }
 
-    fn place(&mut self, record: &FailureRecord, batch: u32) -> Vec<ClusterId> {
+    /// The cluster that a person's word has made of this one; itself, mostly.
+    pub fn current(&self, cluster: &ClusterId) -> ClusterId {
+        self.merged.get(cluster).unwrap_or(cluster).clone()
+    }
+
+    /// Takes a record that was no failure after all out of its clusters. One that only it had founded, and nobody has worked on, is gone.
+    pub fn leave(&mut self, record: &RecordId) {
+        self.clusters.retain(|_, cluster| {
+            let left = cluster.members.remove(record).is_some();
+            !(left && cluster.members.is_empty() && cluster.state == ClusterState::Open)
+        });
+    }
+
+    /// Puts a record where [`Self::join`] puts it, without weighing: whoever has placed all of many records calls [`Self::weigh`] once.
+    /// `fixed` says of which clusters the failure is older than what fixed them: it joins them resolved.
+    pub fn place(&mut self, record: &FailureRecord, batch: u32, fixed: impl Fn(&ClusterId) -> bool) -> Vec<ClusterId> {
         let mut joined = Vec::new();
         if record.kind != FailureKind::Agent {
             return joined;
         }
         for cause in &record.causes {
-            let id = id_of(&cause.mechanism);
-            let id = self.merged.get(&id).cloned().unwrap_or(id);
+            let id = self.current(&id_of(&cause.mechanism));
             if joined.contains(&id) {
                 continue;
             }
@@ -301,15 +319,15 @@ impl ClusterBook {
                 .clusters
                 .entry(id.clone())
                 .or_insert_with(|| Cluster::founded_by(&cause.mechanism, batch));
-            cluster.add(record, batch);
+            cluster.add(record, batch, fixed(&id));
             joined.push(id);
         }
         joined
     }
 
-    /// Severity is the share of all failed runs that show the mechanism.
+    /// Weighs all clusters: severity is the share of all failed runs that show the mechanism.
     #[expect(clippy::cast_precision_loss, reason = "counts of failures stay far below 2^52")]
-    fn weigh(&mut self) {
+    pub fn weigh(&mut self) {
         let runs: BTreeSet<_> = self
             .clusters
             .values()

@@ -10,7 +10,10 @@ use crate::ledger::Entry;
 use crate::score::Scorecard;
 use crate::signal::Report;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+
+/// The dashboard among the things that are [answered](What::Answered).
+pub const DASHBOARD: &str = "dashboard";
 
 /// One thing that was learned, and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,8 +34,13 @@ pub enum What {
         issue: u64,
         /// The hash of all that was read: the same issue read again is the same fact.
         digest: String,
+        /// When GitHub last saw the issue change, RFC 3339: what was changed and changed back is read three times.
+        as_of: String,
         /// When the issue was opened, RFC 3339: a failure told of is not younger.
         opened_at: String,
+        /// When somebody told of a failure, RFC 3339, for those told of in a comment.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        told_at: BTreeMap<RecordId, String>,
         /// What came of it.
         reading: Reading,
     },
@@ -44,8 +52,11 @@ pub enum What {
         run: u64,
         /// Its name.
         name: String,
-        /// When it was made, RFC 3339.
-        made_at: String,
+        /// What is too large for one fact comes in several; this is the how many-th, from 0.
+        #[serde(default)]
+        part: u32,
+        /// When the workflow run began, RFC 3339: it ran a harness that is not younger.
+        ran_at: String,
         /// How many traces were in it.
         traces: u32,
         /// The failures among them.
@@ -113,6 +124,13 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    /// A person opened one of sprag's closed pull requests again.
+    PullReopened {
+        /// Its number.
+        pull: u64,
+        /// When it had been closed, RFC 3339.
+        closed_at: String,
+    },
     /// The regression suite was run on the default branch.
     SuiteMeasured {
         /// The commit.
@@ -122,8 +140,8 @@ pub enum What {
     },
     /// Somebody ticked or cleared boxes on the dashboard.
     Ticked {
-        /// The clusters whose box is ticked.
-        clusters: BTreeSet<ClusterId>,
+        /// The clusters whose box was changed, and whether it is ticked now.
+        clusters: BTreeMap<ClusterId, bool>,
     },
     /// Something on GitHub was brought to what the book says it should be, so it need not be looked at until that changes.
     Answered {
@@ -216,13 +234,16 @@ impl Fact {
     /// The content hash of what makes this fact what it is. The time counts only where the same thing can become true twice.
     pub fn id(&self) -> String {
         match &self.what {
-            What::IssueRead { issue, digest, .. } => hash::of(&("issue", issue, digest)),
-            What::ArtifactRead { artifact, .. } => hash::of(&("artifact", artifact)),
+            What::IssueRead {
+                issue, digest, as_of, ..
+            } => hash::of(&("issue", issue, digest, as_of)),
+            What::ArtifactRead { artifact, part, .. } => hash::of(&("artifact", artifact, part)),
             What::ReadUntil { stream, cursor } => hash::of(&("until", stream, cursor)),
             What::Commanded { comment, .. } => hash::of(&("command", comment)),
             What::RunEntry { run, entry } => hash::of(&("entry", run, &entry.id)),
             What::PullOpened { pull, head_sha, .. } => hash::of(&("pull", pull, head_sha)),
             What::PullSettled { pull, settled_at, .. } => hash::of(&("settled", pull, settled_at)),
+            What::PullReopened { pull, closed_at } => hash::of(&("reopened", pull, closed_at)),
             What::SuiteMeasured { sha, .. } => hash::of(&("suite", sha)),
             What::Answered { .. } | What::Ticked { .. } => hash::of(self),
         }
@@ -245,7 +266,9 @@ mod tests {
         let read = |digest: &str| What::IssueRead {
             issue: 7,
             digest: digest.to_owned(),
+            as_of: "2026-01-02T00:00:00Z".to_owned(),
             opened_at: "2026-01-01T00:00:00Z".to_owned(),
+            told_at: BTreeMap::new(),
             reading: Reading::NoTrace { instead: None },
         };
         assert_eq!(fact("a", read("x")).id(), fact("b", read("x")).id());

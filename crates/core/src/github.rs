@@ -76,6 +76,8 @@ pub struct Issue {
     pub body: String,
     /// Whether it is open.
     pub open: bool,
+    /// When it was closed, RFC 3339.
+    pub closed_at: Option<String>,
     /// The names of its labels.
     pub labels: Vec<String>,
     /// Who opened it.

@@ -7,7 +7,7 @@ mod label;
 mod links;
 
 pub use form::{Told, record_of_told};
-pub use label::{LabelStanding, labelled_by_trusted};
+pub use label::{LabelStanding, labelled_by_trusted, same_label};
 pub use links::Place;
 
 use crate::id::TaskId;
@@ -35,6 +35,8 @@ pub struct Remark {
     pub author_login: String,
     /// Whether what it says counts: its author opened the issue, or has triage rights.
     pub author_trusted: bool,
+    /// When, RFC 3339.
+    pub at: String,
     /// Its text, Markdown.
     pub body: String,
 }
@@ -86,28 +88,40 @@ impl Clue {
     }
 }
 
-/// Everything in a report that leads to a failure, the best first. `known` are the runner's train tasks; `place` is the repository, whose
-/// links are followed.
-pub fn clues(report: &Report, known: &[TaskId], place: Option<&Place>) -> Vec<Clue> {
-    let counted = report.comments.iter().filter(|remark| remark.author_trusted);
-    let texts = std::iter::once(report.body.as_str()).chain(counted.map(|remark| remark.body.as_str()));
-    let mut found: Vec<Clue> = Vec::new();
-    for text in texts {
-        for block in blocks::fenced(text) {
-            found.extend(traces(&block));
+/// A clue, and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lead<'a> {
+    /// What it is.
+    pub clue: Clue,
+    /// When the comment that gives it was written, RFC 3339; `None` where the issue itself gives it.
+    pub told_at: Option<&'a str>,
+}
+
+/// Everything in a report that leads to a failure, the best first; what is there twice counts where it came first. `known` are the runner's
+/// train tasks; `place` is the repository, whose links are followed.
+pub fn leads<'a>(report: &'a Report, known: &[TaskId], place: Option<&Place>) -> Vec<Lead<'a>> {
+    let mut leads: Vec<Lead<'a>> = Vec::new();
+    let mut add = |clues: Vec<Clue>, told_at: Option<&'a str>| {
+        for clue in clues {
+            if leads.iter().all(|lead| lead.clue != clue) {
+                leads.push(Lead { clue, told_at });
+            }
         }
-        found.extend(links::find(text, place));
-        found.extend(tasks(text, known));
+    };
+    add(clues_of(&report.body, known, place), None);
+    add(tasks(&report.title, known), None);
+    add(form::told(&report.body).map(Clue::Told).into_iter().collect(), None);
+    for remark in report.comments.iter().filter(|remark| remark.author_trusted) {
+        add(clues_of(&remark.body, known, place), Some(&remark.at));
     }
-    found.extend(tasks(&report.title, known));
-    found.extend(form::told(&report.body).map(Clue::Told));
-    let mut clues: Vec<Clue> = Vec::new();
-    for clue in found {
-        if !clues.contains(&clue) {
-            clues.push(clue);
-        }
-    }
-    clues.sort_by_key(Clue::worth);
+    leads.sort_by_key(|lead| lead.clue.worth());
+    leads
+}
+
+fn clues_of(text: &str, known: &[TaskId], place: Option<&Place>) -> Vec<Clue> {
+    let mut clues: Vec<Clue> = blocks::fenced(text).iter().flat_map(|block| traces(block)).collect();
+    clues.extend(links::find(text, place));
+    clues.extend(tasks(text, known));
     clues
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Hub, Notebook, Report};
 use crate::flow::FlowError;
-use crate::forge::Reaction;
+use crate::forge::{ErrorClass, Reaction};
 use sprag_core::book::Book;
 use sprag_core::command::{self, Problem, SlashCommand};
 use sprag_core::fact::{Decision, What};
@@ -10,7 +10,6 @@ use sprag_core::github::Comment;
 use sprag_core::id::{CaseId, ClusterId};
 use sprag_core::render::reply::{self, Reply};
 use sprag_core::render::{dashboard, labels, markdown};
-use std::collections::BTreeSet;
 
 /// The stream of comments among the cursors.
 const COMMENTS: &str = "comments";
@@ -19,8 +18,10 @@ const COMMENTS: &str = "comments";
 pub(super) async fn hear(hub: &Hub<'_>, notebook: &mut Notebook, report: &mut Report) -> Result<(), FlowError> {
     let since = notebook.book().cursors.get(COMMENTS).cloned();
     // What was said before sprag came was not said to it, but for the words that called it.
-    let since = since.or_else(|| super::days_before(&notebook.now(), 1));
-    let comments = hub.forge.comments(since.as_deref()).await?;
+    let since = since
+        .or_else(|| super::days_before(&notebook.now(), 1))
+        .unwrap_or_default();
+    let comments = hub.forge.comments(Some(&since)).await?;
     for comment in &comments {
         let heard = notebook.book().commands.contains_key(&comment.id);
         if heard || comment.author.bot || markdown::is_ours(&comment.body) {
@@ -32,12 +33,11 @@ pub(super) async fn hear(hub: &Hub<'_>, notebook: &mut Notebook, report: &mut Re
             report.commands += 1;
         }
     }
-    if let Some(cursor) = comments.iter().map(|comment| comment.updated_at.clone()).max() {
-        notebook.note(What::ReadUntil {
-            stream: COMMENTS.to_owned(),
-            cursor,
-        });
-    }
+    let cursor = comments.iter().map(|comment| comment.updated_at.clone()).max();
+    notebook.note(What::ReadUntil {
+        stream: COMMENTS.to_owned(),
+        cursor: cursor.unwrap_or(since),
+    });
     Ok(notebook.keep()?)
 }
 
@@ -47,7 +47,13 @@ async fn answer(
     comment: &Comment,
     commands: &[Result<SlashCommand, Problem>],
 ) -> Result<(), FlowError> {
-    hub.forge.react(comment.id, Reaction::Eyes).await?;
+    match hub.forge.react(comment.id, Reaction::Eyes).await {
+        Ok(()) => {}
+        // It was deleted meanwhile; or reactions are not for us, and the answer is.
+        Err(error) if matches!(error.class(), ErrorClass::NotFound | ErrorClass::Gone) => return Ok(()),
+        Err(error) if matches!(error.class(), ErrorClass::Forbidden | ErrorClass::Invalid) => {}
+        Err(error) => return Err(error.into()),
+    }
     let has = hub.forge.permission(&comment.author.login).await?;
     let mut decisions = Vec::new();
     let mut replies = Vec::new();
@@ -188,16 +194,12 @@ fn names(clusters: &[ClusterId]) -> String {
     }
 }
 
-/// Takes over the boxes of the dashboard: whoever may edit it may say what is worked on next.
+/// Takes over the boxes that people changed on the dashboard since it was written: whoever may edit it may say what is worked on next.
 pub(super) async fn boxes(hub: &Hub<'_>, notebook: &mut Notebook) -> Result<(), FlowError> {
-    let dashboards = hub.forge.issues(labels::DASHBOARD.name, None).await?;
-    let Some(board) = dashboards.iter().find(|issue| markdown::is_ours(&issue.body)) else {
-        return Ok(());
-    };
-    let ticked: BTreeSet<ClusterId> = dashboard::checked(&board.body).into_iter().collect();
-    let shown = notebook.book().answered.contains_key(super::answers::DASHBOARD);
-    if shown && ticked != notebook.book().preferred {
-        notebook.note(What::Ticked { clusters: ticked });
+    let board = hub.forge.kept_issue(dashboard::MARKER, labels::DASHBOARD.name).await?;
+    let clusters = board.map(|board| dashboard::changed(&board.body)).unwrap_or_default();
+    if !clusters.is_empty() {
+        notebook.note(What::Ticked { clusters });
         notebook.keep()?;
     }
     Ok(())

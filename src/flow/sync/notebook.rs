@@ -2,8 +2,10 @@
 
 use crate::flow::Clock;
 use crate::store::{BranchStore, StoreError, Stored};
+use jiff::Timestamp;
 use sprag_core::book::Book;
 use sprag_core::fact::{Fact, What};
+use std::collections::BTreeSet;
 
 /// Facts, noted first and kept a little later: see [`Notebook::keep`].
 #[expect(missing_debug_implementations, reason = "a clock is no data")]
@@ -11,6 +13,8 @@ pub struct Notebook {
     store: BranchStore,
     book: Book,
     noted: Vec<Fact>,
+    /// The time of the last fact of all.
+    last: Timestamp,
     clock: Clock,
     job: String,
 }
@@ -22,10 +26,12 @@ impl Notebook {
     /// When a fact cannot be understood.
     pub fn open(store: BranchStore, clock: Clock, job: String) -> Result<Self, StoreError> {
         let book = fold(&store)?;
+        let last = last(&store);
         Ok(Self {
             store,
             book,
             noted: Vec::new(),
+            last,
             clock,
             job,
         })
@@ -50,11 +56,18 @@ impl Notebook {
     pub fn note(&mut self, what: What) {
         let at = match &what {
             What::RunEntry { entry, .. } => entry.at.clone(),
-            _ => self.now(),
+            _ => format!("{:.6}", self.after_all_others()),
         };
+        self.last = self.last.max(at.parse().unwrap_or(self.last));
         let fact = Fact { at, what };
         self.book.learn(&fact);
         self.noted.push(fact);
+    }
+
+    /// Now, or a moment after the last fact where clocks differ: what is learned later has the later time, on whatever machine.
+    fn after_all_others(&self) -> Timestamp {
+        let next = self.last + jiff::SignedDuration::from_micros(1);
+        self.now().parse().map_or(next, |now: Timestamp| now.max(next))
     }
 
     /// Puts what was noted on the state branch, together with what other jobs put there meanwhile. When this returns, a kill loses nothing.
@@ -63,13 +76,25 @@ impl Notebook {
             return Ok(());
         }
         let stored: Vec<Stored> = self.noted.iter().map(stored).collect();
+        let new: BTreeSet<&str> = stored.iter().map(|fact| fact.id.as_str()).collect();
+        let expected = self.store.facts().len() + new.iter().filter(|id| !self.store.has(id)).count();
         let now = self.now();
         // Pushing blocks; the other tasks of this thread move on meanwhile.
         tokio::task::block_in_place(|| self.store.publish(&stored, &now))?;
         self.noted.clear();
-        self.book = fold(&self.store)?;
+        // What we noted is in the book already; what others did meanwhile is not.
+        if self.store.facts().len() != expected {
+            self.book = fold(&self.store)?;
+            self.last = self.last.max(last(&self.store));
+        }
         Ok(())
     }
+}
+
+/// The time of the last fact on the branch.
+fn last(store: &BranchStore) -> Timestamp {
+    let mut times = store.facts().iter().rev().filter_map(|fact| fact.at.parse().ok());
+    times.next().unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 fn stored(fact: &Fact) -> Stored {

@@ -1,24 +1,23 @@
-//! Reads what is new on GitHub: labelled issues with their comments and traces, and the artifacts of the named workflows.
+//! Reads what is new in labelled issues: their text, their comments, and the traces that these lead to.
 
+use super::artifacts::{globs, read_artifact};
 use super::{Hub, Notebook, Report};
-use crate::archive::{self, ArchiveLimits};
 use crate::flow::FlowError;
 use crate::forge::{ErrorClass, ForgeError};
 use crate::progress::Progress;
 use fs_err as fs;
-use globset::{Glob, GlobSet, GlobSetBuilder};
 use sprag_core::fact::{Reading, What};
 use sprag_core::failure::FailureRecord;
-use sprag_core::github::{Actor, Artifact, Comment, Issue, LabelEvent, Permission, WorkflowRun};
+use sprag_core::github::{Actor, Artifact, Comment, Issue, LabelEvent, Permission};
 use sprag_core::hash;
-use sprag_core::id::TaskId;
+use sprag_core::id::{RecordId, TaskId};
 use sprag_core::mine;
+use sprag_core::mine::text::counted;
 use sprag_core::render::markdown;
 use sprag_core::signal::{self, Clue, LabelStanding, Remark};
 use sprag_core::trace::read::{ReadTrace, read_any};
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 /// With so many changed issues or fewer, each is asked for its comments and events; with more, the lists of the whole repository are cheaper.
 const ONE_BY_ONE: usize = 20;
@@ -26,12 +25,15 @@ const ONE_BY_ONE: usize = 20;
 const KEEP_EVERY: usize = 100;
 /// Traces that one issue may bring.
 const TRACES_PER_ISSUE: usize = 20;
+/// The stream of labels put on and taken off among the cursors.
+const EVENTS: &str = "events";
+/// Bytes of comments that are kept of an issue whose task is still to be run.
+const REPORT_BYTES: usize = 200_000;
 /// Bytes that an attachment may have.
 const ATTACHMENT_BYTES: u64 = 50_000_000;
-/// GitHub keeps no run going for longer.
-const LONGEST_RUN_DAYS: i64 = 35;
-/// The stream of artifacts among the cursors.
-const ARTIFACTS: &str = "artifacts";
+
+/// The labels of issues that this job has just read.
+pub(super) type Seen = BTreeMap<u64, Vec<String>>;
 
 /// Reads the issues that have changed since they were read last.
 pub(super) async fn issues(
@@ -39,42 +41,98 @@ pub(super) async fn issues(
     notebook: &mut Notebook,
     report: &mut Report,
     progress: &Progress,
-) -> Result<(), FlowError> {
+) -> Result<Seen, FlowError> {
+    let mut seen = Seen::new();
     for label in &hub.config.signals.issue_labels {
         let stream = format!("issues {label}");
         let since = notebook.book().cursors.get(&stream).cloned();
         let mut changed = hub.forge.issues(label, since.as_deref()).await?;
         changed.retain(|issue| !issue.pull);
-        let cursor = changed.iter().map(|issue| issue.updated_at.clone()).max();
-        for number in asked_again(notebook, &changed) {
-            changed.push(hub.forge.issue(number).await?);
-        }
         if !changed.is_empty() {
             progress.phase(&format!("reading {} issues labelled {label}", changed.len()));
         }
-        let around = Around::of(hub, &changed).await?;
-        for (n, issue) in (1..).zip(&changed) {
-            read_issue(hub, notebook, issue, label, &around, report).await?;
-            if n % KEEP_EVERY == 0 {
-                notebook.keep()?;
-            }
-        }
+        read_all(hub, notebook, &changed, label, report).await?;
         // Only when all of them are noted: a kill before this reads them once more, which changes nothing.
-        if let Some(cursor) = cursor {
+        if let Some(cursor) = changed.iter().map(|issue| issue.updated_at.clone()).max() {
             notebook.note(What::ReadUntil { stream, cursor });
         }
         notebook.keep()?;
+        seen.extend(changed.into_iter().map(|issue| (issue.number, issue.labels)));
+    }
+    again(hub, notebook, report).await?;
+    Ok(seen)
+}
+
+/// Reads issues again that no list of labelled issues leads to: a person asked for it, or the label was taken off.
+async fn again(hub: &Hub<'_>, notebook: &mut Notebook, report: &mut Report) -> Result<(), FlowError> {
+    let labels = &hub.config.signals.issue_labels;
+    let ours = |label: &str| labels.iter().find(|ours| signal::same_label(ours, label));
+    let cursor = notebook.book().cursors.get(EVENTS).cloned();
+    let since = cursor
+        .or_else(|| super::days_before(&notebook.now(), 1))
+        .unwrap_or_default();
+    let events = if notebook.book().issues.is_empty() {
+        Vec::new()
+    } else {
+        hub.forge.label_events(&since).await?
+    };
+    let mut again = notebook.book().retry.clone();
+    let taken_off = events
+        .iter()
+        .filter(|event| !event.added && ours(&event.label).is_some());
+    again.extend(taken_off.map(|event| event.issue).filter(|number| {
+        let known = notebook.book().issues.get(number);
+        known.is_some_and(|entry| entry.reading != Reading::Withdrawn)
+    }));
+    for number in again {
+        match hub.forge.issue(number).await {
+            Ok(issue) if !issue.pull => {
+                let has = issue.labels.iter().find_map(|label| ours(label));
+                if let Some(label) = has.or(labels.first()) {
+                    read_all(hub, notebook, &[issue], label, report).await?;
+                }
+            }
+            Ok(_) => gone(notebook, number),
+            Err(error) if matches!(error.class(), ErrorClass::NotFound | ErrorClass::Gone) => gone(notebook, number),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let cursor = events.iter().map(|event| event.at.clone()).max().unwrap_or(since);
+    notebook.note(What::ReadUntil {
+        stream: EVENTS.to_owned(),
+        cursor,
+    });
+    Ok(notebook.keep()?)
+}
+
+async fn read_all(
+    hub: &Hub<'_>,
+    notebook: &mut Notebook,
+    issues: &[Issue],
+    label: &str,
+    report: &mut Report,
+) -> Result<(), FlowError> {
+    let around = Around::of(hub, issues).await?;
+    for (n, issue) in (1..).zip(issues) {
+        read_issue(hub, notebook, issue, label, &around, report).await?;
+        if n % KEEP_EVERY == 0 {
+            notebook.keep()?;
+        }
     }
     Ok(())
 }
 
-/// Issues that a person wants to be read again and that are not among the changed ones.
-fn asked_again(notebook: &Notebook, changed: &[Issue]) -> Vec<u64> {
-    let wanted = notebook.book().issues.iter().filter(|(_, entry)| entry.retry);
-    wanted
-        .map(|(number, _)| *number)
-        .filter(|number| changed.iter().all(|issue| issue.number != *number))
-        .collect()
+/// Notes that an issue was deleted, was moved to another repository, or is none.
+fn gone(notebook: &mut Notebook, issue: u64) {
+    let now = notebook.now();
+    notebook.note(What::IssueRead {
+        issue,
+        digest: "gone".to_owned(),
+        as_of: now.clone(),
+        opened_at: now,
+        told_at: BTreeMap::new(),
+        reading: Reading::Withdrawn,
+    });
 }
 
 /// What stands around the issues: comments, and who put labels on.
@@ -113,7 +171,9 @@ async fn read_issue(
     report: &mut Report,
 ) -> Result<(), FlowError> {
     let known = notebook.book().issues.get(&issue.number);
-    let retry = known.is_some_and(|entry| entry.retry);
+    let retry = notebook.book().retry.contains(&issue.number);
+    // A person with write access who wants the issue read has confirmed its label too.
+    let confirmed = notebook.book().confirmed.contains(&issue.number);
     let standing = standing(hub, issue, label, around).await?;
     let said = signal::Report {
         number: issue.number,
@@ -121,15 +181,13 @@ async fn read_issue(
         body: issue.body.clone(),
         comments: remarks(hub, issue, around).await?,
     };
-    // A person with write access who wants the issue read has confirmed its label too.
-    let counts = retry || matches!(standing, LabelStanding::Counts { .. });
-    let digest = hash::of(&(&said, format!("{standing:?}"), counts, retry.then(|| notebook.now())));
+    let digest = hash::of(&(&said, format!("{standing:?}"), confirmed, retry.then(|| notebook.now())));
     if known.is_some_and(|entry| entry.digest == digest) {
         return Ok(());
     }
-    let reading = match standing {
-        LabelStanding::NotThere if !retry => Reading::Withdrawn,
-        LabelStanding::NotTrusted { by } if !retry => Reading::Unconfirmed { by: by.login },
+    let (reading, told_at) = match standing {
+        LabelStanding::NotThere if !retry => (Reading::Withdrawn, BTreeMap::new()),
+        LabelStanding::NotTrusted { by } if !confirmed => (Reading::Unconfirmed { by: by.login }, BTreeMap::new()),
         _ => read_report(hub, &said).await?,
     };
     report.issues += 1;
@@ -139,19 +197,21 @@ async fn read_issue(
     notebook.note(What::IssueRead {
         issue: issue.number,
         digest,
+        as_of: issue.updated_at.clone(),
         opened_at: issue.created_at.clone(),
+        told_at,
         reading,
     });
     Ok(())
 }
 
 async fn standing(hub: &Hub<'_>, issue: &Issue, label: &str, around: &Around) -> Result<LabelStanding, FlowError> {
-    if !issue.labels.iter().any(|name| name == label) {
+    if !issue.labels.iter().any(|name| signal::same_label(name, label)) {
         return Ok(LabelStanding::NotThere);
     }
     let events = around.events.get(&issue.number).map_or(&[][..], Vec::as_slice);
     let mut permissions = BTreeMap::new();
-    for event in events.iter().filter(|event| event.label == label) {
+    for event in events.iter().filter(|event| signal::same_label(&event.label, label)) {
         if let Entry::Vacant(unknown) = permissions.entry(event.actor.id) {
             unknown.insert(hub.forge.permission(&event.actor.login).await?);
         }
@@ -163,7 +223,10 @@ async fn standing(hub: &Hub<'_>, issue: &Issue, label: &str, around: &Around) ->
 /// What people wrote below the issue; sprag's own words and those of other machines are left out.
 async fn remarks(hub: &Hub<'_>, issue: &Issue, around: &Around) -> Result<Vec<Remark>, FlowError> {
     let mut remarks = Vec::new();
-    for comment in around.comments.get(&issue.number).into_iter().flatten() {
+    let mut comments: Vec<&Comment> = around.comments.get(&issue.number).into_iter().flatten().collect();
+    // One list comes by time, another by update; what is said is the same.
+    comments.sort_unstable_by_key(|comment| comment.id);
+    for comment in comments {
         if comment.author.bot || markdown::is_ours(&comment.body) {
             continue;
         }
@@ -172,60 +235,83 @@ async fn remarks(hub: &Hub<'_>, issue: &Issue, around: &Around) -> Result<Vec<Re
         remarks.push(Remark {
             author_login: comment.author.login.clone(),
             author_trusted: trusted,
+            at: comment.created_at.clone(),
             body: comment.body.clone(),
         });
     }
     Ok(remarks)
 }
 
-async fn read_report(hub: &Hub<'_>, said: &signal::Report) -> Result<Reading, FlowError> {
-    let mut traces: Vec<ReadTrace> = Vec::new();
+/// What a report comes to, and when its failures were told of, where that was in a comment.
+async fn read_report(hub: &Hub<'_>, said: &signal::Report) -> Result<(Reading, BTreeMap<RecordId, String>), FlowError> {
+    let place = format!("issue {}", said.number);
+    let unnamed = format!("issue #{}", said.number);
+    let mut n_traces = 0;
+    let mut records: Vec<FailureRecord> = Vec::new();
+    let mut told_at = BTreeMap::new();
     let mut instead: Option<String> = None;
     let mut told: Option<FailureRecord> = None;
-    for clue in signal::clues(said, &hub.tasks, Some(&hub.place)) {
-        if traces.len() >= TRACES_PER_ISSUE {
+    let mut named = false;
+    for lead in signal::leads(said, &hub.tasks, Some(&hub.place)) {
+        if n_traces >= TRACES_PER_ISSUE {
             break;
         }
-        let name = format!("issue {}", said.number);
-        match clue {
-            Clue::Trace(trace) => traces.push(*trace),
-            Clue::Attachment { url, name } => match attachment(hub, &url, &name).await? {
-                Ok(found) => traces.extend(found),
-                Err(problem) => instead = Some(problem),
-            },
-            Clue::WorkflowRun { id } => match run_artifacts(hub, id, None).await? {
-                Ok(found) => traces.extend(found),
-                Err(problem) => instead = Some(problem),
-            },
-            Clue::Artifact { run, id } => match run_artifacts(hub, run, Some(id)).await? {
-                Ok(found) => traces.extend(found),
-                Err(problem) => instead = Some(problem),
-            },
-            Clue::Task(_) if traces.is_empty() => return Ok(Reading::Task { report: said.clone() }),
-            Clue::Told(story) => told = Some(signal::record_of_told(&name, said.number, &story)),
-            Clue::Task(_) => {}
-            Clue::Unreadable(problem) => instead = Some(problem),
+        let found = match lead.clue {
+            Clue::Trace(trace) => Ok(vec![*trace]),
+            Clue::Attachment { url, name } => attachment(hub, &url, &name).await?,
+            Clue::WorkflowRun { id } => run_artifacts(hub, id, None).await?,
+            Clue::Artifact { run, id } => run_artifacts(hub, run, Some(id)).await?,
+            Clue::Told(story) => {
+                told = Some(signal::record_of_told(&place, said.number, &story));
+                continue;
+            }
+            Clue::Task(_) => {
+                named = true;
+                continue;
+            }
+            Clue::Unreadable(problem) => Err(problem),
+        };
+        match found {
+            Ok(mut traces) => {
+                traces.truncate(TRACES_PER_ISSUE - n_traces);
+                n_traces += traces.len();
+                let new = failures(&place, &unnamed, traces);
+                for record in new {
+                    if records.iter().all(|known| known.id != record.id) {
+                        told_at.extend(lead.told_at.map(|at| (record.id.clone(), at.to_owned())));
+                        records.push(record);
+                    }
+                }
+            }
+            Err(problem) => instead = Some(problem),
         }
     }
-    traces.truncate(TRACES_PER_ISSUE);
-    let n_traces = traces.len();
-    let records = failures(
-        &format!("issue {}", said.number),
-        &format!("issue #{}", said.number),
-        traces,
-    );
-    Ok(match (records.is_empty(), told) {
-        (false, _) => Reading::Failures { records },
-        (true, Some(record)) if n_traces == 0 => Reading::Failures { records: vec![record] },
-        (true, _) if n_traces > 0 => Reading::NoTrace {
-            instead: Some(format!("{n_traces} traces of runs that passed")),
+    let reading = match told {
+        _ if !records.is_empty() => Reading::Failures { records },
+        _ if n_traces > 0 => Reading::NoTrace {
+            instead: Some(format!("{} of runs that passed", counted(n_traces, "trace"))),
         },
-        (true, _) => Reading::NoTrace { instead },
-    })
+        _ if named => Reading::Task {
+            report: bounded(said.clone()),
+        },
+        Some(record) => Reading::Failures { records: vec![record] },
+        None => Reading::NoTrace { instead },
+    };
+    Ok((reading, told_at))
+}
+
+/// Without the last comments, if they are so long that no fact could hold them.
+fn bounded(mut report: signal::Report) -> signal::Report {
+    let mut bytes = 0;
+    report.comments.retain(|remark| {
+        bytes += remark.body.len();
+        bytes <= REPORT_BYTES
+    });
+    report
 }
 
 /// Failure records of the traces of failed runs. A record is named by the place and the content: reading it again is the same record.
-fn failures(place: &str, unnamed: &str, traces: Vec<ReadTrace>) -> Vec<FailureRecord> {
+pub(super) fn failures(place: &str, unnamed: &str, traces: Vec<ReadTrace>) -> Vec<FailureRecord> {
     let mut records: Vec<FailureRecord> = Vec::new();
     for read in traces.into_iter().filter(|read| read.passed != Some(true)) {
         let source = format!("{place} {}", hash::of(&read.trace));
@@ -286,169 +372,14 @@ async fn run_artifacts(
     Ok(if traces.is_empty() { told } else { Ok(traces) })
 }
 
-/// What an artifact holds.
-struct ArtifactContent {
-    traces: Vec<ReadTrace>,
-    problems: Vec<String>,
-}
-
-async fn read_artifact(hub: &Hub<'_>, artifact: &Artifact) -> Result<Result<ArtifactContent, String>, FlowError> {
-    if artifact.expired {
-        return Ok(Err(format!("the artifact {} has expired", artifact.name)));
-    }
-    let limits = ArchiveLimits::default();
-    let path = hub.scratch.join("artifact.zip");
-    if let Err(error) = hub
-        .forge
-        .download_artifact(artifact.id, &path, limits.bytes_packed)
-        .await
-    {
-        return problem(error, &format!("the artifact {}", artifact.name));
-    }
-    let content = unpack(&path, &artifact.name, &limits);
-    fs::remove_file(&path)?;
-    Ok(content)
-}
-
-fn unpack(path: &Path, name: &str, limits: &ArchiveLimits) -> Result<ArtifactContent, String> {
-    let mut content = ArtifactContent {
-        traces: Vec::new(),
-        problems: Vec::new(),
-    };
-    let listed = archive::read(path, limits, |entry, bytes| {
-        let (traces, warnings) = read_any(entry, bytes);
-        content.traces.extend(traces);
-        content
-            .problems
-            .extend(warnings.iter().take(3).map(ToString::to_string));
-    });
-    match listed {
-        Ok(listing) => content
-            .problems
-            .extend(listing.problems.iter().map(ToString::to_string)),
-        Err(error) => return Err(format!("the artifact {name} cannot be read ({error})")),
-    }
-    content.problems.truncate(20);
-    Ok(content)
-}
-
 /// What is gone, forbidden or too large is said where it was looked for; what may pass stops the job, which will come again.
-fn problem<T>(error: ForgeError, what: &str) -> Result<Result<T, String>, FlowError> {
+pub(super) fn problem<T>(error: ForgeError, what: &str) -> Result<Result<T, String>, FlowError> {
     match error.class() {
         ErrorClass::NotFound => Ok(Err(format!("{what} does not exist, or may not be read"))),
         ErrorClass::Gone => Ok(Err(format!("{what} has expired"))),
-        ErrorClass::Forbidden | ErrorClass::Invalid => Ok(Err(format!("{what} cannot be read ({error})"))),
+        ErrorClass::Forbidden | ErrorClass::Invalid | ErrorClass::TooLarge => {
+            Ok(Err(format!("{what} cannot be read ({error})")))
+        }
         _ => Err(error.into()),
     }
-}
-
-/// Reads the artifacts of the named workflows that were not read yet.
-pub(super) async fn artifacts(
-    hub: &Hub<'_>,
-    notebook: &mut Notebook,
-    report: &mut Report,
-    progress: &Progress,
-) -> Result<(), FlowError> {
-    let signals = &hub.config.signals;
-    if signals.workflows.is_empty() || signals.artifacts.is_empty() {
-        return Ok(());
-    }
-    let cursor = notebook
-        .book()
-        .cursors
-        .get(ARTIFACTS)
-        .and_then(|cursor| cursor.parse().ok());
-    let listed = hub.forge.artifacts(cursor).await?;
-    let Some(oldest) = listed.iter().map(|artifact| artifact.created_at.clone()).min() else {
-        return Ok(());
-    };
-    let runs = runs(hub, &oldest).await?;
-    let names = globs(&signals.artifacts);
-    let mut settled = cursor.unwrap_or(0);
-    let mut waiting = false;
-    let wanted = listed.iter().filter(|artifact| names.is_match(&artifact.name)).count();
-    progress.phase(&format!("reading {wanted} new artifacts"));
-    let mut read = 0;
-    for artifact in &listed {
-        let run = artifact.run.and_then(|run| runs.get(&run));
-        // The cursor stays before a run that is still going on: it may add to what it has uploaded.
-        waiting |= run.is_some_and(|run| run.conclusion.is_none());
-        if !waiting {
-            settled = artifact.id;
-        }
-        let due = run.filter(|run| run.conclusion.is_some() && names.is_match(&artifact.name));
-        let Some(run) = due.filter(|_| !notebook.book().artifacts.contains(&artifact.id)) else {
-            continue;
-        };
-        take_artifact(hub, notebook, artifact, run, report).await?;
-        read += 1;
-        if read % KEEP_EVERY == 0 {
-            notebook.keep()?;
-        }
-    }
-    notebook.note(What::ReadUntil {
-        stream: ARTIFACTS.to_owned(),
-        cursor: format!("{settled:020}"),
-    });
-    Ok(notebook.keep()?)
-}
-
-/// The runs of the named workflows since the oldest artifact, by id. A run may have begun long before it uploaded.
-async fn runs(hub: &Hub<'_>, oldest: &str) -> Result<BTreeMap<u64, WorkflowRun>, FlowError> {
-    let from = super::days_before(oldest, LONGEST_RUN_DAYS);
-    let mut runs = BTreeMap::new();
-    for workflow in &hub.config.signals.workflows {
-        let file = workflow.rsplit('/').next().unwrap_or(workflow);
-        let of_workflow = hub.forge.workflow_runs(file, from.as_deref()).await?;
-        runs.extend(of_workflow.into_iter().map(|run| (run.id, run)));
-    }
-    Ok(runs)
-}
-
-async fn take_artifact(
-    hub: &Hub<'_>,
-    notebook: &mut Notebook,
-    artifact: &Artifact,
-    run: &WorkflowRun,
-    report: &mut Report,
-) -> Result<(), FlowError> {
-    let content = if run.from_fork {
-        Err("it comes from a fork, and what a stranger's code wrote is no evidence".to_owned())
-    } else {
-        read_artifact(hub, artifact).await?
-    };
-    let (traces, problems) = match content {
-        Ok(content) => (content.traces, content.problems),
-        Err(problem) => (Vec::new(), vec![problem]),
-    };
-    let n_traces = u32::try_from(traces.len()).unwrap_or(u32::MAX);
-    // A trace without a verdict is no failure here: an artifact holds whatever ran.
-    let failed: Vec<ReadTrace> = traces.into_iter().filter(|read| read.passed == Some(false)).collect();
-    let failures = failures(
-        &format!("artifact {}", artifact.id),
-        &format!("artifact {}", artifact.name),
-        failed,
-    );
-    report.artifacts += 1;
-    report.failures += failures.len();
-    notebook.note(What::ArtifactRead {
-        artifact: artifact.id,
-        run: run.id,
-        name: artifact.name.clone(),
-        made_at: artifact.created_at.clone(),
-        traces: n_traces,
-        failures,
-        problems,
-    });
-    Ok(())
-}
-
-/// The configuration is checked: its patterns are globs.
-fn globs(patterns: &[String]) -> GlobSet {
-    let mut set = GlobSetBuilder::new();
-    let globs: BTreeSet<&String> = patterns.iter().collect();
-    for glob in globs.into_iter().filter_map(|pattern| Glob::new(pattern).ok()) {
-        set.add(glob);
-    }
-    set.build().unwrap_or_else(|_| GlobSet::empty())
 }

@@ -1,6 +1,6 @@
 //! Lists, single things, and how GitHub's fields are read.
 
-use super::super::{ENDPOINTS, ErrorClass};
+use super::super::ENDPOINTS;
 use super::server::{Bench, Reply, Seen, comment, issue, ok, status, user};
 use serde_json::{Value, json};
 use sprag_core::github::Permission;
@@ -121,17 +121,17 @@ async fn lists_that_are_newest_first_stop_at_what_is_known() {
 }
 
 #[tokio::test]
-async fn workflow_runs_are_the_completed_ones_from_a_time_on() {
-    let run = |id: u64, day: u64, status: &str, head: Value| {
-        json!({"id": id, "path": ".github/workflows/n.yml@main", "head_sha": "a", "status": status, "conclusion": null, "html_url": "u",
+async fn workflow_runs_are_those_from_a_time_on_also_the_unfinished() {
+    let run = |id: u64, day: u64, conclusion: Option<&str>, head: Value| {
+        json!({"id": id, "path": ".github/workflows/n.yml@main", "head_sha": "a", "conclusion": conclusion, "html_url": "u",
             "created_at": format!("2026-11-{day:02}T00:00:00Z"), "repository": {"id": 1}, "head_repository": head})
     };
     let bench = Bench::new(move |_| {
         let runs = [
-            run(4, 4, "in_progress", json!({"id": 1})),
-            run(3, 3, "completed", json!({"id": 2})),
-            run(2, 2, "completed", json!({"id": 1})),
-            run(1, 1, "completed", Value::Null),
+            run(4, 4, None, json!({"id": 1})),
+            run(3, 3, Some("failure"), json!({"id": 2})),
+            run(2, 2, Some("failure"), json!({"id": 1})),
+            run(1, 1, Some("failure"), Value::Null),
         ];
         ok(json!({"total_count": 4, "workflow_runs": runs}))
     })
@@ -141,7 +141,11 @@ async fn workflow_runs_are_the_completed_ones_from_a_time_on() {
         .workflow_runs("n.yml", Some("2026-11-02T00:00:00Z"))
         .await
         .unwrap();
-    assert_eq!(runs.iter().map(|run| run.id).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(runs.iter().map(|run| run.id).collect::<Vec<_>>(), [2, 3, 4]);
+    assert_eq!(
+        (&runs[0].conclusion, &runs[2].conclusion),
+        (&Some("failure".to_owned()), &None)
+    );
     assert_eq!((runs[0].from_fork, runs[1].from_fork), (false, true));
     assert_eq!(runs[0].workflow, ".github/workflows/n.yml");
     let all = bench.forge.workflow_runs("n.yml", None).await.unwrap();
@@ -263,15 +267,11 @@ async fn an_enterprise_server_has_its_api_below_a_path() {
 }
 
 #[tokio::test]
-async fn a_branch_tells_its_checks_and_files_of_a_pull_request_both_names() {
+async fn a_branch_tells_its_checks_and_two_commits_their_merge_base() {
     let bench = Bench::new(|seen| match seen.line.rsplit('/').next().unwrap() {
         "main" => ok(json!({"commit": {"sha": "a"}, "protected": true, "protection": {"required_status_checks": {"contexts": ["ci"]}}})),
         "bare" => ok(json!({"commit": {"sha": "b"}, "protected": false})),
-        "files" if seen.line.contains("/7/") => ok(json!([{"filename": "b", "previous_filename": "a"}, {"filename": "c"}])),
-        _ => {
-            let files: Vec<Value> = (0..100).map(|n| json!({"filename": format!("f{n}")})).collect();
-            ok(json!(files)).header("link", if page(seen) < 30 { "<x>; rel=\"next\"" } else { "" })
-        }
+        _ => ok(json!({"merge_base_commit": {"sha": "c"}, "files": []})),
     })
     .await;
     let main = bench.forge.branch("main").await.unwrap();
@@ -280,9 +280,7 @@ async fn a_branch_tells_its_checks_and_files_of_a_pull_request_both_names() {
         ("a", true, vec!["ci".to_owned()])
     );
     assert!(!bench.forge.branch("bare").await.unwrap().protected);
-    assert_eq!(bench.forge.pull_files(7).await.unwrap(), ["b", "a", "c"]);
-    let error = bench.forge.pull_files(8).await.unwrap_err();
-    assert_eq!(error.class(), ErrorClass::Broken, "a part must not pass for the whole");
+    assert_eq!(bench.forge.merge_base("a", "b").await.unwrap(), "c");
 }
 
 #[tokio::test]

@@ -130,6 +130,30 @@ impl Scene {
         shown.trim_end().to_owned() + "\n"
     }
 
+    /// What a person would see of one issue or pull request.
+    pub(crate) fn shown(&self, number: u64) -> String {
+        let page = self.page();
+        let kinds = ["\nissue #", "\npull request #"];
+        let parts = kinds.iter().flat_map(|kind| page.split(kind).skip(1));
+        let mut parts = parts.filter(|part| part.starts_with(&format!("{number} ")));
+        let part = parts.next().unwrap_or_else(|| panic!("#{number} is not there: {page}"));
+        let end = kinds
+            .iter()
+            .filter_map(|kind| part.find(kind))
+            .min()
+            .unwrap_or(part.len());
+        part[..end].to_owned()
+    }
+
+    /// A labelled issue that shows how the kiosk fails at a task.
+    pub(crate) async fn reports(&self, task: &str) -> u64 {
+        let trace = trace_of(task).await;
+        let title = format!("{task} fails");
+        let issue = self.bob.opens_issue(&title, &format!("```json\n{trace}\n```"));
+        self.alice.labels(issue, "agent-failure");
+        issue
+    }
+
     /// Jobs from now on give up at the first thing that goes wrong.
     pub(crate) fn without_patience(self) -> Self {
         Self { tries: 1, ..self }
@@ -149,7 +173,7 @@ impl Scene {
 
     fn clock(&self) -> Clock {
         let now = self.fake.clock();
-        Arc::new(move || now().to_string())
+        Arc::new(move || format!("{:.6}", now()))
     }
 
     /// A folder for the next job, as a fresh runner has it.

@@ -2,29 +2,41 @@
 
 use super::{Book, CommandEntry, IssueEntry, PullEntry, PullState};
 use crate::cluster::ClusterState;
-use crate::fact::{Decision, Fact, Reading, What};
+use crate::fact::{DASHBOARD, Decision, Fact, Reading, What};
 use crate::failure::FailureRecord;
-use crate::id::{RecordId, RunId};
+use crate::id::{ClusterId, RecordId, RunId};
 use crate::ledger::{Entry, Event, Finding};
+use std::collections::BTreeMap;
 
 impl Book {
     /// Adds a fact that was learned after all others.
     pub fn learn(&mut self, fact: &Fact) {
+        self.take(fact);
+        self.clusters.weigh();
+    }
+
+    /// The same, but the clusters are not weighed anew.
+    pub(super) fn take(&mut self, fact: &Fact) {
         match &fact.what {
             What::IssueRead {
                 issue,
                 digest,
                 opened_at,
+                told_at,
                 reading,
-            } => self.read_issue(*issue, digest, opened_at, reading),
+                ..
+            } => {
+                let told = |record: &RecordId| told_at.get(record).unwrap_or(opened_at).clone();
+                self.read_issue(*issue, digest, told, reading);
+            }
             What::ArtifactRead {
                 artifact,
-                made_at,
+                ran_at,
                 failures,
                 ..
             } => {
                 self.artifacts.insert(*artifact);
-                failures.iter().for_each(|record| self.join(record, made_at));
+                failures.iter().for_each(|record| self.join(record, ran_at));
             }
             What::ReadUntil { stream, cursor } => {
                 let kept = self.cursors.entry(stream.clone()).or_default();
@@ -75,19 +87,36 @@ impl Book {
                 settled_at,
                 reason,
             } => self.settle(*pull, merged.as_ref(), settled_at, reason.as_ref()),
+            What::PullReopened { pull, closed_at } => self.reopen(*pull, closed_at),
             What::SuiteMeasured { sha, card } => self.suite.push((sha.clone(), card.clone())),
-            What::Ticked { clusters } => self.preferred.clone_from(clusters),
-            What::Answered { thing, digest, .. } => {
-                if self.answered.insert(thing.clone(), digest.clone()).as_ref() == Some(digest) {
-                    self.doubled.insert(thing.clone());
-                } else {
-                    self.doubled.remove(thing);
-                }
-            }
+            What::Ticked { clusters } => self.tick(clusters),
+            What::Answered { thing, digest, .. } => self.answer(thing, digest),
         }
     }
 
-    fn open(&mut self, number: u64, pull: PullEntry) {
+    fn tick(&mut self, clusters: &BTreeMap<ClusterId, bool>) {
+        for (cluster, ticked) in clusters {
+            let cluster = self.clusters.current(cluster);
+            if *ticked {
+                self.preferred.insert(cluster);
+            } else {
+                self.preferred.remove(&cluster);
+            }
+        }
+        // Its text is not what was written there.
+        self.answered.remove(DASHBOARD);
+    }
+
+    fn answer(&mut self, thing: &str, digest: &str) {
+        if self.answered.insert(thing.to_owned(), digest.to_owned()).as_deref() == Some(digest) {
+            self.doubled.insert(thing.to_owned());
+        } else {
+            self.doubled.remove(thing);
+        }
+    }
+
+    fn open(&mut self, number: u64, mut pull: PullEntry) {
+        pull.cluster = self.clusters.current(&pull.cluster);
         let reasons = self.pulls.remove(&number).map(|known| known.reasons);
         self.clusters.mark(&pull.cluster, ClusterState::InProgress);
         self.preferred.remove(&pull.cluster);
@@ -95,27 +124,44 @@ impl Book {
         self.pulls.insert(number, PullEntry { reasons, ..pull });
     }
 
-    fn read_issue(&mut self, issue: u64, digest: &str, opened_at: &str, reading: &Reading) {
-        let records: Vec<RecordId> = match reading {
-            Reading::Failures { records } => {
-                records.iter().for_each(|record| self.join(record, opened_at));
-                records.iter().map(|record| record.id.clone()).collect()
-            }
-            _ => Vec::new(),
-        };
+    fn read_issue(&mut self, issue: u64, digest: &str, told: impl Fn(&RecordId) -> String, reading: &Reading) {
+        self.retry.remove(&issue);
         let entry = self.issues.entry(issue).or_insert_with(|| IssueEntry {
             digest: String::new(),
-            opened_at: opened_at.to_owned(),
             reading: reading.clone(),
             records: Vec::new(),
-            retry: false,
         });
         digest.clone_into(&mut entry.digest);
         entry.reading = reading.clone();
-        entry.retry = false;
-        for record in records {
-            if !entry.records.contains(&record) {
-                entry.records.push(record);
+        match reading {
+            Reading::Failures { records } => {
+                for record in records
+                    .iter()
+                    .filter(|record| !entry.records.contains(&record.id))
+                    .collect::<Vec<_>>()
+                {
+                    entry.records.push(record.id.clone());
+                }
+                records.iter().for_each(|record| self.join(record, &told(&record.id)));
+            }
+            Reading::Withdrawn => self.withdraw(issue),
+            Reading::Task { .. } | Reading::NoTrace { .. } | Reading::Unconfirmed { .. } => {}
+        }
+    }
+
+    /// What only this issue tells of was no failure after all.
+    fn withdraw(&mut self, issue: u64) {
+        self.confirmed.remove(&issue);
+        let told = self
+            .issues
+            .get_mut(&issue)
+            .map(|entry| std::mem::take(&mut entry.records));
+        for record in told.unwrap_or_default() {
+            let elsewhere = self.issues.values().any(|entry| entry.records.contains(&record));
+            if !elsewhere {
+                self.records.remove(&record);
+                self.happened.remove(&record);
+                self.clusters.leave(&record);
             }
         }
     }
@@ -126,18 +172,11 @@ impl Book {
             return;
         }
         self.happened.insert(record.id.clone(), happened.to_owned());
-        for cluster in self.clusters.join(record, self.n_runs.max(1)) {
-            let merged = self.pulls.values().filter(|pull| pull.cluster == cluster);
-            let fixed_since = merged
-                .filter_map(|pull| match &pull.state {
-                    PullState::Merged { at, .. } => Some(at),
-                    PullState::Open | PullState::Closed { .. } => None,
-                })
-                .any(|at| at.as_str() >= happened);
-            if fixed_since {
-                self.clusters.resolve_record(&cluster, &record.id);
-            }
-        }
+        let fixed_since = |cluster: &ClusterId| {
+            let mut of_cluster = self.pulls.values().filter(|pull| pull.cluster == *cluster);
+            of_cluster.any(|pull| matches!(&pull.state, PullState::Merged { at, .. } if at.as_str() >= happened))
+        };
+        self.clusters.place(record, self.n_runs.max(1), fixed_since);
     }
 
     fn take_entry(&mut self, run: &RunId, entry: &Entry) {
@@ -147,13 +186,13 @@ impl Book {
             return;
         }
         ledger.push(entry.clone());
+        // All of a run is run on the harness that it began with.
+        let begun = ledger[0].at.clone();
         match &entry.event {
             Event::Started(_) => self.n_runs += 1,
-            Event::TrafficRan { records, .. } => records.iter().for_each(|record| self.join(record, &entry.at)),
+            Event::TrafficRan { records, .. } => records.iter().for_each(|record| self.join(record, &begun)),
             Event::SignalsRead { findings, .. } => {
-                findings
-                    .iter()
-                    .for_each(|finding| self.take_finding(finding, &entry.at));
+                findings.iter().for_each(|finding| self.take_finding(finding, &begun));
             }
             _ => {}
         }
@@ -181,15 +220,17 @@ impl Book {
     fn decide(&mut self, decision: &Decision) {
         match decision {
             Decision::Ignore { cluster } => {
-                self.clusters.mark(cluster, ClusterState::Ignored);
-                self.preferred.remove(cluster);
+                let cluster = self.clusters.current(cluster);
+                self.clusters.mark(&cluster, ClusterState::Ignored);
+                self.preferred.remove(&cluster);
             }
             Decision::Prefer { cluster } => {
-                self.clusters.mark(cluster, ClusterState::Open);
-                self.preferred.insert(cluster.clone());
+                let cluster = self.clusters.current(cluster);
+                self.clusters.mark(&cluster, ClusterState::Open);
+                self.preferred.insert(cluster);
             }
-            Decision::Merge { into, from } => self.clusters.merge(into, from),
-            Decision::Split { cluster, records } => self.clusters.split(cluster, records),
+            Decision::Merge { into, from } => self.merge(into, from),
+            Decision::Split { cluster, records } => self.clusters.split(&self.clusters.current(cluster), records),
             Decision::Quarantine { case } => {
                 self.quarantined.insert(case.clone());
             }
@@ -201,10 +242,38 @@ impl Book {
                 }
             }
             Decision::Retry { issue } => {
-                if let Some(issue) = self.issues.get_mut(issue) {
-                    issue.retry = true;
-                }
+                self.retry.insert(*issue);
+                self.confirmed.insert(*issue);
             }
+        }
+    }
+
+    /// Whatever was said of the cluster that goes is said of the one that stays.
+    fn merge(&mut self, into: &ClusterId, from: &ClusterId) {
+        self.clusters
+            .merge(&self.clusters.current(into), &self.clusters.current(from));
+        let into = self.clusters.current(from);
+        for pull in self.pulls.values_mut() {
+            pull.cluster = self.clusters.current(&pull.cluster);
+        }
+        if self.preferred.remove(from) {
+            self.preferred.insert(into.clone());
+        }
+        if self.open_pull(&into).is_some() {
+            self.clusters.mark(&into, ClusterState::InProgress);
+        }
+    }
+
+    /// The person who opens it again has another mind about it.
+    fn reopen(&mut self, number: u64, closed_at: &str) {
+        let Some(pull) = self.pulls.get_mut(&number) else {
+            return;
+        };
+        if matches!(&pull.state, PullState::Closed { at } if at == closed_at) {
+            pull.state = PullState::Open;
+            pull.reasons.clear();
+            let cluster = pull.cluster.clone();
+            self.clusters.mark(&cluster, ClusterState::InProgress);
         }
     }
 

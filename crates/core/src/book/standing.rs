@@ -72,6 +72,9 @@ impl Book {
     /// Where an issue stands; `None` when it was never read.
     pub fn standing(&self, issue: u64) -> Option<Standing<'_>> {
         let entry = self.issues.get(&issue)?;
+        if entry.reading == Reading::Withdrawn {
+            return Some(Standing::Withdrawn);
+        }
         let record = entry.records.last().and_then(|record| self.records.get(record));
         let Some(record) = record else {
             return Some(match &entry.reading {
@@ -140,9 +143,15 @@ impl Book {
             }
             _ => return None,
         };
+        if done == LEFT_CLOSED {
+            return None;
+        }
         (why != done).then_some((open, why))
     }
 }
+
+/// What is noted instead of words such as `closed by #12` where somebody had closed the issue before: it is not sprag's to open again.
+pub const LEFT_CLOSED: &str = "was closed before";
 
 /// The thing among the answered ones that says whether an issue is open.
 pub fn thing_state(issue: u64) -> String {

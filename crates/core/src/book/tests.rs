@@ -40,7 +40,9 @@ fn issue(day: u32, number: u64, id: &str, subject: &str) -> Fact {
         What::IssueRead {
             issue: number,
             digest: format!("{id} {day}"),
+            as_of: format!("2026-11-{day:02}T00:00:00Z"),
             opened_at: format!("2026-11-{day:02}T00:00:00Z"),
+            told_at: BTreeMap::new(),
             reading: Reading::Failures {
                 records: vec![record(id, subject)],
             },
@@ -369,4 +371,189 @@ fn a_run_goes_on_until_its_changes_have_pull_requests() {
     );
     facts.push(opened(2, 10));
     assert!(Book::fold(&facts).unfinished().is_none());
+}
+
+/// A ledger of one run, begun on a day and ended a day later, in which a task failed.
+fn run_that_saw(day: u32, id: &str, subject: &str) -> Vec<Fact> {
+    let begin = Entry::after(
+        None,
+        format!("2026-11-{day:02}T00:00:00Z"),
+        Event::Finished { reason: String::new() },
+    );
+    let traffic = Event::TrafficRan {
+        batch: 1,
+        verdicts: Vec::new(),
+        spent: crate::budget::Spent::default(),
+        records: vec![record(id, subject)],
+    };
+    let traffic = Entry::after(Some(&begin), format!("2026-11-{:02}T00:00:00Z", day + 1), traffic);
+    let fact = |entry: Entry| Fact {
+        at: entry.at.clone(),
+        what: What::RunEntry {
+            run: RunId::new("r"),
+            entry: Box::new(entry),
+        },
+    };
+    vec![fact(begin), fact(traffic)]
+}
+
+#[test]
+fn a_run_that_began_before_the_merge_says_nothing_of_what_was_merged() {
+    let told = [issue(1, 1, "a", "refund"), opened(2, 10), settled(4, 10, true)];
+    let before = [&told[..], &run_that_saw(3, "late", "refund")].concat();
+    assert_eq!(state(&before), ClusterState::Resolved);
+    let after = [&told[..], &run_that_saw(5, "late", "refund")].concat();
+    assert_eq!(state(&after), ClusterState::Reopened);
+}
+
+#[test]
+fn an_old_failure_of_a_fixed_task_read_late_unfixes_nothing() {
+    let same_task = |mut fact: Fact, day: u32| {
+        fact.at = format!("2026-11-{day:02}T00:00:00Z");
+        if let What::IssueRead {
+            reading: Reading::Failures { records },
+            ..
+        } = &mut fact.what
+        {
+            records[0].task = TaskId::new("one task");
+        }
+        fact
+    };
+    let facts = [
+        same_task(issue(1, 1, "a", "refund"), 1),
+        opened(2, 10),
+        settled(3, 10, true),
+        same_task(issue(2, 2, "b", "refund"), 9),
+    ];
+    assert_eq!(state(&facts), ClusterState::Resolved);
+    let book = Book::fold(&facts);
+    assert_eq!(book.clusters.clusters[&cluster()].resolved(), 2);
+}
+
+#[test]
+fn a_trace_in_a_later_comment_is_as_old_as_the_comment() {
+    let mut facts = vec![issue(1, 1, "a", "refund"), opened(2, 10), settled(3, 10, true)];
+    let mut commented = issue(1, 1, "b", "refund");
+    commented.at = "2026-11-05T00:00:00Z".to_owned();
+    if let What::IssueRead { told_at, .. } = &mut commented.what {
+        told_at.insert(RecordId::new("b"), "2026-11-04T00:00:00Z".to_owned());
+    }
+    facts.push(commented);
+    assert_eq!(state(&facts), ClusterState::Reopened);
+}
+
+#[test]
+fn what_was_changed_and_changed_back_is_what_it_is_now() {
+    let read = |day: u32, digest: &str, reading: Reading| {
+        let what = What::IssueRead {
+            issue: 1,
+            digest: digest.to_owned(),
+            as_of: format!("2026-11-{day:02}T00:00:00Z"),
+            opened_at: "2026-11-01T00:00:00Z".to_owned(),
+            told_at: BTreeMap::new(),
+            reading,
+        };
+        at(day, what)
+    };
+    let none = || Reading::NoTrace { instead: None };
+    let facts = [
+        read(1, "x", none()),
+        read(2, "y", Reading::Withdrawn),
+        read(3, "x", none()),
+    ];
+    assert_eq!(Book::fold(&facts).issues[&1].reading, none());
+}
+
+#[test]
+fn a_label_taken_off_takes_the_failure_back_and_put_on_again_brings_it_back() {
+    let withdrawn = |day| {
+        let what = What::IssueRead {
+            issue: 1,
+            digest: "off".to_owned(),
+            as_of: format!("2026-11-{day:02}T00:00:00Z"),
+            opened_at: "2026-11-01T00:00:00Z".to_owned(),
+            told_at: BTreeMap::new(),
+            reading: Reading::Withdrawn,
+        };
+        at(day, what)
+    };
+    let mut facts = vec![issue(1, 1, "a", "refund"), issue(1, 2, "b", "refund"), withdrawn(2)];
+    assert_eq!(standing(&facts, 1), "Withdrawn");
+    let book = Book::fold(&facts);
+    assert_eq!(book.issues_of(&cluster()), [2]);
+    assert_eq!(book.known(&[]).failures, [record("b", "refund")]);
+    facts.push(issue(3, 1, "a", "refund"));
+    assert_eq!(Book::fold(&facts).issues_of(&cluster()), [1, 2]);
+    let alone = [issue(1, 1, "a", "refund"), withdrawn(2)];
+    assert_eq!(Book::fold(&alone).clusters.clusters.len(), 0);
+}
+
+#[test]
+fn a_pull_request_opened_again_waits_again_without_the_old_reason() {
+    let reopened = |day, closed: u32| {
+        let closed_at = format!("2026-11-{closed:02}T00:00:00Z");
+        at(day, What::PullReopened { pull: 10, closed_at })
+    };
+    let facts = [
+        issue(1, 1, "a", "refund"),
+        opened(2, 10),
+        settled(3, 10, false),
+        reopened(4, 3),
+    ];
+    let book = Book::fold(&facts);
+    assert_eq!(book.open_pull(&cluster()).unwrap().1.reasons, [""; 0]);
+    assert_eq!(state(&facts), ClusterState::InProgress);
+    let closed_again = [&facts[..], &[settled(5, 10, false), reopened(6, 3)]].concat();
+    assert_eq!(
+        state(&closed_again),
+        ClusterState::Open,
+        "that was said of the first closing"
+    );
+}
+
+#[test]
+fn a_pull_request_stands_for_the_cluster_that_its_own_became_part_of() {
+    let two = [issue(1, 1, "a", "refund"), issue(1, 2, "b", "cancel")];
+    let other = Book::fold(&two).clusters_of(2)[0].clone();
+    let merge = Decision::Merge {
+        into: other.clone(),
+        from: cluster(),
+    };
+    let facts = [&two[..], &[opened(2, 10), decided(3, merge)]].concat();
+    let book = Book::fold(&facts);
+    assert_eq!(book.open_pull(&other).map(|(number, _)| number), Some(10));
+    assert_eq!(book.state_of(&other), Some(ClusterState::InProgress));
+    let merged = [&facts[..], &[settled(4, 10, true)]].concat();
+    assert_eq!(Book::fold(&merged).state_of(&other), Some(ClusterState::Resolved));
+}
+
+#[test]
+fn a_box_says_something_of_its_own_cluster_only_and_the_dashboard_is_written_anew() {
+    let two = [issue(1, 1, "a", "refund"), issue(1, 2, "b", "cancel")];
+    let other = Book::fold(&two).clusters_of(2)[0].clone();
+    let ticked = |day, clusters: &[(&ClusterId, bool)]| {
+        let clusters = clusters.iter().map(|(id, on)| ((*id).clone(), *on)).collect();
+        at(day, What::Ticked { clusters })
+    };
+    let shown = What::Answered {
+        thing: crate::fact::DASHBOARD.to_owned(),
+        digest: "x".to_owned(),
+        by: String::new(),
+    };
+    let accept = decided(3, Decision::Prefer { cluster: cluster() });
+    let facts = [&two[..], &[at(2, shown), accept, ticked(4, &[(&other, true)])]].concat();
+    let book = Book::fold(&facts);
+    assert_eq!(book.preferred, BTreeSet::from([cluster(), other.clone()]));
+    assert!(book.answered.is_empty());
+    let facts = [&facts[..], &[ticked(5, &[(&other, false)])]].concat();
+    assert_eq!(Book::fold(&facts).preferred, BTreeSet::from([cluster()]));
+}
+
+#[test]
+fn an_issue_may_be_confirmed_before_it_was_read_and_stays_confirmed() {
+    let retry = decided(1, Decision::Retry { issue: 1 });
+    let book = Book::fold(std::slice::from_ref(&retry));
+    assert!(book.retry.contains(&1) && book.confirmed.contains(&1));
+    let book = Book::fold(&[retry, issue(2, 1, "a", "refund")]);
+    assert!(book.retry.is_empty() && book.confirmed.contains(&1));
 }

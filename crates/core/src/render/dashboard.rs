@@ -7,6 +7,7 @@ use crate::case::EvalCase;
 use crate::cluster::Cluster;
 use crate::id::ClusterId;
 use crate::machine::State;
+use std::collections::BTreeMap;
 
 /// Its title.
 pub const TITLE: &str = "sprag dashboard";
@@ -86,7 +87,8 @@ fn clusters(book: &Book) -> String {
 }
 
 fn row(book: &Book, cluster: &Cluster) -> String {
-    let tick = if book.preferred.contains(&cluster.id) { "x" } else { " " };
+    let ticked = book.preferred.contains(&cluster.id);
+    let tick = if ticked { "x" } else { " " };
     let issues: Vec<String> = book
         .issues_of(&cluster.id)
         .iter()
@@ -106,7 +108,13 @@ fn row(book: &Book, cluster: &Cluster) -> String {
     }
     format!(
         "- [{tick}] {} **{}** `{}`: {}\n",
-        marker("cluster", &[("id", cluster.id.as_str())]),
+        marker(
+            "cluster",
+            &[
+                ("id", cluster.id.as_str()),
+                ("ticked", if ticked { "yes" } else { "no" })
+            ]
+        ),
         escape(&truncate(&cluster.title, 160)),
         cluster.id,
         facts.join(", ")
@@ -193,15 +201,25 @@ pub fn run(state: &State) -> String {
     lines.join("\n")
 }
 
-/// The clusters whose box is ticked in a body, as a person may have edited it.
-pub fn checked(body: &str) -> Vec<ClusterId> {
-    let ticked = body.lines().filter_map(|line| {
+/// The boxes of a dashboard that people changed since it was written, and whether they are ticked now: each row says beside its box how
+/// it was written.
+pub fn changed(body: &str) -> BTreeMap<ClusterId, bool> {
+    let rows = body.lines().filter_map(|line| {
         let line = line.trim_start();
-        let rest = line.strip_prefix("- [x] ").or_else(|| line.strip_prefix("- [X] "))?;
-        let id = rest.strip_prefix("<!-- sprag:cluster id=")?.split(' ').next()?;
-        Some(ClusterId::new(id))
+        let (ticked, rest) = match line.get(..6)? {
+            "- [x] " | "- [X] " => (true, &line[6..]),
+            "- [ ] " => (false, &line[6..]),
+            _ => return None,
+        };
+        let (id, rest) = rest.strip_prefix("<!-- sprag:cluster id=")?.split_once(' ')?;
+        let written = match rest.split(' ').next()? {
+            "ticked=yes" => true,
+            "ticked=no" => false,
+            _ => return None,
+        };
+        (ticked != written && !id.is_empty()).then(|| (ClusterId::new(id), ticked))
     });
-    ticked.collect()
+    rows.collect()
 }
 
 #[cfg(test)]
@@ -217,7 +235,9 @@ mod tests {
             what: What::IssueRead {
                 issue: 7,
                 digest: String::new(),
+                as_of: "2026-11-01T00:00:00Z".to_owned(),
                 opened_at: "2026-11-01T00:00:00Z".to_owned(),
+                told_at: BTreeMap::new(),
                 reading: Reading::Failures { records: vec![record] },
             },
         }];
@@ -251,7 +271,7 @@ mod tests {
 
         By rank. Tick a box to have its cluster worked on next.
 
-        - [ ] <!-- sprag:cluster id=c-576cd7b8 --> **never does `open_parcel_trace` when it is needed** `c-576cd7b8`: 1 failure, 0 resolved, open, reported in #7
+        - [ ] <!-- sprag:cluster id=c-576cd7b8 ticked=no --> **never does `open_parcel_trace` when it is needed** `c-576cd7b8`: 1 failure, 0 resolved, open, reported in #7
 
         ## Failures by who is to blame
 
@@ -273,15 +293,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ticked_is_read_back_also_from_edited_text() {
-        let body = dashboard(&book(true), &[]);
+    fn what_people_tick_and_clear_is_read_back_and_what_was_written_is_not() {
+        let (cleared, ticked) = (dashboard(&book(false), &[]), dashboard(&book(true), &[]));
         let cluster = book(true).clusters_of(7)[0].clone();
-        assert!(checked(&body).contains(&cluster));
-        assert!(checked(&dashboard(&book(false), &[])).is_empty());
-        assert_eq!(checked(&body.replace("- [x]", "  - [X]")).len(), checked(&body).len());
+        assert!(changed(&cleared).is_empty() && changed(&ticked).is_empty());
+        let by_hand = |body: &str, from: &str, to: &str| changed(&body.replace(from, to));
         assert_eq!(
-            checked("- [x] <!-- sprag:cluster id= -->\n- [x] c-1\n- [ ] <!-- sprag:cluster id=c-2 -->").len(),
-            1
+            by_hand(&cleared, "- [ ]", "- [x]"),
+            BTreeMap::from([(cluster.clone(), true)])
         );
+        assert_eq!(
+            by_hand(&cleared, "- [ ]", "  - [X]"),
+            BTreeMap::from([(cluster.clone(), true)])
+        );
+        assert_eq!(by_hand(&ticked, "- [x]", "- [ ]"), BTreeMap::from([(cluster, false)]));
+        let odd = "- [x] <!-- sprag:cluster id= ticked=no -->\n- [x] c-1\n- [x] <!-- sprag:cluster id=c-2 -->\n- [é";
+        assert!(changed(odd).is_empty());
     }
 }

@@ -21,6 +21,11 @@ pub enum LabelStanding {
     NotThere,
 }
 
+/// Whether two names are one label: GitHub knows no upper and lower case there.
+pub fn same_label(left: &str, right: &str) -> bool {
+    left.to_lowercase() == right.to_lowercase()
+}
+
 /// How a label stands after its events on one issue, oldest first. It counts if somebody with triage rights or more put it on since it was
 /// taken off last.
 pub fn labelled_by_trusted(
@@ -28,7 +33,7 @@ pub fn labelled_by_trusted(
     label: &str,
     permission: impl Fn(&Actor) -> Permission,
 ) -> LabelStanding {
-    let of_label: Vec<&LabelEvent> = events.iter().filter(|event| event.label == label).collect();
+    let of_label: Vec<&LabelEvent> = events.iter().filter(|event| same_label(&event.label, label)).collect();
     let taken_off = of_label.iter().rposition(|event| !event.added);
     let standing = &of_label[taken_off.map_or(0, |at| at + 1)..];
     let trusted = standing

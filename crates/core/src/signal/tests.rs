@@ -23,7 +23,10 @@ fn found(report: &Report) -> Vec<String> {
         Clue::Trace(read) => format!("trace {}", read.trace.steps[0].content),
         other => format!("{other:?}"),
     };
-    clues(report, &known, Some(&place())).into_iter().map(told).collect()
+    leads(report, &known, Some(&place()))
+        .into_iter()
+        .map(|lead| told(lead.clue))
+        .collect()
 }
 
 const TRACE: &str = "{\"steps\": [{\"role\": \"user\", \"content\": \"hi\"}]}";
@@ -69,6 +72,7 @@ fn only_what_the_reporter_and_people_with_rights_say_counts() {
     let remark = |login: &str, trusted| Remark {
         author_login: login.to_owned(),
         author_trusted: trusted,
+        at: format!("by {login}"),
         body: format!("```\n{}\n```", TRACE.replace("hi", login)),
     };
     let mut report = report("no trace here");
@@ -103,7 +107,7 @@ https://github.com.evil.example/user-attachments/files/1/trace.json
 fn a_form_tells_what_happened_and_its_headings_in_code_do_not() {
     let body = "### What was the agent asked to do?\n\nRefund order 7\n\n### What did it do?\n\n```\n### Version\n\n9\n```\nnothing\n\n\
                 ### What should it have done?\n\n_No response_\n\n### Version\n\n1.2\n";
-    let Clue::Told(told) = clues(&report(body), &[], None).remove(0) else {
+    let Clue::Told(told) = leads(&report(body), &[], None).remove(0).clue else {
         panic!("a story");
     };
     assert_eq!((told.asked.as_str(), told.did.as_str()), ("Refund order 7", "nothing"));

@@ -188,6 +188,7 @@ pub(super) fn act(world: &mut World, ask: &Ask<'_>) -> Outcome {
         ("GET", "") => repository(world, ask, of),
         ("GET", "/collaborators/{username}/permission") => permission(world, ask, of),
         ("GET", "/branches/{branch}") => branch(world, ask, of),
+        ("GET", "/compare/{basehead}") => compare(world, ask, of),
         _ if rest.starts_with("/actions") => actions::act(world, ask, rest),
         _ if rest.starts_with("/pulls") => pulls::act(world, ask, method, rest),
         _ if rest.contains("/check-runs") => checks::act(world, ask, method, rest),
@@ -195,11 +196,36 @@ pub(super) fn act(world: &mut World, ask: &Ask<'_>) -> Outcome {
     }
 }
 
+fn compare(world: &World, ask: &Ask<'_>, of: &Repo) -> Outcome {
+    let named = ask.path("basehead").split_once("...");
+    let both = named.and_then(|(base, head)| Some((of.git.commit(base)?, of.git.commit(head)?)));
+    let (base, head) = both.ok_or_else(not_found)?;
+    let ancestor = of.git.merge_base(&base, &head).ok_or_else(not_found)?;
+    let view = View { world, api: ask.api };
+    let page = format!("{}/{}/compare/{base}...{head}", world.web, of.name);
+    let (ahead, behind) = (of.git.distance(&ancestor, &head), of.git.distance(&ancestor, &base));
+    let status = match (ahead, behind) {
+        (0, 0) => "identical",
+        (_, 0) => "ahead",
+        (0, _) => "behind",
+        _ => "diverged",
+    };
+    ok(
+        200,
+        json!({
+            "url": view.at(of, &format!("/compare/{base}...{head}")), "html_url": page, "permalink_url": page,
+            "diff_url": format!("{page}.diff"), "patch_url": format!("{page}.patch"), "status": status, "ahead_by": ahead,
+            "behind_by": behind, "total_commits": ahead, "base_commit": commit(&view, of, &base),
+            "merge_base_commit": commit(&view, of, &ancestor), "commits": [],
+        }),
+    )
+}
+
 fn needs(method: &str, rest: &str) -> Needs {
     let write = method != "GET";
     let any_of: &'static [&'static str] = match rest {
         "" | "/collaborators/{username}/permission" => &["metadata"],
-        "/branches/{branch}" => &["contents"],
+        "/branches/{branch}" | "/compare/{basehead}" => &["contents"],
         _ if rest.starts_with("/actions") => &["actions"],
         _ if rest.starts_with("/pulls") => &["pull_requests"],
         _ if rest.contains("/check-runs") => &["checks"],
@@ -390,16 +416,30 @@ fn permission(world: &World, ask: &Ask<'_>, repo: &Repo) -> Outcome {
     ok(200, json!({"permission": permission, "role_name": role, "user": user}))
 }
 
+fn commit(view: &View<'_>, repo: &Repo, sha: &str) -> Value {
+    let at = |rest: &str| view.at(repo, rest);
+    let page = |sha: &str| format!("{}/{}/commit/{sha}", view.world.web, repo.name);
+    let (parents, tree, message) = repo.git.describe(sha);
+    let parents: Vec<Value> = parents
+        .iter()
+        .map(|sha| json!({"sha": sha, "url": at(&format!("/commits/{sha}")), "html_url": page(sha)}))
+        .collect();
+    json!({
+        "sha": sha, "node_id": format!("C_{sha}"), "url": at(&format!("/commits/{sha}")), "author": null, "committer": null,
+        "html_url": page(sha), "comments_url": at(&format!("/commits/{sha}/comments")),
+        "parents": parents,
+        "commit": {
+            "url": at(&format!("/git/commits/{sha}")), "author": null, "committer": null, "message": message, "comment_count": 0,
+            "tree": {"sha": tree, "url": at(&format!("/git/trees/{tree}"))},
+        },
+    })
+}
+
 fn branch(world: &World, ask: &Ask<'_>, repo: &Repo) -> Outcome {
     let name = ask.path("branch");
     let sha = repo.git.branch(name).ok_or_else(|| denied(404, "Branch not found"))?;
     let view = View { world, api: ask.api };
     let at = |rest: &str| view.at(repo, rest);
-    let (parents, tree, message) = repo.git.describe(&sha);
-    let parents: Vec<Value> = parents
-        .iter()
-        .map(|sha| json!({"sha": sha, "url": at(&format!("/commits/{sha}")), "html_url": format!("{}/{}/commit/{sha}", world.web, repo.name)}))
-        .collect();
     let url = at(&format!("/branches/{name}"));
     let contexts = repo.protected.get(name);
     let protection = contexts.map(|contexts| {
@@ -410,15 +450,7 @@ fn branch(world: &World, ask: &Ask<'_>, repo: &Repo) -> Outcome {
         200,
         json!({
             "name": name,
-            "commit": {
-                "sha": sha, "node_id": format!("C_{sha}"), "url": at(&format!("/commits/{sha}")), "author": null, "committer": null,
-                "html_url": format!("{}/{}/commit/{sha}", world.web, repo.name), "comments_url": at(&format!("/commits/{sha}/comments")),
-                "parents": parents,
-                "commit": {
-                    "url": at(&format!("/git/commits/{sha}")), "author": null, "committer": null, "message": message, "comment_count": 0,
-                    "tree": {"sha": tree, "url": at(&format!("/git/trees/{tree}"))},
-                },
-            },
+            "commit": commit(&view, repo, &sha),
             "_links": {"self": url, "html": format!("{}/{}/tree/{name}", world.web, repo.name)},
             "protected": contexts.is_some(),
             "protection": protection.unwrap_or_else(|| json!({"enabled": false})),

@@ -142,6 +142,17 @@ impl Git {
         (parents, tree, lines.next().unwrap_or_default().trim().to_owned())
     }
 
+    /// The best common ancestor of two commits.
+    pub(super) fn merge_base(&self, base: &str, head: &str) -> Option<String> {
+        self.ask(&["merge-base", base, head])
+    }
+
+    /// How many commits are behind the first and before the second.
+    pub(super) fn distance(&self, ancestor: &str, commit: &str) -> u64 {
+        let count = self.run(&["rev-list", "--count", &format!("{ancestor}..{commit}")], b"");
+        count.trim().parse().unwrap_or(0)
+    }
+
     /// Status letter, name, and former name of every file that differs between the merge base and the head.
     pub(super) fn changed(&self, base: &str, head: &str) -> Vec<(char, String, Option<String>)> {
         let text = self.run(&["diff", "--name-status", "-z", "-M", &format!("{base}...{head}")], b"");

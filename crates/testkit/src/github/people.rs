@@ -75,6 +75,20 @@ impl Person {
         self.world().set_open(&self.repo, issue, &self.login, true, None);
     }
 
+    /// Locks the conversation: nobody comments there any more.
+    pub fn locks(&self, issue: u64) {
+        self.world().repo_mut(&self.repo).issue_mut(issue).locked = true;
+    }
+
+    /// Has a pull request go to another branch.
+    pub fn retargets(&self, pull: u64, base: &str) {
+        let mut world = self.world();
+        let repo = world.repo_mut(&self.repo);
+        let base_sha = repo.git.branch(base).expect("the branch is there");
+        let of = repo.issue_mut(pull).pull.as_mut().expect("it is a pull request");
+        (of.base, of.base_sha) = (base.to_owned(), base_sha);
+    }
+
     /// Says that a draft is ready for review.
     pub fn readies(&self, pull: u64) {
         let mut world = self.world();
@@ -190,6 +204,13 @@ impl Repository {
 
     /// A finished run of `.github/workflows/<file>` on the default branch; gives its id. `fork`: its code came from elsewhere.
     pub fn workflow_run(&self, file: &str, conclusion: &str, fork: bool) -> u64 {
+        let id = self.begins_run(file, fork);
+        self.ends_run(id, conclusion);
+        id
+    }
+
+    /// The same, but it goes on until [`Self::ends_run`].
+    pub fn begins_run(&self, file: &str, fork: bool) -> u64 {
         let mut world = self.world();
         let (id, fresh, created_at) = (world.id(), world.id(), world.now);
         let repo = world.repo_mut(&self.name);
@@ -202,13 +223,13 @@ impl Repository {
             .find(|run| run.path == path)
             .map_or(fresh, |run| run.workflow);
         let event = if fork { "pull_request" } else { "schedule" }.to_owned();
-        let (number, conclusion) = (repo.runs.len() as u64 + 1, Some(conclusion.to_owned()));
+        let number = repo.runs.len() as u64 + 1;
         repo.runs.push(Run {
             id,
             path,
             workflow,
             number,
-            conclusion,
+            conclusion: None,
             event,
             branch,
             head_sha,
@@ -216,6 +237,14 @@ impl Repository {
             created_at,
         });
         id
+    }
+
+    /// Ends a run.
+    pub fn ends_run(&self, id: u64, conclusion: &str) {
+        let mut world = self.world();
+        let mut runs = world.repo_mut(&self.name).runs.iter_mut();
+        let run = runs.find(|run| run.id == id).expect("the run is there");
+        run.conclusion = Some(conclusion.to_owned());
     }
 
     /// The run uploads an artifact; gives its id.

@@ -312,10 +312,12 @@ async fn pull_requests_need_a_branch_and_are_merged_for_real() {
         (201, &json!(2), &json!(repo.sha("sprag/c1")))
     );
     assert_eq!(play.post("/repos/acme/shop/pulls", wanted).await.0, 422);
-    let (_, files) = play.get("/repos/acme/shop/pulls/2/files").await;
+    let before = repo.sha("main");
+    repo.commit("main", &[("other.md", "y\n")], "Meanwhile");
+    let (_, compared) = play.get("/repos/acme/shop/compare/main...sprag%2Fc1").await;
     assert_eq!(
-        (&files[0]["filename"], &files[1]["status"]),
-        (&json!("agent.md"), &json!("added"))
+        (&compared["merge_base_commit"]["sha"], &compared["status"]),
+        (&json!(before), &json!("diverged"))
     );
     let (_, found) = play.get("/repos/acme/shop/pulls?state=all&head=acme:sprag/c1").await;
     assert_eq!(found.as_array().unwrap().len(), 1);

@@ -169,7 +169,7 @@ impl View<'_> {
             .count();
         let mut shown = json!({
             "id": issue.id, "node_id": format!("I_{}", issue.id), "number": issue.number, "title": issue.title, "body": issue.body,
-            "state": if issue.closed.is_none() { "open" } else { "closed" }, "state_reason": issue.state_reason, "locked": false,
+            "state": if issue.closed.is_none() { "open" } else { "closed" }, "state_reason": issue.state_reason, "locked": issue.locked,
             "user": self.user(&issue.author), "labels": self.labels(repo, issue), "assignee": null, "assignees": [], "milestone": null,
             "comments": comments, "created_at": issue.created_at.to_string(), "updated_at": issue.updated_at.to_string(),
             "closed_at": issue.closed.as_ref().map(|(at, _)| at.to_string()), "url": url, "html_url": html,

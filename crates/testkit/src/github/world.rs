@@ -105,6 +105,7 @@ pub(super) struct Issue {
     pub(super) updated_at: Timestamp,
     /// When and by whom, if it is closed.
     pub(super) closed: Option<(Timestamp, String)>,
+    pub(super) locked: bool,
     pub(super) pull: Option<Pull>,
 }
 
@@ -263,6 +264,7 @@ impl World {
             author: author.to_owned(),
             labels: Vec::new(),
             state_reason: None,
+            locked: false,
             created_at: now,
             updated_at: now,
             closed: None,

@@ -187,6 +187,9 @@ fn comments(world: &World, ask: &Ask<'_>) -> Outcome {
 
 fn comment(world: &mut World, ask: &Ask<'_>) -> Outcome {
     let number = existing(world, ask)?;
+    if world.repo(&ask.repo()).issue(number).is_some_and(|issue| issue.locked) {
+        return Err(denied(403, "Unable to create comment because issue is locked."));
+    }
     let body = text(ask, "IssueComment")?;
     let id = world.comment(&ask.repo(), number, ask.login(), &body);
     ok(201, shown_comment(world, ask, id))

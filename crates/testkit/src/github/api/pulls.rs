@@ -4,7 +4,6 @@ use super::issues::change_issue;
 use super::{Ask, Outcome, invalid, not_found, ok};
 use crate::github::view::View;
 use crate::github::world::{Issue, Pull, World};
-use serde_json::{Value, json};
 
 pub(super) fn act(world: &mut World, ask: &Ask<'_>, method: &str, rest: &str) -> Outcome {
     match (method, rest) {
@@ -12,7 +11,6 @@ pub(super) fn act(world: &mut World, ask: &Ask<'_>, method: &str, rest: &str) ->
         ("POST", "/pulls") => create(world, ask),
         ("GET", "/pulls/{pull_number}") => one(world, ask, 200),
         ("PATCH", "/pulls/{pull_number}") => change(world, ask),
-        ("GET", "/pulls/{pull_number}/files") => files(world, ask),
         _ => Err(not_found()),
     }
 }
@@ -149,28 +147,4 @@ fn change(world: &mut World, ask: &Ask<'_>) -> Outcome {
         }
     }
     one(world, ask, 200)
-}
-
-fn files(world: &World, ask: &Ask<'_>) -> Outcome {
-    let (_, pull) = found(world, ask, ask.number("pull_number"))?;
-    let (repo, view) = (world.repo(&ask.repo()), View { world, api: ask.api });
-    let files = repo.git.changed(&pull.base_sha, &pull.head_sha);
-    let show = |(letter, path, former): &(char, String, Option<String>)| -> Value {
-        let status = match letter {
-            'A' => "added",
-            'D' => "removed",
-            'R' => "renamed",
-            _ => "modified",
-        };
-        let blob = format!("{}/{}/blob/{}/{path}", world.web, repo.name, pull.head_sha);
-        let mut file = json!({
-            "sha": null, "filename": path, "status": status, "additions": 0, "deletions": 0, "changes": 0, "blob_url": blob,
-            "raw_url": blob, "contents_url": view.at(repo, &format!("/contents/{path}")),
-        });
-        if let Some(former) = former {
-            file["previous_filename"] = former.as_str().into();
-        }
-        file
-    };
-    ask.list(&files, show)
 }
