@@ -1,5 +1,6 @@
 //! What goes wrong at the edge: one error type with hints, and the exit codes.
 
+use crate::actions::EventError;
 use crate::flow::FlowError;
 use crate::flow::pull::SetupError;
 use crate::forge::ForgeError;
@@ -145,6 +146,16 @@ impl From<ForgeError> for CommandError {
     }
 }
 
+impl From<EventError> for CommandError {
+    fn from(error: EventError) -> Self {
+        Self::new(
+            Exit::Usage,
+            error.to_string(),
+            "unset GITHUB_EVENT_PATH outside of GitHub Actions; inside, GitHub writes the file",
+        )
+    }
+}
+
 impl From<SuiteError> for CommandError {
     fn from(error: SuiteError) -> Self {
         Self::new(
@@ -170,6 +181,11 @@ impl From<SetupError> for CommandError {
                 Exit::Config,
                 message,
                 "mend it on the branch that the pull request is for",
+            ),
+            SetupError::Conflict { .. } => Self::new(
+                Exit::Rejected,
+                message,
+                "merge the base into it and solve the conflict; then it can be measured",
             ),
             SetupError::Glob(_) => Self::new(Exit::Config, message, "correct `[harness]` in sprag.toml"),
         }

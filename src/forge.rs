@@ -149,6 +149,11 @@ impl Forge {
         })
     }
 
+    /// Whether sprag acts as an App of its own, and not with a job's or a person's token.
+    pub fn is_app(&self) -> bool {
+        matches!(self.inner.identity, Identity::App { .. })
+    }
+
     /// The requests sent so far, all kinds counted.
     pub fn requests(&self) -> u64 {
         self.inner.transport.sent()

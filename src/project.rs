@@ -1,6 +1,6 @@
 //! The project: the files a run is made of, and what part of them a candidate may change.
 
-use sprag_core::case::EvalCase;
+use sprag_core::case::{EvalCase, SUITE};
 use sprag_core::config::HarnessConfig;
 use sprag_core::harness::{GlobError, Harness, PathPolicy};
 
@@ -54,9 +54,6 @@ impl Project {
         Ok(Self { files, policy })
     }
 }
-
-/// Where the regression suite lies in a repository.
-const SUITE: &str = ".sprag/suite/";
 
 /// A case of the regression suite that cannot be read: without it the suite would promise less than people merged.
 #[derive(Debug, thiserror::Error)]

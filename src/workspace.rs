@@ -10,7 +10,6 @@ use fs_err as fs;
 use git2::{Commit, IndexEntry, IndexTime, ObjectType, Oid, Repository, Signature, Tree, TreeWalkMode, TreeWalkResult};
 use sprag_core::harness::FileChange;
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Why the repository cannot be used.
@@ -46,6 +45,17 @@ pub enum WorkspaceError {
         /// Why.
         problem: String,
     },
+}
+
+/// The mode of a file that may be executed, as git writes it.
+const EXECUTABLE: u32 = 0o100_755;
+
+/// The mode of any other file.
+const REGULAR: u32 = 0o100_644;
+
+/// Whether a mode is that of a file, not of a link or a submodule. Old repositories know a third.
+fn is_regular(mode: u32) -> bool {
+    matches!(mode, REGULAR | EXECUTABLE | 0o100_664)
 }
 
 /// A repository, and the part of it that is the project.
@@ -145,6 +155,11 @@ impl Workspace {
         Ok(workspace)
     }
 
+    /// The project's folder in the repository, with a `/` at its end; empty for the root.
+    pub fn folder(&self) -> &str {
+        &self.prefix
+    }
+
     /// The files of the project at HEAD; links and submodules are left out.
     pub fn files(&self) -> Result<Vec<ProjectFile>, WorkspaceError> {
         self.files_at("HEAD")
@@ -159,15 +174,59 @@ impl Workspace {
         let mut files = Vec::new();
         tree.walk(TreeWalkMode::PreOrder, |folder, entry| {
             let path = format!("{folder}{}", String::from_utf8_lossy(entry.name_bytes()));
-            let regular = matches!(entry.filemode(), 0o100_644 | 0o100_755 | 0o100_664);
+            let mode = u32::try_from(entry.filemode()).unwrap_or(0);
             if entry.kind() == Some(ObjectType::Blob)
-                && regular
+                && is_regular(mode)
                 && let Some(path) = path.strip_prefix(&self.prefix)
             {
-                files.push((path.to_owned(), entry.id(), entry.filemode() == 0o100_755));
+                files.push((path.to_owned(), entry.id(), mode == EXECUTABLE));
             }
             TreeWalkResult::Ok
         })?;
+        self.read(files)
+    }
+
+    /// The files of the project as they would be if what changed from `ancestor` to `theirs` were merged into `ours`; `None` when that is
+    /// in conflict.
+    ///
+    /// # Errors
+    /// When one of the commits is not here.
+    pub fn files_merged(
+        &self,
+        ancestor: &str,
+        ours: &str,
+        theirs: &str,
+    ) -> Result<Option<Vec<ProjectFile>>, WorkspaceError> {
+        let tree = |revision: &str| self.repository.revparse_single(revision)?.peel_to_tree();
+        let merged = self
+            .repository
+            .merge_trees(&tree(ancestor)?, &tree(ours)?, &tree(theirs)?, None)?;
+        if merged.has_conflicts() {
+            return Ok(None);
+        }
+        let mut files = Vec::new();
+        for entry in merged.iter() {
+            let path = String::from_utf8_lossy(&entry.path).into_owned();
+            if let Some(path) = path.strip_prefix(&self.prefix)
+                && is_regular(entry.mode)
+            {
+                files.push((path.to_owned(), entry.id, entry.mode == EXECUTABLE));
+            }
+        }
+        self.read(files).map(Some)
+    }
+
+    /// The best common ancestor of two commits that are here.
+    ///
+    /// # Errors
+    /// When one is not here, or there is none.
+    pub fn merge_base(&self, one: &str, other: &str) -> Result<String, WorkspaceError> {
+        let commit = |revision: &str| self.repository.revparse_single(revision)?.peel_to_commit();
+        let base = self.repository.merge_base(commit(one)?.id(), commit(other)?.id())?;
+        Ok(base.to_string())
+    }
+
+    fn read(&self, files: Vec<(String, Oid, bool)>) -> Result<Vec<ProjectFile>, WorkspaceError> {
         let read = |(path, id, executable): (String, Oid, bool)| {
             Ok(ProjectFile {
                 path,
@@ -176,25 +235,6 @@ impl Workspace {
             })
         };
         files.into_iter().map(read).collect()
-    }
-
-    /// The paths, from the root of the repository, whose content, mode or existence differs between two commits; sorted. A renamed file is two paths.
-    ///
-    /// # Errors
-    /// When one of the commits is not here.
-    pub fn changed_paths(&self, from: &str, to: &str) -> Result<Vec<String>, WorkspaceError> {
-        let tree = |revision: &str| self.repository.revparse_single(revision)?.peel_to_tree();
-        let diff = self
-            .repository
-            .diff_tree_to_tree(Some(&tree(from)?), Some(&tree(to)?), None)?;
-        let files = diff
-            .deltas()
-            .flat_map(|delta| [delta.old_file(), delta.new_file()].map(|file| file.path_bytes().map(<[u8]>::to_vec)));
-        let paths: BTreeSet<String> = files
-            .flatten()
-            .map(|path| String::from_utf8_lossy(&path).into_owned())
-            .collect();
-        Ok(paths.into_iter().collect())
     }
 
     /// The commit of HEAD.
@@ -268,7 +308,7 @@ impl Workspace {
                 Some(text) => {
                     let executable = tree
                         .get_path(Path::new(&path))
-                        .is_ok_and(|old| old.filemode() == 0o100_755);
+                        .is_ok_and(|old| u32::try_from(old.filemode()) == Ok(EXECUTABLE));
                     index.add(&entry(&path, self.repository.blob(text.as_bytes())?, executable))?;
                 }
                 None => index.remove_path(Path::new(&path))?,
@@ -330,7 +370,7 @@ fn entry(path: &str, id: Oid, executable: bool) -> IndexEntry {
         mtime: IndexTime::new(0, 0),
         dev: 0,
         ino: 0,
-        mode: if executable { 0o100_755 } else { 0o100_644 },
+        mode: if executable { EXECUTABLE } else { REGULAR },
         uid: 0,
         gid: 0,
         file_size: 0,

@@ -1,17 +1,18 @@
 //! `sprag gate`: the gates on a pull request, whoever made it.
 
-use super::github::{self, GithubArgs};
+use super::github::{self, GithubArgs, put_conclusions};
 use super::session::{self, Session};
 use super::simulate::project_dir;
 use super::{print, print_json};
 use crate::actions::Job;
 use crate::error::{CommandError, Exit};
 use crate::flow::gate;
-use crate::flow::pull::{self, Outcome, Setup, Silent, Target, Tell};
+use crate::flow::pull::{self, Compared, Outcome, Setup, SetupError, Silent, Target, Tell};
 use crate::workspace::Workspace;
 use sprag_core::candidate::Experiment;
 use sprag_core::ledger::Known;
 use sprag_core::render::text;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -56,7 +57,7 @@ pub(super) async fn gate(args: Args, job: &Job) -> Result<ExitCode, CommandError
     } else {
         place.on_github(job).await?
     };
-    job.put_output("verdict", &outcome.verdict)?;
+    put_conclusions(job, outcome.conclusions)?;
     job.put_summary(&outcome.summary)?;
     if args.json {
         print_json(&outcome)?;
@@ -96,17 +97,27 @@ impl Place<'_> {
             name: format!("{base}..{head}"),
             base,
             head,
-            stranger: false,
+            stranger: None,
+            asked: true,
         })
     }
 
     async fn local(&self) -> Result<Outcome, CommandError> {
         let target = self.named().expect("clap asks for the base");
-        match Setup::read(self.workspace, &target, &self.config_name())? {
+        let ancestor = self
+            .workspace
+            .merge_base(&target.base, &target.head)
+            .map_err(SetupError::from)?;
+        let compared = Compared {
+            target: &target,
+            ancestor: &ancestor,
+            quarantined: &BTreeSet::new(),
+        };
+        match Setup::read(self.workspace, &compared, &self.config_name())? {
             None => Ok(pull::skipped(&target, "no file of the harness differs", String::new())),
             Some(setup) => {
                 let experiment = self.measure(&setup, &Silent).await?;
-                Ok(pull::outcome(&target, &experiment, String::new()))
+                Ok(pull::outcome(&target, &experiment, String::new(), &[]))
             }
         }
     }
@@ -114,9 +125,7 @@ impl Place<'_> {
     async fn on_github(&self, job: &Job) -> Result<Outcome, CommandError> {
         let github = &self.args.github;
         let forge = github.forge()?;
-        let webhook = job
-            .webhook()
-            .map_err(|error| CommandError::new(Exit::Usage, error.to_string(), "run it on a pull request's event"))?;
+        let webhook = job.webhook()?;
         let target = match (self.named(), &webhook) {
             (Some(target), _) => Some(target),
             (None, Some(webhook)) => pull::target(&forge, &webhook.hint).await?,
@@ -126,15 +135,29 @@ impl Place<'_> {
             CommandError::new(
                 Exit::Usage,
                 "there is no pull request to measure",
-                "run it on `pull_request`, `merge_group` or a `/sprag gate` comment, or name `--base` and `--head`",
+                "run it on `pull_request`, `merge_group`, a `/sprag gate` comment or a button of a check run, or name `--base` and `--head`",
             )
         })?;
         let remote = github.remote(&forge, job).await?;
-        let name = self.config_name();
-        pull::on_pull(&forge, self.workspace, &remote, &target, &name, async |setup, tell| {
-            self.measure(setup, tell).await
-        })
-        .await
+        // A stranger's change is not run, so nothing needs to be known for it.
+        let quarantined = match target.stranger {
+            Some(_) => BTreeSet::new(),
+            None => {
+                let progress = session::progress(self.args.json);
+                let notebook = github.notebook(&forge, &self.args.out, job, &progress).await?;
+                notebook.book().quarantined.clone()
+            }
+        };
+        let place = pull::Place {
+            forge: &forge,
+            workspace: self.workspace,
+            remote: &remote,
+            config_name: &self.config_name(),
+            quarantined: &quarantined,
+        };
+        place
+            .on_pull(&target, async |setup, tell| self.measure(setup, tell).await)
+            .await
     }
 
     async fn measure(&self, setup: &Setup, tell: &dyn Tell) -> Result<Experiment, CommandError> {

@@ -14,6 +14,7 @@ use sprag_core::case::EvalCase;
 use sprag_core::config::Config;
 use sprag_core::github::RepoName;
 use sprag_core::id::TaskId;
+use sprag_core::render::check::Conclusion;
 use sprag_core::signal::Place;
 use std::path::Path;
 use std::sync::Arc;
@@ -110,6 +111,12 @@ impl GithubArgs {
         Ok(format!("{server}/{}.git", self.repository()?))
     }
 
+    /// The page of a pull request.
+    pub(super) fn pull_url(&self, number: u64) -> Result<String, CommandError> {
+        let server = self.server_url.trim_end_matches('/');
+        Ok(format!("{server}/{}/pull/{number}", self.repository()?))
+    }
+
     /// The repository for git, with a token that is good for the next minutes.
     pub(super) async fn remote(&self, forge: &Forge, job: &Job) -> Result<Remote, CommandError> {
         let token = forge.token().await?;
@@ -164,6 +171,15 @@ impl GithubArgs {
             git_url: self.git_url()?,
         })
     }
+}
+
+/// Hands what the two check runs say to the steps that follow.
+pub(super) fn put_conclusions(job: &Job, conclusions: Option<[Conclusion; 2]>) -> std::io::Result<()> {
+    let words = conclusions.map_or(["", ""], |conclusions| conclusions.map(Conclusion::word));
+    for (name, word) in ["regression", "validation"].into_iter().zip(words) {
+        job.put_output(name, word)?;
+    }
+    Ok(())
 }
 
 /// The regression suite among the files of a project.

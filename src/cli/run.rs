@@ -1,6 +1,6 @@
 //! `sprag run`: the loop on the user's own repository, with GitHub or without.
 
-use super::github::{self, GithubArgs};
+use super::github::{self, GithubArgs, put_conclusions};
 use super::session::{self, Session};
 use super::simulate::project_dir;
 use super::{print, print_json};
@@ -9,9 +9,11 @@ use crate::error::CommandError;
 use crate::flow::job::{self, Begun, Done};
 use crate::flow::sync;
 use crate::workspace::Workspace;
+use sprag_core::command::{self, SlashCommand};
 use sprag_core::config::Config;
 use sprag_core::ledger::Known;
 use sprag_core::render::summary;
+use sprag_core::webhook::Hint;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -54,20 +56,34 @@ pub(super) async fn run(args: Args, job: &Job) -> Result<ExitCode, CommandError>
         print(&plan(&config, &workspace, &args)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let Done { summary, state, pulls } = if args.local {
+    let Done {
+        summary, state, pulls, ..
+    } = if args.local {
         let session = session_of(&args, &config, &workspace, &project_dir);
         let (summary, state) = session::run(session).await?;
         Done {
             summary,
             state,
             pulls: Vec::new(),
+            revert: None,
         }
     } else {
+        if let Some(refusal) = refusal(&args, job).await? {
+            job.put_summary(&summary::refused(&refusal))?;
+            print(&refusal)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         on_github(&args, &config, &workspace, &project_dir, job).await?
     };
+    let newest = pulls.last();
+    let pull_request = match (newest, &summary.pull_request) {
+        (Some(pull), _) => args.github.pull_url(pull.number)?,
+        (None, Some(file)) if args.local => file.display().to_string(),
+        (None, _) => String::new(),
+    };
     job.put_output("report", &summary.report.display().to_string())?;
-    let numbers: Vec<String> = pulls.iter().map(ToString::to_string).collect();
-    job.put_output("pull_request", &numbers.join(" "))?;
+    job.put_output("pull_request", &pull_request)?;
+    put_conclusions(job, newest.and_then(|pull| pull.conclusions))?;
     if args.json {
         print_json(&summary)?;
     } else {
@@ -78,6 +94,17 @@ pub(super) async fn run(args: Args, job: &Job) -> Result<ExitCode, CommandError>
         print(&summary.text(&state, branches.collect()))?;
     }
     Ok(session::exit_code(&state))
+}
+
+/// Why a run that a comment asked for is not made: whoever wrote it may not ask for one. Every other event is the team's own.
+async fn refusal(args: &Args, job: &Job) -> Result<Option<String>, CommandError> {
+    let webhook = job.webhook()?;
+    let Some(Hint::Comment { by, .. }) = webhook.map(|webhook| webhook.hint) else {
+        return Ok(None);
+    };
+    let has = args.github.forge()?.permission(&by).await?;
+    let may = has >= command::needed(&SlashCommand::Run);
+    Ok((!may).then(|| format!("{by} may not write to this repository, so nothing was run")))
 }
 
 fn session_of<'a>(args: &Args, config: &'a Config, workspace: &'a Workspace, project_dir: &'a Path) -> Session<'a> {
@@ -140,7 +167,8 @@ async fn on_github(
     })
     .await?;
     sync::answer(&hub, &mut notebook, &mut report, &progress).await?;
-    job_of.put_summary(&summary::run(&done.state, &done.pulls))?;
+    let opened: Vec<u64> = done.pulls.iter().map(|pull| pull.number).collect();
+    job_of.put_summary(&summary::run(&done.state, &opened, done.revert))?;
     Ok(done)
 }
 

@@ -7,6 +7,7 @@ use crate::actions::Job;
 use crate::error::CommandError;
 use crate::flow::sync;
 use sprag_core::render::summary;
+use sprag_core::webhook::Hint;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -38,6 +39,12 @@ pub(super) async fn sync(args: Args, job: &Job) -> Result<ExitCode, CommandError
     let suite = github::suite(&workspace.files()?)?;
     let tasks = notebook.book().tasks();
     let hub = args.github.hub(&forge, &config, scratch.path(), suite, tasks)?;
+    let webhook = job.webhook()?;
+    if let Some(Hint::CheckRun(check)) = webhook.map(|webhook| webhook.hint)
+        && let Some(told) = sync::press(&hub, &mut notebook, &check).await?
+    {
+        progress.line(&told);
+    }
     let report = sync::sync(&hub, &mut notebook, &progress).await?;
     job.put_summary(&summary::sync(&report.to_string()))?;
     if args.json {

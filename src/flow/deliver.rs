@@ -1,7 +1,7 @@
 //! Brings accepted changes to GitHub: pushes the branch, opens the pull request, sets its check runs.
 
 use super::context::experiment;
-use super::publish::{OnBranch, gate_view, land, pull_view};
+use super::publish::{OnBranch, gate_view, land, left_out, pull_view};
 use super::sync::{Hub, Notebook};
 use super::{FlowError, Request};
 use crate::workspace::Remote;
@@ -9,11 +9,20 @@ use sprag_core::book::Book;
 use sprag_core::fact::What;
 use sprag_core::id::{ExperimentId, RunId};
 use sprag_core::machine::State;
-use sprag_core::render::check::check_runs;
+use sprag_core::render::check::{Conclusion, check_runs, conclusions};
 use sprag_core::render::pull::pull_request;
 use sprag_core::render::view::CheckView;
 
-/// Opens a pull request for every accepted change of a run that has none yet; their numbers come back. A branch, pull request or check
+/// A pull request that was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    /// Its number.
+    pub number: u64,
+    /// What its regression and validation check say.
+    pub conclusions: Option<[Conclusion; 2]>,
+}
+
+/// Opens a pull request for every accepted change of a run that has none yet. A branch, pull request or check
 /// run that is there already is brought up to date, never doubled.
 pub async fn deliver(
     hub: &Hub<'_>,
@@ -21,7 +30,7 @@ pub async fn deliver(
     request: &Request<'_>,
     run: &RunId,
     state: &State,
-) -> Result<Vec<u64>, FlowError> {
+) -> Result<Vec<Opened>, FlowError> {
     // The token of the beginning may have ended during the run.
     let remote = hub.remote().await?;
     let repository = hub.forge.repository().await?;
@@ -47,9 +56,13 @@ pub async fn deliver(
             head_sha: head_sha.clone(),
             experiment: experiment.clone(),
             gate: gate_view(state),
+            folder: request.workspace.folder().to_owned(),
+            left_out: left_out(state),
+            buttons: hub.forge.is_app(),
         };
-        for check in check_runs(&checks) {
-            hub.forge.keep_check(&check).await?;
+        let runs = check_runs(&checks);
+        for check in &runs {
+            hub.forge.keep_check(check).await?;
         }
         notebook.note(What::PullOpened {
             pull: pull.number,
@@ -61,7 +74,10 @@ pub async fn deliver(
             base_sha: base_sha.clone(),
         });
         notebook.keep()?;
-        opened.push(pull.number);
+        opened.push(Opened {
+            number: pull.number,
+            conclusions: conclusions(&runs),
+        });
     }
     Ok(opened)
 }

@@ -11,7 +11,7 @@ use sprag_core::budget::{Limits, Spent};
 use sprag_core::candidate::{Candidate, Experiment, Stage};
 use sprag_core::case::EvalCase;
 use sprag_core::gate::{self, GatePolicy, GateStep};
-use sprag_core::harness::FileChange;
+use sprag_core::harness::{FileChange, Harness};
 use sprag_core::hash;
 use sprag_core::id::{CandidateId, ClusterId, ExperimentId, TaskId};
 use sprag_core::score::Scorecard;
@@ -24,8 +24,10 @@ pub struct Change {
     pub name: String,
     /// What it does to the harness.
     pub changes: Vec<FileChange>,
-    /// The regression suite of the base.
+    /// The regression suite of the base, as far as it counts.
     pub suite: Vec<EvalCase>,
+    /// Cases that people have quarantined.
+    pub left_out: Vec<EvalCase>,
 }
 
 /// Measures a change against the base until the gate has decided. `tell` is told before every stage.
@@ -127,9 +129,10 @@ fn begun(request: &Request<'_>, change: &Change) -> Experiment {
     }
 }
 
-/// Runs the regression suite on the harness as it is: what `.sprag/suite` promises must hold on the default branch too.
+/// Runs the regression suite on a harness: what `.sprag/suite` promises must hold on the default branch too.
 pub async fn suite(
     request: &Request<'_>,
+    harness: &Harness,
     suite: &[EvalCase],
     store: &mut dyn Store,
     progress: &Progress,
@@ -141,7 +144,7 @@ pub async fn suite(
         .train(
             store,
             "regression suite of the default branch",
-            &request.harness,
+            harness,
             &runs,
             allowance(request),
         )

@@ -1,7 +1,8 @@
 //! A run of the loop as a job on GitHub: begun with what is known, gone on with where another job was stopped, delivered as pull requests.
 
+use super::deliver::{Opened, deliver};
 use super::sync::{Hub, Notebook};
-use super::{FlowError, Request, Summary, deliver, improve};
+use super::{FlowError, Request, Summary, improve, revert};
 use crate::progress::Progress;
 use crate::store::{DirStore, SharedStore, Store as _, StoreError, Witness};
 use sprag_core::fact::What;
@@ -59,7 +60,9 @@ pub struct Done {
     /// Its figures.
     pub summary: Summary,
     /// The pull requests it opened.
-    pub pulls: Vec<u64>,
+    pub pulls: Vec<Opened>,
+    /// The pull request that offers to take a merged change back.
+    pub revert: Option<u64>,
 }
 
 /// Runs the loop to its end and opens its pull requests. However it ends, what was measured is on the state branch.
@@ -67,10 +70,11 @@ pub async fn run(
     hub: &Hub<'_>,
     notebook: &mut Notebook,
     request: &Request<'_>,
-    dir: DirStore,
+    mut dir: DirStore,
     begun: &Begun,
     progress: &Progress,
 ) -> Result<Done, FlowError> {
+    let revert = revert::watch(hub, notebook, request, &mut dir, progress).await?;
     let (ended, entries) = {
         let mut scribe = Scribe {
             notebook,
@@ -84,8 +88,13 @@ pub async fn run(
     notebook.keep()?;
     let state = ended?;
     let summary = Summary::write(request, &state, &entries)?;
-    let pulls = deliver::deliver(hub, notebook, request, &begun.run, &state).await?;
-    Ok(Done { state, summary, pulls })
+    let pulls = deliver(hub, notebook, request, &begun.run, &state).await?;
+    Ok(Done {
+        state,
+        summary,
+        pulls,
+        revert,
+    })
 }
 
 /// Writes the ledger of a run into the notebook as it grows.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use sprag_core::candidate::{Experiment, Verdict};
 use sprag_core::case::{CaseState, EvalCase};
 use sprag_core::harness::FileChange;
-use sprag_core::id::ExperimentId;
+use sprag_core::id::{ExperimentId, TaskId};
 use sprag_core::ledger::Event;
 use sprag_core::machine::State;
 use sprag_core::render::check::check_runs;
@@ -51,7 +51,7 @@ pub(super) fn land(request: &Request<'_>, state: &State, id: &ExperimentId) -> R
     for case in &new_cases {
         let text = serde_json::to_string_pretty(case).map_err(std::io::Error::from)? + "\n";
         changes.push(FileChange {
-            path: format!(".sprag/suite/{}.json", case.id),
+            path: EvalCase::file_of(&case.id),
             text: Some(text),
         });
     }
@@ -99,6 +99,9 @@ pub(super) fn publish(request: &Request<'_>, state: &State, id: &ExperimentId) -
         head_sha: landed.commit,
         experiment: experiment.clone(),
         gate: gate_view(state),
+        folder: request.workspace.folder().to_owned(),
+        left_out: left_out(state),
+        buttons: false,
     };
     for check in check_runs(&checks) {
         write_json(&folder.join(check_file(&check.name)), &check)?;
@@ -176,8 +179,15 @@ fn accepted_for(state: &State, cluster: &sprag_core::cluster::Cluster) -> Option
         .and_then(|experiment| experiment.id.as_str().trim_start_matches('E').parse().ok())
 }
 
-fn new_cases(state: &State, id: &ExperimentId) -> Vec<EvalCase> {
-    let new = |case: &&EvalCase| case.fixed_by.as_ref() == Some(id) && case.state == CaseState::Promoted;
+/// The cases that joined the suite with an experiment. What was in it before the run names an experiment of another run, whose id may be the
+/// same.
+pub(super) fn new_cases(state: &State, id: &ExperimentId) -> Vec<EvalCase> {
+    let before = &state.plan.known.suite;
+    let new = |case: &&EvalCase| {
+        case.fixed_by.as_ref() == Some(id)
+            && case.state == CaseState::Promoted
+            && before.iter().all(|known| known.id != case.id)
+    };
     state.cases.cases.values().filter(new).cloned().collect()
 }
 
@@ -216,6 +226,13 @@ pub(super) fn pull_view(
         new_cases,
         cluster,
     }
+}
+
+/// The tasks of the cases that are not counted.
+pub(super) fn left_out(state: &State) -> Vec<TaskId> {
+    let cases = state.cases.cases.values();
+    let quarantined = cases.filter(|case| case.state == CaseState::Quarantined);
+    quarantined.map(|case| case.task.clone()).collect()
 }
 
 /// The rule of the run.

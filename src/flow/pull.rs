@@ -7,13 +7,16 @@ use crate::project::{Project, ProjectFile};
 use crate::workspace::{Remote, Workspace, WorkspaceError};
 use futures_util::future::LocalBoxFuture;
 use sprag_core::candidate::{Experiment, Stage, Verdict};
+use sprag_core::case::CaseState;
 use sprag_core::config::{self, Config};
 use sprag_core::github::Permission;
 use sprag_core::harness::GlobError;
-use sprag_core::render::check::{self, CheckRun};
+use sprag_core::id::{CaseId, TaskId};
+use sprag_core::render::check::{self, CheckRun, Conclusion, conclusions};
 use sprag_core::render::summary;
 use sprag_core::render::view::{CheckView, GateView};
-use sprag_core::webhook::Hint;
+use sprag_core::webhook::{Button, CheckHint, Hint};
+use std::collections::BTreeSet;
 
 /// What is compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +27,24 @@ pub struct Target {
     pub base: String,
     /// The commit with the change.
     pub head: String,
-    /// Whether the head lies in somebody else's repository and nobody with write access asked for it to be run.
-    pub stranger: bool,
+    /// Why its code is not run, if so.
+    pub stranger: Option<Stranger>,
+    /// Whether a person asked for it, by a comment or a button: then it is measured again, also what was measured before.
+    pub asked: bool,
+}
+
+/// Why nobody has vouched for the code of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stranger {
+    /// It lies in somebody else's repository.
+    Fork,
+    /// It does, and the App's key is at hand, which is not to be near it.
+    ForkBesideKey,
+    /// Who asked for it may not push.
+    MayNotPush {
+        /// The login.
+        by: String,
+    },
 }
 
 /// What came of it.
@@ -40,6 +59,9 @@ pub struct Outcome {
     /// For the page of the workflow run, Markdown.
     #[serde(skip)]
     pub summary: String,
+    /// What the regression and the validation check say, where there are any.
+    #[serde(skip)]
+    pub conclusions: Option<[Conclusion; 2]>,
 }
 
 /// How a change is measured, all of it from the base: the base's own files judge the change, never the change's.
@@ -81,6 +103,12 @@ pub enum SetupError {
     /// A case of the suite is missing or damaged.
     #[error(transparent)]
     Suite(#[from] crate::project::SuiteError),
+    /// It cannot be merged.
+    #[error("{of} is in conflict with its base")]
+    Conflict {
+        /// What.
+        of: String,
+    },
 }
 
 impl Setup {
@@ -88,7 +116,8 @@ impl Setup {
     ///
     /// # Errors
     /// When one cannot be read, or the base has no readable configuration.
-    pub fn read(workspace: &Workspace, target: &Target, config_name: &str) -> Result<Option<Self>, SetupError> {
+    pub fn read(workspace: &Workspace, compared: &Compared<'_>, config_name: &str) -> Result<Option<Self>, SetupError> {
+        let target = compared.target;
         let files = workspace.files_at(&target.base)?;
         let file = files.iter().find(|file| file.path == config_name);
         let file = file.ok_or_else(|| SetupError::NoConfig {
@@ -100,18 +129,45 @@ impl Setup {
             name: config_name.to_owned(),
             told: config::render_problems(config_name, &text, &problems),
         })?;
-        let suite = crate::project::suite(&files)?;
         let harness = |files: Vec<ProjectFile>| {
             Project::new(files, &config.harness, &config.runner.command).map(|project| project.files.harness)
         };
         let before = harness(files.clone())?;
-        let changes = before.changes_to(&harness(workspace.files_at(&target.head)?)?);
+        let merged = compared.merged(workspace)?;
+        let changes = before.changes_to(&harness(merged)?);
+        let promoted = crate::project::suite(&files)?
+            .into_iter()
+            .filter(|case| case.state == CaseState::Promoted);
+        let (left_out, suite) = promoted.partition(|case| compared.quarantined.contains(&case.id));
         let change = Change {
             name: target.name.clone(),
             changes,
             suite,
+            left_out,
         };
         Ok((!change.changes.is_empty()).then_some(Self { config, files, change }))
+    }
+}
+
+/// Two commits, and where one left the other.
+#[derive(Debug, Clone, Copy)]
+pub struct Compared<'a> {
+    /// The commits.
+    pub target: &'a Target,
+    /// Their best common ancestor.
+    pub ancestor: &'a str,
+    /// Cases that people do not want to be counted.
+    pub quarantined: &'a BTreeSet<CaseId>,
+}
+
+impl Compared<'_> {
+    /// What the base would be with the change merged into it: a branch that is behind its base must not be blamed for what it lacks.
+    fn merged(&self, workspace: &Workspace) -> Result<Vec<ProjectFile>, SetupError> {
+        let Target { base, head, .. } = self.target;
+        let merged = workspace.files_merged(self.ancestor, base, head)?;
+        merged.ok_or_else(|| SetupError::Conflict {
+            of: self.target.name.clone(),
+        })
     }
 }
 
@@ -122,77 +178,164 @@ pub async fn target(forge: &Forge, hint: &Hint) -> Result<Option<Target>, FlowEr
             name: format!("#{}", pull.number),
             base: pull.base_sha.clone(),
             head: pull.head_sha.clone(),
-            stranger: pull.from_fork,
+            stranger: pull.from_fork.then_some(Stranger::Fork),
+            asked: false,
         }),
         Hint::MergeGroup { head_sha, base_sha } => Some(Target {
             name: "merge group".to_owned(),
             base: base_sha.clone(),
             head: head_sha.clone(),
-            stranger: false,
+            stranger: None,
+            asked: false,
         }),
         Hint::Comment {
             on, on_pull: true, by, ..
-        } => {
-            let pull = forge.pull(*on).await?;
-            Some(Target {
-                name: format!("#{on}"),
-                base: pull.base_sha,
-                head: pull.head_sha,
-                // Who may push may also say that this code is run.
-                stranger: forge.permission(by).await? < Permission::Write,
-            })
-        }
+        } => Some(asked(forge, *on, by).await?),
+        Hint::CheckRun(CheckHint {
+            pull: Some(pull),
+            pressed: Some(Button::Rerun),
+            by,
+            ..
+        }) => Some(asked(forge, *pull, by).await?),
         _ => None,
+    })
+}
+
+/// A pull request that somebody wants to be measured. Who may push may also say that its code is run, but not beside the App's key.
+async fn asked(forge: &Forge, number: u64, by: &str) -> Result<Target, FlowError> {
+    let pull = forge.pull(number).await?;
+    let stranger = if forge.permission(by).await? < Permission::Write {
+        Some(Stranger::MayNotPush { by: by.to_owned() })
+    } else {
+        (pull.from_fork && forge.is_app()).then_some(Stranger::ForkBesideKey)
+    };
+    Ok(Target {
+        name: format!("#{number}"),
+        base: pull.base_sha,
+        head: pull.head_sha,
+        stranger,
+        asked: true,
     })
 }
 
 /// Why nothing was measured.
 const UNTOUCHED: &str = "no file of the harness is touched";
+/// Why nothing can be measured.
+const CONFLICT: &str = "the change is in conflict with its base";
 
-/// Measures a pull request and keeps its two check runs up to date. `measure` makes the runs; it is given a function to call before every
-/// stage.
-pub async fn on_pull<E>(
-    forge: &Forge,
-    workspace: &Workspace,
-    remote: &Remote,
-    target: &Target,
-    config_name: &str,
-    measure: impl AsyncFnOnce(&Setup, &dyn Tell) -> Result<Experiment, E>,
-) -> Result<Outcome, E>
-where
-    E: From<FlowError> + From<SetupError>,
-{
-    if target.stranger {
-        let reason = "it comes from a fork; a maintainer can comment `/sprag gate`";
-        return Ok(skipped(target, reason, summary::fork(&target.name)));
+/// Where a pull request is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The repository on GitHub.
+    pub forge: &'a Forge,
+    /// Its clone.
+    pub workspace: &'a Workspace,
+    /// The repository for git.
+    pub remote: &'a Remote,
+    /// The name of the configuration in the project's folder.
+    pub config_name: &'a str,
+    /// Cases that people do not want to be counted.
+    pub quarantined: &'a BTreeSet<CaseId>,
+}
+
+impl Place<'_> {
+    /// Measures a pull request and keeps its two check runs up to date. `measure` makes the runs; it is given something to tell before every
+    /// stage.
+    pub async fn on_pull<E>(
+        &self,
+        target: &Target,
+        measure: impl AsyncFnOnce(&Setup, &dyn Tell) -> Result<Experiment, E>,
+    ) -> Result<Outcome, E>
+    where
+        E: From<FlowError> + From<SetupError>,
+    {
+        if let Some(stranger) = &target.stranger {
+            return Ok(not_vouched_for(target, stranger));
+        }
+        if !target.asked && measured_already(self.forge, &target.head).await? {
+            let reason = "its commit was measured before it was proposed";
+            return Ok(skipped(target, reason, summary::gate_skipped(&target.name, reason)));
+        }
+        let setup = match self.read(target).await {
+            Ok(Some(setup)) => setup,
+            Ok(None) => {
+                keep(self.forge, &check::skipped(&target.head, UNTOUCHED)).await?;
+                let summary = summary::gate_skipped(&target.name, UNTOUCHED);
+                return Ok(skipped(target, UNTOUCHED, summary));
+            }
+            Err(Unread::Setup(SetupError::Conflict { .. })) => {
+                let blocked = check::blocked(&target.head, CONFLICT);
+                keep(self.forge, &blocked).await?;
+                return Ok(conflict(target, &blocked));
+            }
+            Err(Unread::Setup(error)) => return Err(error.into()),
+            Err(Unread::Flow(error)) => return Err(error.into()),
+        };
+        let checks = Checks {
+            forge: self.forge,
+            head: &target.head,
+            gate: GateView {
+                mode: setup.config.gate.mode,
+                regression_threshold: setup.config.gate.regression_threshold,
+            },
+            folder: self.workspace.folder(),
+            left_out: setup.change.left_out.iter().map(|case| case.task.clone()).collect(),
+        };
+        let experiment = measure(&setup, &checks).await?;
+        let view = checks.view(&experiment);
+        let runs = check::check_runs(&view);
+        keep(self.forge, &runs).await?;
+        Ok(outcome(target, &experiment, summary::gate(&view), &runs))
     }
-    for commit in [&target.base, &target.head] {
-        tokio::task::block_in_place(|| workspace.fetch(remote, commit)).map_err(FlowError::from)?;
-    }
-    if measured_already(forge, &target.head).await? {
-        let reason = "its commit was measured before it was proposed";
-        return Ok(skipped(target, reason, summary::gate_skipped(&target.name, reason)));
-    }
-    let Some(setup) = Setup::read(workspace, target, config_name)? else {
-        keep(forge, &check::skipped(&target.head, UNTOUCHED)).await?;
-        return Ok(skipped(
+
+    async fn read(&self, target: &Target) -> Result<Option<Setup>, Unread> {
+        let ancestor = self.forge.merge_base(&target.base, &target.head).await;
+        let ancestor = ancestor.map_err(FlowError::from)?;
+        for commit in [&target.base, &target.head, &ancestor] {
+            tokio::task::block_in_place(|| self.workspace.fetch(self.remote, commit)).map_err(FlowError::from)?;
+        }
+        let compared = Compared {
             target,
-            UNTOUCHED,
-            summary::gate_skipped(&target.name, UNTOUCHED),
-        ));
-    };
-    let checks = Checks {
-        forge,
-        head: &target.head,
-        gate: GateView {
-            mode: setup.config.gate.mode,
-            regression_threshold: setup.config.gate.regression_threshold,
-        },
-    };
-    let experiment = measure(&setup, &checks).await?;
-    let view = checks.view(&experiment);
-    keep(forge, &check::check_runs(&view)).await?;
-    Ok(outcome(target, &experiment, summary::gate(&view)))
+            ancestor: &ancestor,
+            quarantined: self.quarantined,
+        };
+        Ok(Setup::read(self.workspace, &compared, self.config_name)?)
+    }
+}
+
+/// Why a pull request could not be read.
+enum Unread {
+    Flow(FlowError),
+    Setup(SetupError),
+}
+
+impl From<FlowError> for Unread {
+    fn from(error: FlowError) -> Self {
+        Self::Flow(error)
+    }
+}
+
+impl From<SetupError> for Unread {
+    fn from(error: SetupError) -> Self {
+        Self::Setup(error)
+    }
+}
+
+fn not_vouched_for(target: &Target, stranger: &Stranger) -> Outcome {
+    match stranger {
+        Stranger::Fork => {
+            let reason = "it comes from a fork; a maintainer can comment `/sprag gate`";
+            skipped(target, reason, summary::fork(&target.name))
+        }
+        Stranger::ForkBesideKey => {
+            let reason = "it comes from a fork, and this job has the App's key; a job with no more than its own token can measure it";
+            skipped(target, reason, summary::gate_skipped(&target.name, reason))
+        }
+        Stranger::MayNotPush { by } => {
+            let reason = format!("{by} may not write to this repository, so nothing was run");
+            skipped(target, &reason, summary::gate_skipped(&target.name, &reason))
+        }
+    }
 }
 
 /// Told of an experiment before each of its stages.
@@ -216,6 +359,8 @@ struct Checks<'a> {
     forge: &'a Forge,
     head: &'a str,
     gate: GateView,
+    folder: &'a str,
+    left_out: Vec<TaskId>,
 }
 
 impl Checks<'_> {
@@ -224,6 +369,9 @@ impl Checks<'_> {
             head_sha: self.head.to_owned(),
             experiment: experiment.clone(),
             gate: self.gate,
+            folder: self.folder.to_owned(),
+            left_out: self.left_out.clone(),
+            buttons: self.forge.is_app(),
         }
     }
 }
@@ -257,11 +405,21 @@ pub fn skipped(target: &Target, reason: &str, summary: String) -> Outcome {
         verdict: "skipped".to_owned(),
         reason: reason.to_owned(),
         summary,
+        conclusions: None,
+    }
+}
+
+/// What is said of something that cannot be merged.
+fn conflict(target: &Target, runs: &[CheckRun]) -> Outcome {
+    Outcome {
+        verdict: Verdict::Indecisive.to_string(),
+        conclusions: conclusions(runs),
+        ..skipped(target, CONFLICT, summary::gate_skipped(&target.name, CONFLICT))
     }
 }
 
 /// What is said of something that was measured.
-pub fn outcome(target: &Target, experiment: &Experiment, summary: String) -> Outcome {
+pub fn outcome(target: &Target, experiment: &Experiment, summary: String, runs: &[CheckRun]) -> Outcome {
     let unmeasured = || (Verdict::Indecisive, "nothing was measured".to_owned());
     let (verdict, reason) = experiment.verdict.clone().unwrap_or_else(unmeasured);
     Outcome {
@@ -269,5 +427,6 @@ pub fn outcome(target: &Target, experiment: &Experiment, summary: String) -> Out
         verdict: verdict.to_string(),
         reason,
         summary,
+        conclusions: conclusions(runs),
     }
 }

@@ -1,19 +1,21 @@
-//! When the regression suite fails on the default branch after a merge: offers to take the newest merged change back.
+//! When the regression suite fails on the default branch after a merge: offers to take the newest merged change back, if that helps.
 
 use super::gate;
+use super::publish::new_cases;
 use super::sync::{Hub, Notebook};
 use super::{FlowError, Request};
 use crate::progress::Progress;
 use crate::store::Store;
-use sprag_core::book::{PullEntry, PullState};
+use sprag_core::book::{Book, PullEntry, PullState};
 use sprag_core::case::{CaseState, EvalCase};
 use sprag_core::fact::What;
 use sprag_core::harness::FileChange;
+use sprag_core::id::CaseId;
 use sprag_core::render::revert::{RevertView, revert_pull};
-use sprag_core::score::Scorecard;
+use std::collections::BTreeSet;
 
-/// Runs the suite on the default branch once for each commit, and opens a pull request that takes the newest merged change back if the
-/// suite fails. Its number comes back. A revert that was offered before, whatever became of it, is not offered again.
+/// Runs the suite on the default branch once for each commit. If it fails, and fails less without the newest merged change, a pull request
+/// that takes the change back is opened, and its number comes back. What was offered before, whatever became of it, is not offered again.
 pub async fn watch(
     hub: &Hub<'_>,
     notebook: &mut Notebook,
@@ -21,102 +23,137 @@ pub async fn watch(
     store: &mut dyn Store,
     progress: &Progress,
 ) -> Result<Option<u64>, FlowError> {
-    let Some((number, pull)) = newest_merged(notebook) else {
+    let Some((number, pull)) = newest_merged(notebook.book()) else {
         return Ok(None);
     };
-    let suite: Vec<EvalCase> = request
-        .known
-        .suite
-        .iter()
-        .filter(|case| case.state == CaseState::Promoted)
-        .cloned()
-        .collect();
+    let promoted = |case: &&EvalCase| case.state == CaseState::Promoted;
+    let suite: Vec<EvalCase> = request.known.suite.iter().filter(promoted).cloned().collect();
+    if suite.is_empty() {
+        return Ok(None);
+    }
     let sha = request.workspace.head_commit()?;
     let measured = notebook.book().suite.iter().find(|(known, _)| *known == sha);
     let card = match measured {
         Some((_, card)) => card.clone(),
-        None if suite.is_empty() => return Ok(None),
         None => {
-            let card = gate::suite(request, &suite, store, progress).await?;
+            let card = gate::suite(request, &request.harness, &suite, store, progress).await?;
             notebook.note(What::SuiteMeasured {
-                sha: sha.clone(),
+                sha,
                 card: card.clone(),
             });
             notebook.keep()?;
             card
         }
     };
-    let fails = card.complete()
-        && card
-            .score()
-            .is_some_and(|score| score < request.config.gate.regression_threshold);
-    if !fails {
+    let threshold = request.config.gate.regression_threshold;
+    if !card.complete() || card.score().is_none_or(|score| score >= threshold) {
         return Ok(None);
     }
-    offer(hub, notebook, request, number, &pull, &card).await
-}
-
-fn newest_merged(notebook: &Notebook) -> Option<(u64, PullEntry)> {
-    let merged = notebook
-        .book()
-        .pulls
-        .iter()
-        .filter_map(|(number, pull)| match &pull.state {
-            PullState::Merged { at, .. } => Some((at, *number, pull)),
-            PullState::Open | PullState::Closed { .. } => None,
-        });
-    merged
-        .max_by_key(|(at, number, _)| ((*at).clone(), *number))
-        .map(|(_, number, pull)| (number, pull.clone()))
-}
-
-async fn offer(
-    hub: &Hub<'_>,
-    notebook: &Notebook,
-    request: &Request<'_>,
-    number: u64,
-    pull: &PullEntry,
-    card: &Scorecard,
-) -> Result<Option<u64>, FlowError> {
     let branch = format!("sprag/revert-{number}");
-    if !hub.forge.pulls_from(&branch).await?.is_empty() {
+    if let Some(offered) = hub.forge.pulls_from(&branch).await?.first() {
+        if offered.open && pull.revert.is_none() {
+            offer(notebook, number, offered.number)?;
+        }
         return Ok(None);
     }
-    let state = notebook.book().run(&pull.run);
-    let Some(changes) = state
-        .as_ref()
-        .and_then(|state| state.experiment(&pull.experiment))
-        .map(|experiment| &experiment.candidate.changes)
-    else {
+    let Some(back) = Back::of(notebook.book(), request, &pull) else {
         return Ok(None);
     };
-    let remote = hub.remote().await?;
-    tokio::task::block_in_place(|| request.workspace.fetch(&remote, &pull.base_sha))?;
-    let before = request.workspace.files_at(&pull.base_sha)?;
-    let mut back = Vec::new();
-    for change in changes {
-        // What somebody has edited since is not ours to take back.
-        if request.harness.get(&change.path) != change.text.as_deref() {
-            return Ok(None);
-        }
-        let old = before.iter().find(|file| file.path == change.path);
-        back.push(FileChange {
-            path: change.path.clone(),
-            text: old.map(|file| String::from_utf8_lossy(&file.bytes).into_owned()),
-        });
+    let rest: Vec<EvalCase> = suite
+        .into_iter()
+        .filter(|case| !back.cases.contains(&case.id))
+        .collect();
+    let without = gate::suite(request, &request.harness.with(&back.changes), &rest, store, progress).await?;
+    let fails_with = rest
+        .iter()
+        .filter(|case| card.broken_tasks.contains(&case.task.to_string()));
+    let fails_with = u32::try_from(fails_with.count()).unwrap_or(u32::MAX);
+    if !without.complete() || without.failed >= fails_with {
+        return Ok(None);
     }
-    let base = hub.forge.repository().await?.default_branch;
-    let body = revert_pull(&RevertView {
+    let view = RevertView {
         reverts: number,
-        head: branch.clone(),
-        base,
-        card: card.clone(),
-        threshold: request.config.gate.regression_threshold,
+        head: branch,
+        base: hub.forge.repository().await?.default_branch,
+        with: card,
+        without,
+        cases: back.cases.len(),
+        threshold,
+    };
+    let revert = open(hub, request, &view, &back).await?;
+    offer(notebook, number, revert)?;
+    Ok(Some(revert))
+}
+
+fn newest_merged(book: &Book) -> Option<(u64, PullEntry)> {
+    let merged = book.pulls.iter().filter_map(|(number, pull)| match &pull.state {
+        PullState::Merged { at, .. } => Some((at, number, pull)),
+        PullState::Open | PullState::Closed { .. } | PullState::TakenBack { .. } => None,
     });
-    let message = format!("{}\n", body.title);
-    let head = request.workspace.head_branch()?;
-    request.workspace.land(&head, &branch, &message, &back)?;
-    let there = request.workspace.remote_branch(&remote, &branch)?;
-    request.workspace.push(&remote, &branch, there.as_deref())?;
-    Ok(Some(hub.forge.keep_pull(&body).await?.number))
+    merged
+        .max_by_key(|(at, number, _)| (*at, *number))
+        .map(|(_, number, pull)| (*number, pull.clone()))
+}
+
+fn offer(notebook: &mut Notebook, pull: u64, revert: u64) -> Result<(), FlowError> {
+    notebook.note(What::RevertOffered { pull, revert });
+    Ok(notebook.keep()?)
+}
+
+/// What taking a change back comes to.
+struct Back {
+    /// Of the harness.
+    changes: Vec<FileChange>,
+    /// The cases that came with the change: without it they fail.
+    cases: BTreeSet<CaseId>,
+}
+
+impl Back {
+    /// `None` when somebody has edited since what the change had changed: that is not ours to take back.
+    fn of(book: &Book, request: &Request<'_>, pull: &PullEntry) -> Option<Self> {
+        let state = book.run(&pull.run)?;
+        let change = &state.experiment(&pull.experiment)?.candidate.changes;
+        let earlier = state
+            .experiments
+            .iter()
+            .take_while(|earlier| earlier.id != pull.experiment);
+        let before = earlier
+            .filter(|earlier| earlier.accepted())
+            .fold(state.plan.harness.clone(), |harness, earlier| {
+                harness.with(&earlier.candidate.changes)
+            });
+        let untouched = |change: &FileChange| request.harness.get(&change.path) == change.text.as_deref();
+        change.iter().all(untouched).then(|| Self {
+            changes: change
+                .iter()
+                .map(|change| FileChange {
+                    path: change.path.clone(),
+                    text: before.get(&change.path).map(str::to_owned),
+                })
+                .collect(),
+            cases: new_cases(&state, &pull.experiment)
+                .into_iter()
+                .map(|case| case.id)
+                .filter(|id| request.known.suite.iter().any(|case| case.id == *id))
+                .collect(),
+        })
+    }
+}
+
+async fn open(hub: &Hub<'_>, request: &Request<'_>, view: &RevertView, back: &Back) -> Result<u64, FlowError> {
+    let pull = revert_pull(view);
+    let cases = back.cases.iter().map(|case| FileChange {
+        path: EvalCase::file_of(case),
+        text: None,
+    });
+    let changes: Vec<FileChange> = back.changes.iter().cloned().chain(cases).collect();
+    let on = request.workspace.head_branch()?;
+    let message = format!("{}\n", pull.title);
+    request.workspace.land(&on, &view.head, &message, &changes)?;
+    let remote = hub.remote().await?;
+    tokio::task::block_in_place(|| {
+        let there = request.workspace.remote_branch(&remote, &view.head)?;
+        request.workspace.push(&remote, &view.head, there.as_deref())
+    })?;
+    Ok(hub.forge.keep_pull(&pull).await?.number)
 }

@@ -8,6 +8,7 @@ mod notebook;
 mod pulls;
 mod signals;
 
+pub use commands::press;
 pub use notebook::Notebook;
 
 use super::FlowError;

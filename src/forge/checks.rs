@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sprag_core::github::CheckRunSeen;
 use sprag_core::render::check::CheckRun;
+use std::collections::BTreeSet;
 
 /// GitHub takes no more in one request, and appends those of the next.
 const MAX_ANNOTATIONS: usize = 50;
@@ -95,6 +96,23 @@ impl Forge {
         Ok(self.checks_of(sha).await?.iter().map(CheckWire::seen).collect())
     }
 
+    /// The files that one of our check runs on a commit points at; none when it is not ours, or not on that commit.
+    ///
+    /// # Errors
+    /// See [`ForgeError`].
+    pub async fn annotated_files(&self, sha: &str, check: u64) -> Result<BTreeSet<String>, ForgeError> {
+        #[derive(Deserialize)]
+        struct Annotation {
+            path: String,
+        }
+        if !self.our_checks(sha).await?.iter().any(|ours| ours.id == check) {
+            return Ok(BTreeSet::new());
+        }
+        let call = self.call(endpoint::ANNOTATIONS, &[&check]);
+        let annotations = self.list::<Vec<Annotation>>(&call, |_| false).await?;
+        Ok(annotations.into_iter().map(|annotation| annotation.path).collect())
+    }
+
     /// The one check run of ours with this commit, name and external id: created, updated where it differs, or left. Annotations beyond those
     /// that one request takes follow in further ones; GitHub only ever appends them, so those that are there already are not sent again.
     ///
@@ -144,18 +162,25 @@ impl Forge {
         (call.body(body), sent)
     }
 
-    /// The newest one that is ours: another app's cannot be changed, whatever it is called.
+    /// The newest one that is to be so.
     async fn our_check(&self, wanted: &Wanted) -> Result<Option<CheckWire>, ForgeError> {
-        let checks = self.checks_of(wanted.text("/head_sha")).await?;
-        let me = self.myself().await?.login;
-        let ours = checks.into_iter().filter(|check| {
-            let slug = check.app.as_ref().and_then(|app| app.slug.as_deref());
+        let ours = self.our_checks(wanted.text("/head_sha")).await?;
+        let same = ours.into_iter().filter(|check| {
             let seen = check.seen();
-            slug.is_none_or(|slug| me == format!("{slug}[bot]"))
-                && seen.name == wanted.text("/name")
-                && seen.external_id == wanted.text("/external_id")
+            seen.name == wanted.text("/name") && seen.external_id == wanted.text("/external_id")
         });
-        Ok(ours.max_by_key(|check| check.id))
+        Ok(same.max_by_key(|check| check.id))
+    }
+
+    /// Those that are ours: another app's cannot be changed, whatever it is called.
+    async fn our_checks(&self, sha: &str) -> Result<Vec<CheckWire>, ForgeError> {
+        let mut checks = self.checks_of(sha).await?;
+        let me = self.myself().await?.login;
+        checks.retain(|check| {
+            let slug = check.app.as_ref().and_then(|app| app.slug.as_deref());
+            slug.is_none_or(|slug| me == format!("{slug}[bot]"))
+        });
+        Ok(checks)
     }
 
     async fn checks_of(&self, sha: &str) -> Result<Vec<CheckWire>, ForgeError> {

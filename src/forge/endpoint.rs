@@ -105,6 +105,7 @@ endpoints! {
     BRANCH: Token "GET" "/repos/{owner}/{repo}/branches/{branch}";
     NEW_CHECK: Token "POST" "/repos/{owner}/{repo}/check-runs";
     CHANGE_CHECK: Token "PATCH" "/repos/{owner}/{repo}/check-runs/{check_run_id}";
+    ANNOTATIONS: Token "GET" "/repos/{owner}/{repo}/check-runs/{check_run_id}/annotations";
     PERMISSION: Token "GET" "/repos/{owner}/{repo}/collaborators/{username}/permission";
     CHECKS_OF: Token "GET" "/repos/{owner}/{repo}/commits/{ref}/check-runs";
     INSTALLATION: App "GET" "/repos/{owner}/{repo}/installation";

@@ -27,7 +27,7 @@ async fn until_proposed(scene: &Scene) -> (u64, u64) {
     scene.later();
     let done = scene.run().await.unwrap();
     assert_eq!(done.pulls.len(), 1, "{}", scene.fake.log());
-    (issue, done.pulls[0])
+    (issue, done.pulls[0].number)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,6 +205,8 @@ async fn every_endpoint_is_called_and_held_to_githubs_description() {
     forge.keep_check(&check).await.unwrap();
     check.output.title = "another".to_owned();
     forge.keep_check(&check).await.unwrap();
+    let newest = forge.check_runs(&head).await.unwrap().remove(0).id;
+    forge.annotated_files(&head, newest).await.unwrap();
     forge.close_pull(pull).await.unwrap();
     forge.branch("main").await.unwrap();
     forge.app().await.unwrap();

@@ -10,7 +10,7 @@ async fn proposed(scene: &Scene) -> (u64, u64) {
     let issue = scene.reports("k00").await;
     scene.later();
     let done = scene.run().await.unwrap();
-    (issue, done.pulls[0])
+    (issue, done.pulls[0].number)
 }
 
 fn merged(scene: &Scene, by: &Person, pull: u64) {

@@ -86,6 +86,8 @@ pub struct PullEntry {
     pub state: PullState,
     /// What people said against it.
     pub reasons: Vec<String>,
+    /// The number of the open pull request that offers to take it back.
+    pub revert: Option<u64>,
 }
 
 /// Where a pull request stands.
@@ -105,6 +107,20 @@ pub enum PullState {
         /// RFC 3339.
         at: String,
     },
+    /// Merged, and taken back.
+    TakenBack {
+        /// The pull request that did it.
+        by: u64,
+        /// RFC 3339.
+        at: String,
+    },
+}
+
+impl PullState {
+    /// Whether people decided against it, before or after the merge.
+    fn is_unwanted(&self) -> bool {
+        matches!(self, Self::Closed { .. } | Self::TakenBack { .. })
+    }
 }
 
 /// A command and its answer.
@@ -212,12 +228,27 @@ impl Book {
             .find(|(_, pull)| pull.cluster == *cluster && merged(pull))
     }
 
+    /// The newest pull request of a cluster, if it was merged and taken back: its number, and that of the one that did it.
+    pub fn taken_back(&self, cluster: &ClusterId) -> Option<(u64, u64)> {
+        let mut newest = self.pulls.iter().rev().filter(|(_, pull)| pull.cluster == *cluster);
+        match newest.next() {
+            Some((
+                number,
+                PullEntry {
+                    state: PullState::TakenBack { by, .. },
+                    ..
+                },
+            )) => Some((*number, *by)),
+            _ => None,
+        }
+    }
+
     /// What people did not want for a cluster, the oldest first.
     pub fn rejections(&self, cluster: &ClusterId) -> Vec<Rejection> {
         let closed = self
             .pulls
             .iter()
-            .filter(|(_, pull)| pull.cluster == *cluster && matches!(pull.state, PullState::Closed { .. }));
+            .filter(|(_, pull)| pull.cluster == *cluster && pull.state.is_unwanted());
         closed
             .map(|(number, pull)| Rejection {
                 pull: *number,
@@ -239,19 +270,9 @@ impl Book {
             .flat_map(|cluster| cluster.members.iter().filter(|(_, member)| !member.resolved))
             .map(|(record, _)| record)
             .collect();
-        let closed = self
-            .pulls
-            .values()
-            .filter(|pull| matches!(pull.state, PullState::Closed { .. }));
-        let counted = |case: &EvalCase| {
-            let mut case = case.clone();
-            if self.quarantined.contains(&case.id) {
-                case.state = CaseState::Quarantined;
-            }
-            case
-        };
+        let closed = self.pulls.values().filter(|pull| pull.state.is_unwanted());
         Known {
-            suite: suite.iter().map(counted).collect(),
+            suite: self.suite_of(suite),
             failures: unresolved
                 .into_iter()
                 .filter_map(|record| self.records.get(record))
@@ -263,6 +284,18 @@ impl Book {
                 .filter_map(|pull| Some(self.run(&pull.run)?.experiment(&pull.experiment)?.candidate.id.clone()))
                 .collect(),
         }
+    }
+
+    /// The regression suite as people have decided about it: what they quarantined is not promoted any more.
+    pub fn suite_of(&self, suite: &[EvalCase]) -> Vec<EvalCase> {
+        let decided = |case: &EvalCase| {
+            let mut case = case.clone();
+            if self.quarantined.contains(&case.id) {
+                case.state = CaseState::Quarantined;
+            }
+            case
+        };
+        suite.iter().map(decided).collect()
     }
 
     /// The issues that name a task which no run has run yet, as they were read.

@@ -4,6 +4,9 @@ use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Where the regression suite lies in a project.
+pub const SUITE: &str = ".sprag/suite/";
+
 /// A reusable, reproducible check made from failures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvalCase {
@@ -52,6 +55,11 @@ pub struct FlakeStatistics {
 }
 
 impl EvalCase {
+    /// The file of a case of the regression suite, from the root of the project.
+    pub fn file_of(case: &CaseId) -> String {
+        format!("{SUITE}{case}.json")
+    }
+
     /// The id of the case that repeats a task.
     pub fn id_of(task: &TaskId) -> CaseId {
         CaseId::new(format!("case-{}", &crate::hash::of(task)[..12]))

@@ -222,6 +222,16 @@ impl ClusterBook {
         }
     }
 
+    /// Notes that what had resolved a cluster was taken back: every member shows its mechanism again.
+    pub fn reopen(&mut self, cluster: &ClusterId) {
+        if let Some(cluster) = self.clusters.get_mut(cluster) {
+            cluster.members.values_mut().for_each(|member| member.resolved = false);
+            if cluster.state == ClusterState::Resolved {
+                cluster.state = ClusterState::Reopened;
+            }
+        }
+    }
+
     /// The clusters that hold a record, in the order of their ids.
     pub fn holding(&self, record: &RecordId) -> Vec<ClusterId> {
         let holding = self

@@ -88,6 +88,15 @@ pub enum What {
         /// Whether it was refused or not understood.
         refused: bool,
     },
+    /// A person pressed a button on one of sprag's check runs.
+    Pressed {
+        /// The id of the check run.
+        check: u64,
+        /// Who pressed it.
+        by: String,
+        /// What follows from it.
+        decisions: Vec<Decision>,
+    },
     /// An entry of the ledger of a run.
     RunEntry {
         /// The run.
@@ -130,6 +139,24 @@ pub enum What {
         pull: u64,
         /// When it had been closed, RFC 3339.
         closed_at: String,
+    },
+    /// A pull request offers to take a merged one back.
+    RevertOffered {
+        /// The merged one.
+        pull: u64,
+        /// The number of the offer.
+        revert: u64,
+    },
+    /// People merged or closed such an offer.
+    RevertSettled {
+        /// The merged one.
+        pull: u64,
+        /// The number of the offer.
+        revert: u64,
+        /// Whether its change was taken back.
+        taken_back: bool,
+        /// When, RFC 3339.
+        settled_at: String,
     },
     /// The regression suite was run on the default branch.
     SuiteMeasured {
@@ -244,6 +271,9 @@ impl Fact {
             What::PullOpened { pull, head_sha, .. } => hash::of(&("pull", pull, head_sha)),
             What::PullSettled { pull, settled_at, .. } => hash::of(&("settled", pull, settled_at)),
             What::PullReopened { pull, closed_at } => hash::of(&("reopened", pull, closed_at)),
+            What::Pressed { check, decisions, .. } => hash::of(&("pressed", check, decisions)),
+            What::RevertOffered { revert, .. } => hash::of(&("revert", revert)),
+            What::RevertSettled { revert, settled_at, .. } => hash::of(&("revert settled", revert, settled_at)),
             What::SuiteMeasured { sha, .. } => hash::of(&("suite", sha)),
             What::Answered { .. } | What::Ticked { .. } => hash::of(self),
         }

@@ -51,15 +51,8 @@ pub enum Hint {
         /// Its id.
         id: u64,
     },
-    /// A check run; `asked` is the button that a person pressed on it.
-    CheckRun {
-        /// Its id.
-        id: u64,
-        /// What its maker calls it.
-        external_id: String,
-        /// The identifier of the button.
-        asked: Option<String>,
-    },
+    /// A check run.
+    CheckRun(CheckHint),
     /// Something else: look everywhere.
     Nothing,
 }
@@ -77,6 +70,51 @@ pub struct PullHint {
     pub base_sha: String,
     /// Whether its branch is in another repository.
     pub from_fork: bool,
+}
+
+/// A check run as a payload shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckHint {
+    /// Its id.
+    pub id: u64,
+    /// What its maker calls it.
+    pub external_id: String,
+    /// The pull request whose newest commit it is on; none when that lies in a fork.
+    pub pull: Option<u64>,
+    /// The button that was pressed.
+    pub pressed: Option<Button>,
+    /// The login of who pressed it.
+    pub by: String,
+}
+
+/// A button on a check run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Button {
+    /// Measure again. GitHub's own "Re-run" means the same.
+    Rerun,
+    /// Leave out the cases that broke.
+    Quarantine,
+}
+
+impl Button {
+    /// What it is called on the wire, in at most 20 characters.
+    pub fn identifier(self) -> &'static str {
+        match self {
+            Self::Rerun => "rerun",
+            Self::Quarantine => "quarantine",
+        }
+    }
+
+    /// The button that an event of a check run tells of.
+    fn pressed(action: Option<&str>, identifier: Option<&str>) -> Option<Self> {
+        match action? {
+            "rerequested" => Some(Self::Rerun),
+            "requested_action" => [Self::Rerun, Self::Quarantine]
+                .into_iter()
+                .find(|button| Some(button.identifier()) == identifier),
+            _ => None,
+        }
+    }
 }
 
 impl Webhook {
@@ -126,11 +164,16 @@ fn hint(event: &str, value: &Value) -> Option<Hint> {
         "workflow_run" => Hint::WorkflowRun {
             id: number(value, "/workflow_run/id")?,
         },
-        "check_run" => Hint::CheckRun {
+        "check_run" => Hint::CheckRun(CheckHint {
             id: number(value, "/check_run/id")?,
             external_id: text(value, "/check_run/external_id").unwrap_or_default(),
-            asked: text(value, "/requested_action/identifier"),
-        },
+            pull: number(value, "/check_run/pull_requests/0/number"),
+            pressed: Button::pressed(
+                text(value, "/action").as_deref(),
+                text(value, "/requested_action/identifier").as_deref(),
+            ),
+            by: text(value, "/sender/login").unwrap_or_default(),
+        }),
         _ => Hint::Nothing,
     })
 }
@@ -167,13 +210,30 @@ mod tests {
             read("issues", &json!({"issue": {"number": 9}})),
             Hint::Issue { number: 9 }
         );
-        let button = json!({"check_run": {"id": 1, "external_id": null}, "requested_action": {"identifier": "rerun"}});
-        let expected = Hint::CheckRun {
-            id: 1,
-            external_id: String::new(),
-            asked: Some("rerun".to_owned()),
+    }
+
+    #[test]
+    fn a_button_on_a_check_run_is_known_by_the_event_that_it_sends() {
+        let pressed = |action: &str, identifier: &str| {
+            let payload = json!({
+                "action": action,
+                "check_run": {"id": 1, "external_id": null, "pull_requests": [{"number": 7}]},
+                "requested_action": {"identifier": identifier},
+                "sender": {"login": "alice"},
+            });
+            match read("check_run", &payload) {
+                Hint::CheckRun(check) => {
+                    assert_eq!((check.id, check.pull, check.by.as_str()), (1, Some(7), "alice"));
+                    check.pressed
+                }
+                other => panic!("{other:?}"),
+            }
         };
-        assert_eq!(read("check_run", &button), expected);
+        assert_eq!(pressed("requested_action", "rerun"), Some(Button::Rerun));
+        assert_eq!(pressed("requested_action", "quarantine"), Some(Button::Quarantine));
+        assert_eq!(pressed("requested_action", "of another app"), None);
+        assert_eq!(pressed("rerequested", ""), Some(Button::Rerun));
+        assert_eq!(pressed("completed", "rerun"), None);
     }
 
     #[test]

@@ -4,12 +4,14 @@ use super::{Hub, Notebook, Report};
 use crate::flow::FlowError;
 use crate::forge::{ErrorClass, Reaction};
 use sprag_core::book::Book;
+use sprag_core::case::EvalCase;
 use sprag_core::command::{self, Problem, SlashCommand};
 use sprag_core::fact::{Decision, What};
-use sprag_core::github::Comment;
+use sprag_core::github::{Comment, Permission};
 use sprag_core::id::{CaseId, ClusterId};
 use sprag_core::render::reply::{self, Reply};
 use sprag_core::render::{dashboard, labels, markdown};
+use sprag_core::webhook::{Button, CheckHint};
 
 /// The stream of comments among the cursors.
 const COMMENTS: &str = "comments";
@@ -168,6 +170,41 @@ fn decide(book: &Book, on: u64, command: &SlashCommand) -> (Vec<Decision>, Reply
             done(format!("case `{}` is not counted any more", markdown::escape(case))),
         ),
     }
+}
+
+/// Takes a button that was pressed on one of our check runs as the decision that it is. Pressing it leaves no trace on GitHub but the event, so
+/// this alone of all that sprag does goes by one; who pressed it is asked of GitHub all the same. What is said of it comes back.
+pub async fn press(hub: &Hub<'_>, notebook: &mut Notebook, check: &CheckHint) -> Result<Option<String>, FlowError> {
+    let (Some(Button::Quarantine), Some(pull)) = (check.pressed, check.pull) else {
+        return Ok(None);
+    };
+    if hub.forge.permission(&check.by).await? < Permission::Write {
+        return Ok(Some(format!(
+            "{} may not quarantine: that needs write access",
+            check.by
+        )));
+    }
+    let cases = broken_cases(hub, pull, check.id).await?;
+    if cases.is_empty() {
+        return Ok(Some(format!("no case of the regression suite is broken by #{pull}")));
+    }
+    let told = cases.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    notebook.note(What::Pressed {
+        check: check.id,
+        by: check.by.clone(),
+        decisions: cases.into_iter().map(|case| Decision::Quarantine { case }).collect(),
+    });
+    notebook.keep()?;
+    Ok(Some(format!("{told} quarantined, as {} wished", check.by)))
+}
+
+/// The cases of the suite that a check run of ours on the newest commit of a pull request names as broken.
+async fn broken_cases(hub: &Hub<'_>, pull: u64, check: u64) -> Result<Vec<CaseId>, FlowError> {
+    let head = hub.forge.pull(pull).await?.head_sha;
+    let files = hub.forge.annotated_files(&head, check).await?;
+    let cases = hub.suite.iter().map(|case| &case.id);
+    let named = |case: &&CaseId| files.iter().any(|file| file.ends_with(&EvalCase::file_of(case)));
+    Ok(cases.filter(named).cloned().collect())
 }
 
 /// The clusters that an issue or pull request is about.

@@ -25,7 +25,13 @@ pub(super) async fn settle(hub: &Hub<'_>, notebook: &mut Notebook, report: &mut 
         let entry = &notebook.book().pulls[&number];
         let rejected = !entry.reasons.is_empty();
         match (&entry.state, open.get(&number)) {
-            (PullState::Merged { .. }, _) | (PullState::Closed { .. }, None) => {}
+            (PullState::Merged { .. }, _) => {
+                if let Some(revert) = entry.revert.filter(|revert| !open.contains_key(revert)) {
+                    take_revert(hub, notebook, number, revert).await?;
+                    report.settled += 1;
+                }
+            }
+            (PullState::Closed { .. }, None) | (PullState::TakenBack { .. }, _) => {}
             (PullState::Closed { at }, Some(_)) => {
                 let closed_at = at.clone();
                 notebook.note(What::PullReopened {
@@ -50,6 +56,18 @@ pub(super) async fn settle(hub: &Hub<'_>, notebook: &mut Notebook, report: &mut 
         }
     }
     Ok(notebook.keep()?)
+}
+
+/// Notes what people made of the offer to take a merged change back.
+async fn take_revert(hub: &Hub<'_>, notebook: &mut Notebook, pull: u64, revert: u64) -> Result<(), FlowError> {
+    let offer = hub.forge.pull(revert).await?;
+    notebook.note(What::RevertSettled {
+        pull,
+        revert,
+        taken_back: offer.merged,
+        settled_at: settled_at(&offer).unwrap_or_else(|| notebook.now()),
+    });
+    Ok(())
 }
 
 /// Where the pull request stands whose branch this is, if it is one of ours.

@@ -127,6 +127,8 @@ pub(crate) struct Kiosk {
     pub(crate) concurrency: usize,
     /// How often each run was paid for, over all processes that share it.
     pub(crate) paid: Arc<Mutex<BTreeMap<Paid, u32>>>,
+    /// A tool that has become a nuisance: with a step that calls it, tickets that do not need it fail.
+    pub(crate) nuisance: Option<String>,
 }
 
 impl Kiosk {
@@ -135,6 +137,7 @@ impl Kiosk {
         Self {
             concurrency: 1,
             paid: Arc::default(),
+            nuisance: None,
         }
     }
 
@@ -169,7 +172,7 @@ impl Runner for Kiosk {
                 for (at, job) in together.iter().rev() {
                     let paid = (id.to_string(), job.task.to_string(), job.trial);
                     *self.paid.lock().unwrap().entry(paid).or_default() += 1;
-                    done.send((*at, make(harness, job))).ok();
+                    done.send((*at, make(harness, job, self.nuisance.as_deref()))).ok();
                 }
                 // As a process would: what has ended is taken before more is begun.
                 tokio::task::yield_now().await;
@@ -179,7 +182,7 @@ impl Runner for Kiosk {
     }
 }
 
-fn make(harness: &Harness, job: &Job) -> Trial {
+fn make(harness: &Harness, job: &Job, nuisance: Option<&str>) -> Trial {
     let name = job.task.as_str();
     let cents = f64::from(u8::try_from(name.len()).unwrap() + name.as_bytes()[name.len() - 1]) / 300.0;
     let usage = Usage {
@@ -201,7 +204,12 @@ fn make(harness: &Harness, job: &Job) -> Trial {
         problems: problems[number],
         held_out: name.starts_with("held-"),
     };
-    let (passed, trace) = ticket.play(harness.get("agent/steps.toml").unwrap_or_default());
+    let steps = harness.get("agent/steps.toml").unwrap_or_default();
+    let (passed, trace) = ticket.play(steps);
+    let in_the_way = |tool: &str| {
+        steps.contains(&format!("tool = \"{tool}\"")) && ticket.expected().iter().all(|(needed, _)| *needed != tool)
+    };
+    let passed = passed && !nuisance.is_some_and(in_the_way);
     Trial {
         status: if passed {
             TrialStatus::Passed

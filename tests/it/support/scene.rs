@@ -4,7 +4,7 @@ use super::kiosk::{self, Kiosk};
 use serde_json::json;
 use sprag::flow::gate;
 use sprag::flow::job::{self, Begun, Done};
-use sprag::flow::pull::{self, SetupError, Target};
+use sprag::flow::pull::{self, SetupError, Stranger, Target};
 use sprag::flow::sync::{self, Hub, Notebook};
 use sprag::flow::{Clock, FlowError, Request};
 use sprag::forge::{Credentials, Forge, ForgeConfig};
@@ -19,11 +19,12 @@ use sprag_core::harness::Harness;
 use sprag_core::id::TaskId;
 use sprag_core::ledger::Known;
 use sprag_core::signal::Place;
+use sprag_core::webhook::{Hint, Webhook};
 use sprag_testkit::github::{FakeGitHub, PRIVATE_KEY, Person};
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -51,6 +52,7 @@ pub(crate) struct Scene {
     jobs: AtomicU32,
     /// How often a request is tried.
     tries: u32,
+    nuisance: Mutex<Option<String>>,
 }
 
 impl Scene {
@@ -80,6 +82,19 @@ impl Scene {
             dir: super::quick_dir(),
             jobs: AtomicU32::new(0),
             tries: 5,
+            nuisance: Mutex::default(),
+        }
+    }
+
+    /// A tool becomes a nuisance: see [`Kiosk::nuisance`].
+    pub(crate) fn has_a_nuisance(&self, tool: &str) {
+        *self.nuisance.lock().unwrap() = Some(tool.to_owned());
+    }
+
+    fn kiosk(&self) -> Kiosk {
+        Kiosk {
+            nuisance: self.nuisance.lock().unwrap().clone(),
+            ..Kiosk::new()
         }
     }
 
@@ -133,7 +148,7 @@ impl Scene {
     /// What a person would see of one issue or pull request.
     pub(crate) fn shown(&self, number: u64) -> String {
         let page = self.page();
-        let kinds = ["\nissue #", "\npull request #"];
+        let kinds = ["\nissue #", "\npull request #", "\nbranches\n"];
         let parts = kinds.iter().flat_map(|kind| page.split(kind).skip(1));
         let mut parts = parts.filter(|part| part.starts_with(&format!("{number} ")));
         let part = parts.next().unwrap_or_else(|| panic!("#{number} is not there: {page}"));
@@ -260,7 +275,7 @@ impl Scene {
         let project = Project::new(workspace.files()?, &config.harness, &config.runner.command).unwrap();
         let begun = Begun::next(&notebook, &config.digest(), "kiosk", &project.files.harness, "mark");
         let plan = begun.plan();
-        let kiosk = Kiosk::new();
+        let kiosk = self.kiosk();
         let request = Request {
             config,
             workspace,
@@ -290,53 +305,83 @@ impl Scene {
 impl Scene {
     /// `sprag gate` on a fresh runner, for a pull request.
     pub(crate) async fn gate(&self, number: u64) -> Result<pull::Outcome, GateError> {
-        let dir = self.fresh();
-        let workspace = self.checkout(&dir);
-        let forge = self.forge();
-        let seen = forge.pull(number).await.map_err(FlowError::from)?;
-        let target = Target {
+        let seen = self.forge().pull(number).await.map_err(FlowError::from)?;
+        self.gate_of(&Target {
             name: format!("#{number}"),
             base: seen.base_sha,
             head: seen.head_sha,
-            stranger: seen.from_fork,
-        };
-        let hub = self.hub(&forge, &dir, &workspace);
-        let remote = hub.remote().await?;
-        let kiosk = Kiosk::new();
-        pull::on_pull(
-            &forge,
-            &workspace,
-            &remote,
-            &target,
-            "sprag.toml",
-            async |setup, tell| {
-                let project =
-                    Project::new(setup.files.clone(), &setup.config.harness, &setup.config.runner.command).unwrap();
-                let request = Request {
-                    config: &setup.config,
-                    workspace: &workspace,
-                    harness: project.files.harness,
-                    policy: project.policy,
-                    runner: &kiosk,
-                    runner_identity: "kiosk".to_owned(),
-                    project: REPO.to_owned(),
-                    out: dir.join("gate"),
-                    seed: 1,
-                    batches: 0,
-                    experiments: 1,
-                    merge: false,
-                    issues: Vec::new(),
-                    known: Known::default(),
-                    clock: self.clock(),
-                    wall: Duration::from_secs(3600),
-                    interrupted: Arc::default(),
-                };
-                let (mut store, _) = DirStore::open(&request.out).map_err(FlowError::from)?;
-                let progress = Progress::new(true, false);
-                Ok(gate::measure(&request, &setup.change, &mut store, &progress, tell).await?)
-            },
-        )
+            stranger: seen.from_fork.then_some(Stranger::Fork),
+            asked: false,
+        })
         .await
+    }
+
+    /// `sprag gate` on a fresh runner, for an event.
+    pub(crate) async fn gate_on(&self, event: &str, payload: &serde_json::Value) -> Result<pull::Outcome, GateError> {
+        let hint = Webhook::read(event, &payload.to_string()).unwrap().hint;
+        let target = pull::target(&self.forge(), &hint).await?;
+        self.gate_of(&target.expect("it is about a pull request")).await
+    }
+
+    async fn gate_of(&self, target: &Target) -> Result<pull::Outcome, GateError> {
+        let dir = self.fresh();
+        let workspace = self.checkout(&dir);
+        let forge = self.forge();
+        let hub = self.hub(&forge, &dir, &workspace);
+        let quarantined = self
+            .notebook(&hub, &dir.join("facts"))
+            .await?
+            .book()
+            .quarantined
+            .clone();
+        let place = pull::Place {
+            forge: &forge,
+            workspace: &workspace,
+            remote: &hub.remote().await?,
+            config_name: "sprag.toml",
+            quarantined: &quarantined,
+        };
+        let kiosk = self.kiosk();
+        let measure = async |setup: &pull::Setup, tell: &dyn pull::Tell| {
+            let project =
+                Project::new(setup.files.clone(), &setup.config.harness, &setup.config.runner.command).unwrap();
+            let request = Request {
+                config: &setup.config,
+                workspace: &workspace,
+                harness: project.files.harness,
+                policy: project.policy,
+                runner: &kiosk,
+                runner_identity: "kiosk".to_owned(),
+                project: REPO.to_owned(),
+                out: dir.join("gate"),
+                seed: 1,
+                batches: 0,
+                experiments: 1,
+                merge: false,
+                issues: Vec::new(),
+                known: Known::default(),
+                clock: self.clock(),
+                wall: Duration::from_secs(3600),
+                interrupted: Arc::default(),
+            };
+            let (mut store, _) = DirStore::open(&request.out).map_err(FlowError::from)?;
+            let progress = Progress::new(true, false);
+            Ok(gate::measure(&request, &setup.change, &mut store, &progress, tell).await?)
+        };
+        place.on_pull(target, measure).await
+    }
+
+    /// `sprag sync` on a fresh runner, for a button on a check run. What was said of it comes back.
+    pub(crate) async fn press(&self, payload: &serde_json::Value) -> Result<Option<String>, FlowError> {
+        let Hint::CheckRun(check) = Webhook::read("check_run", &payload.to_string()).unwrap().hint else {
+            panic!("{payload} is about no check run");
+        };
+        let dir = self.fresh();
+        let workspace = self.checkout(&dir);
+        let forge = self.forge();
+        let hub = self.hub(&forge, &dir, &workspace);
+        let mut notebook = self.notebook(&hub, &dir).await?;
+        sync::press(&hub, &mut notebook, &check).await
     }
 }
 

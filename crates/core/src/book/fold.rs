@@ -59,6 +59,7 @@ impl Book {
                     decisions.iter().for_each(|decision| self.decide(decision));
                 }
             }
+            What::Pressed { decisions, .. } => decisions.iter().for_each(|decision| self.decide(decision)),
             What::RunEntry { run, entry } => self.take_entry(run, entry),
             What::PullOpened {
                 pull,
@@ -78,6 +79,7 @@ impl Book {
                     base_sha: base_sha.clone(),
                     state: PullState::Open,
                     reasons: Vec::new(),
+                    revert: None,
                 };
                 self.open(*pull, opened);
             }
@@ -88,6 +90,17 @@ impl Book {
                 reason,
             } => self.settle(*pull, merged.as_ref(), settled_at, reason.as_ref()),
             What::PullReopened { pull, closed_at } => self.reopen(*pull, closed_at),
+            What::RevertOffered { pull, revert } => {
+                if let Some(entry) = self.pulls.get_mut(pull) {
+                    entry.revert = Some(*revert);
+                }
+            }
+            What::RevertSettled {
+                pull,
+                revert,
+                taken_back,
+                settled_at,
+            } => self.settle_revert(*pull, *revert, *taken_back, settled_at),
             What::SuiteMeasured { sha, card } => self.suite.push((sha.clone(), card.clone())),
             What::Ticked { clusters } => self.tick(clusters),
             What::Answered { thing, digest, .. } => self.answer(thing, digest),
@@ -117,10 +130,10 @@ impl Book {
 
     fn open(&mut self, number: u64, mut pull: PullEntry) {
         pull.cluster = self.clusters.current(&pull.cluster);
-        let reasons = self.pulls.remove(&number).map(|known| known.reasons);
+        let known = self.pulls.remove(&number);
         self.clusters.mark(&pull.cluster, ClusterState::InProgress);
         self.preferred.remove(&pull.cluster);
-        let reasons = reasons.unwrap_or_default();
+        let reasons = known.map(|known| known.reasons).unwrap_or_default();
         self.pulls.insert(number, PullEntry { reasons, ..pull });
     }
 
@@ -275,6 +288,26 @@ impl Book {
             let cluster = pull.cluster.clone();
             self.clusters.mark(&cluster, ClusterState::InProgress);
         }
+    }
+
+    /// What was taken back resolves nothing any more.
+    fn settle_revert(&mut self, number: u64, revert: u64, taken_back: bool, at: &str) {
+        let Some(pull) = self.pulls.get_mut(&number) else {
+            return;
+        };
+        pull.revert = None;
+        if !taken_back {
+            return;
+        }
+        pull.state = PullState::TakenBack {
+            by: revert,
+            at: at.to_owned(),
+        };
+        pull.reasons.push(format!(
+            "It was merged, and #{revert} took it back: the regression suite failed with it."
+        ));
+        let cluster = pull.cluster.clone();
+        self.clusters.reopen(&cluster);
     }
 
     fn settle(&mut self, number: u64, merged: Option<&String>, at: &str, reason: Option<&String>) {

@@ -66,6 +66,17 @@ pub enum Standing<'a> {
         /// The number of the pull request that had resolved it.
         pull: u64,
     },
+    /// It was resolved, and the change that did was taken back.
+    TakenBack {
+        /// The failure.
+        record: &'a FailureRecord,
+        /// The cluster.
+        cluster: &'a Cluster,
+        /// The number of the pull request that had resolved it.
+        pull: u64,
+        /// The number of the one that took it back.
+        by: u64,
+    },
 }
 
 impl Book {
@@ -119,6 +130,17 @@ impl Book {
                 pull,
             });
         }
+        if let Some((cluster, (pull, by))) = again
+            .clone()
+            .find_map(|cluster| Some((*cluster, self.taken_back(&cluster.id)?)))
+        {
+            return Some(Standing::TakenBack {
+                record,
+                cluster,
+                pull,
+                by,
+            });
+        }
         let resolved = clusters.iter().all(|cluster| cluster.state == ClusterState::Resolved);
         let (cluster, pull) = clusters.iter().find_map(merged).filter(|_| resolved)?;
         Some(Standing::Fixed { record, cluster, pull })
@@ -138,7 +160,9 @@ impl Book {
         let (open, why) = match self.standing(issue)? {
             Standing::Fixed { pull, .. } => (false, format!("closed by #{pull}")),
             // What sprag did not close is not its to open.
-            Standing::Reopened { pull, .. } if done == format!("closed by #{pull}") => {
+            Standing::Reopened { pull, .. } | Standing::TakenBack { pull, .. }
+                if done == format!("closed by #{pull}") =>
+            {
                 (true, format!("reopened after #{pull}"))
             }
             _ => return None,

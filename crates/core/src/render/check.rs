@@ -7,6 +7,7 @@ use crate::candidate::{Experiment, Stage, Verdict};
 use crate::case::EvalCase;
 use crate::id::TaskId;
 use crate::score::Scorecard;
+use crate::webhook::Button;
 use serde::{Deserialize, Serialize};
 
 /// GitHub takes no more in one request.
@@ -74,6 +75,23 @@ pub enum Conclusion {
     Skipped,
 }
 
+impl Conclusion {
+    /// The word for it on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Neutral => "neutral",
+            Self::ActionRequired => "action_required",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    fn needs_a_person(self) -> bool {
+        matches!(self, Self::Failure | Self::ActionRequired)
+    }
+}
+
 /// What a person reads of a check run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckOutput {
@@ -121,6 +139,14 @@ pub fn check_runs(view: &CheckView) -> Vec<CheckRun> {
     vec![check_run(view, Stage::Regression), check_run(view, Stage::Validation)]
 }
 
+/// What the two check runs of a change say, regression first, once both have come to a conclusion.
+pub fn conclusions(runs: &[CheckRun]) -> Option<[Conclusion; 2]> {
+    match runs {
+        [regression, validation] => Some([regression.conclusion?, validation.conclusion?]),
+        _ => None,
+    }
+}
+
 /// One gate of the two, with what it measured and what it needed.
 struct Gate<'a> {
     stage: Stage,
@@ -158,10 +184,14 @@ fn check_run(view: &CheckView, stage: Stage) -> CheckRun {
         output: CheckOutput {
             title: gate.title(conclusion),
             summary: within(gate.summary(view, conclusion)),
-            text: within(gate.text(view)),
+            text: within(gate.text(view, conclusion)),
             annotations: gate.annotations(view, conclusion),
         },
-        actions: actions(conclusion, gate.card),
+        actions: if view.buttons {
+            actions(conclusion, gate.card)
+        } else {
+            Vec::new()
+        },
     }
 }
 
@@ -176,17 +206,21 @@ fn external_id(head_sha: &str, experiment: &Experiment, gate: &str) -> String {
 
 /// Measuring again makes sense where something has no verdict or failed; taking a case out, where one broke.
 fn actions(conclusion: Conclusion, card: Option<&Scorecard>) -> Vec<CheckAction> {
-    let action = |label: &str, description: &str, identifier: &str| CheckAction {
+    let action = |label: &str, description: &str, button: Button| CheckAction {
         label: label.to_owned(),
         description: description.to_owned(),
-        identifier: identifier.to_owned(),
+        identifier: button.identifier().to_owned(),
     };
     let mut actions = Vec::new();
-    if matches!(conclusion, Conclusion::Failure | Conclusion::ActionRequired) {
-        actions.push(action("Measure again", "Run this gate once more", "rerun"));
+    if conclusion.needs_a_person() {
+        actions.push(action("Measure again", "Run this gate once more", Button::Rerun));
     }
     if conclusion == Conclusion::Failure && card.is_some_and(|card| !card.broken_tasks.is_empty()) {
-        actions.push(action("Quarantine", "Stop counting the broken cases", "quarantine"));
+        actions.push(action(
+            "Quarantine",
+            "Stop counting the broken cases",
+            Button::Quarantine,
+        ));
     }
     actions
 }
@@ -219,15 +253,24 @@ pub fn in_progress(view: &CheckView, stage: Stage) -> Vec<CheckRun> {
 
 /// Both check runs of a commit that does not touch the harness.
 pub fn skipped(head_sha: &str, why: &str) -> Vec<CheckRun> {
+    unmeasured(head_sha, Conclusion::Skipped, "Not needed", why)
+}
+
+/// Both check runs of a commit that cannot be measured until a person has done something about it.
+pub fn blocked(head_sha: &str, why: &str) -> Vec<CheckRun> {
+    unmeasured(head_sha, Conclusion::ActionRequired, "Not measured", why)
+}
+
+fn unmeasured(head_sha: &str, conclusion: Conclusion, title: &str, why: &str) -> Vec<CheckRun> {
     ["regression", "validation"]
         .map(|gate| CheckRun {
             name: format!("sprag / {gate}"),
             head_sha: head_sha.to_owned(),
             status: CheckStatus::Completed,
-            conclusion: Some(Conclusion::Skipped),
+            conclusion: Some(conclusion),
             external_id: format!("sprag:gate:{}:{gate}", head_sha.get(..12).unwrap_or(head_sha)),
             output: CheckOutput {
-                title: "Not needed".to_owned(),
+                title: title.to_owned(),
                 summary: format!("Nothing was measured: {}.", escape(why)),
                 text: String::new(),
                 annotations: Vec::new(),
@@ -323,7 +366,7 @@ impl Gate<'_> {
         )
     }
 
-    fn text(&self, view: &CheckView) -> String {
+    fn text(&self, view: &CheckView, conclusion: Conclusion) -> String {
         let experiment = &view.experiment;
         let mut text = format!(
             "**{}**\n\n{}\n",
@@ -337,8 +380,19 @@ impl Gate<'_> {
             (Stage::Cluster | Stage::Regression, Some(card)) => {
                 text += &names("Broken by this change", &card.broken_tasks);
                 text += &names("Fixed by this change", &card.fixed_tasks);
+                let left_out: Vec<String> = view.left_out.iter().map(ToString::to_string).collect();
+                text += &names("Quarantined, and not counted", &left_out);
             }
             (Stage::Cluster | Stage::Regression, None) => {}
+        }
+        if conclusion.needs_a_person() {
+            text += "\nTo measure it again, comment `/sprag gate` on the pull request.";
+            text += match self.stage {
+                Stage::Validation => "\n",
+                Stage::Cluster | Stage::Regression => {
+                    " A case that wavers for another reason is left out by `/sprag quarantine <case>`.\n"
+                }
+            };
         }
         text += &format!(
             "\n---\n\nExperiment {} of batch {}, {}, gate mode `{}`. {}\n",
@@ -384,7 +438,7 @@ impl Gate<'_> {
         places
             .take(MAX_ANNOTATIONS)
             .map(|place| Annotation {
-                path: place.path,
+                path: format!("{}{}", view.folder, place.path),
                 start_line: place.start,
                 end_line: place.end,
                 annotation_level,
@@ -401,7 +455,8 @@ fn names(title: &str, tasks: &[String]) -> String {
     }
     let mut text = format!("\n### {title}\n\n");
     for task in tasks.iter().take(MAX_NAMES) {
-        text += &format!("- {}\n", inline_code(&truncate(task, 120)));
+        let case = EvalCase::id_of(&TaskId::new(task.clone()));
+        text += &format!("- {}, `{case}`\n", inline_code(&truncate(task, 120)));
     }
     if tasks.len() > MAX_NAMES {
         text += &format!("- and {} more\n", tasks.len() - MAX_NAMES);
@@ -436,7 +491,7 @@ fn broken_places(card: &Scorecard) -> Vec<Place> {
         .map(|task| EvalCase::id_of(&TaskId::new(task.clone())));
     cases
         .map(|case| Place {
-            path: format!(".sprag/suite/{case}.json"),
+            path: EvalCase::file_of(&case),
             start: 1,
             end: 1,
         })

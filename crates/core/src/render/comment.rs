@@ -39,6 +39,12 @@ pub fn standing_comment(standing: &Standing<'_>) -> Option<String> {
             cluster,
             pull,
         } => return Some(reopened(record, again, cluster, *pull)),
+        Standing::TakenBack {
+            record,
+            cluster,
+            pull,
+            by,
+        } => return Some(taken_back(record, cluster, *pull, *by)),
     };
     Some(issue_comment(&view))
 }
@@ -74,6 +80,20 @@ fn reopened(record: &FailureRecord, again: &FailureRecord, cluster: &Cluster, pu
         marker("issue", &[("record", record.id.as_str())]),
         state,
         evidence.trim_end().to_owned(),
+        what_went_wrong(record),
+        cause(record),
+        standing(std::slice::from_ref(cluster)),
+    ])
+}
+
+fn taken_back(record: &FailureRecord, cluster: &Cluster, pull: u64, by: u64) -> String {
+    let state = format!(
+        "**#{by} took #{pull} back.** The regression suite failed with the change that resolved this, so the cluster is open again. \
+         What was tried before is kept in mind."
+    );
+    join(&[
+        marker("issue", &[("record", record.id.as_str())]),
+        state,
         what_went_wrong(record),
         cause(record),
         standing(std::slice::from_ref(cluster)),

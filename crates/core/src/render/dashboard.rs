@@ -1,6 +1,6 @@
 //! The one issue that shows everything: clusters by rank with boxes to tick, pull requests, the suite, the last run.
 
-use super::markdown::{escape, marker, truncate};
+use super::markdown::{escape, inline_code, marker, truncate};
 use super::words;
 use crate::book::{Book, PullState};
 use crate::case::EvalCase;
@@ -65,6 +65,10 @@ fn in_short(book: &Book, suite: &[EvalCase]) -> String {
     let mut cases = format!("- **{}** in the regression suite", words::count(suite.len(), "case"));
     if quarantined > 0 {
         cases += &format!(", {quarantined} of them quarantined");
+    }
+    if let Some((commit, card)) = book.suite.last().filter(|(_, card)| card.total() > 0) {
+        let commit = commit.get(..12).unwrap_or(commit);
+        cases += &format!("; on {}, {} pass", inline_code(commit), words::result(card));
     }
     lines.push(cases);
     lines.join("\n")

@@ -230,6 +230,9 @@ pub(super) fn check() -> CheckView {
         head_sha: "6f2c1e0d9b8a7f6e5d4c3b2a19080706f5e4d3c2".to_owned(),
         experiment: accepted("E007"),
         gate: GATE,
+        folder: String::new(),
+        left_out: Vec::new(),
+        buttons: true,
     }
 }
 

@@ -44,7 +44,7 @@ const FIXED: Label = label(
     "0e8a16",
     "A merged change fixed it, and a regression case guards it",
 );
-const REOPENED: Label = label("sprag: reopened", "d93f0b", "It was fixed, and failed again");
+const REOPENED: Label = label("sprag: reopened", "d93f0b", "It was fixed, and is not any more");
 const IGNORED: Label = label("sprag: ignored", "cfd3d7", "People said to leave it alone");
 
 /// All labels that tell where an issue stands.
@@ -59,7 +59,7 @@ pub fn of(standing: &Standing<'_>) -> Option<Label> {
         Standing::Unconfirmed { .. } => Some(UNCONFIRMED),
         Standing::Proposed { .. } => Some(PROPOSED),
         Standing::Fixed { .. } => Some(FIXED),
-        Standing::Reopened { .. } => Some(REOPENED),
+        Standing::Reopened { .. } | Standing::TakenBack { .. } => Some(REOPENED),
         Standing::Ignored { .. } => Some(IGNORED),
     }
 }

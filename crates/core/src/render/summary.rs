@@ -12,7 +12,7 @@ pub fn sync(done: &str) -> String {
 }
 
 /// After a run.
-pub fn run(state: &State, pulls: &[u64]) -> String {
+pub fn run(state: &State, pulls: &[u64], revert: Option<u64>) -> String {
     let opened = match pulls {
         [] => "No change passed its gates.".to_owned(),
         pulls => {
@@ -20,7 +20,17 @@ pub fn run(state: &State, pulls: &[u64]) -> String {
             format!("Opened {}.", numbers.join(", "))
         }
     };
-    format!("## sprag run\n\n{opened}\n\n{}\n", dashboard::run(state))
+    let revert = revert.map_or_else(String::new, |number| {
+        format!(
+            "The regression suite fails on the default branch: #{number} offers to take the newest change back.\n\n"
+        )
+    });
+    format!("## sprag run\n\n{revert}{opened}\n\n{}\n", dashboard::run(state))
+}
+
+/// When a run was asked for by somebody who may not ask for it.
+pub fn refused(why: &str) -> String {
+    format!("## sprag run\n\n{}.\n", escape(why))
 }
 
 /// After the gates on a pull request.

@@ -6,6 +6,7 @@ use crate::case::EvalCase;
 use crate::cluster::Cluster;
 use crate::config::GateMode;
 use crate::failure::{FailureKind, FailureRecord};
+use crate::id::TaskId;
 use crate::score::Scorecard;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -56,6 +57,12 @@ pub struct CheckView {
     pub experiment: Experiment,
     /// The rule it was judged by.
     pub gate: GateView,
+    /// The folder of the project in the repository, with a `/` at its end; empty for the root.
+    pub folder: String,
+    /// Tasks of cases that are quarantined, and so were not run.
+    pub left_out: Vec<TaskId>,
+    /// Whether a button that is pressed reaches sprag: only the buttons on an App's check runs start workflows.
+    pub buttons: bool,
 }
 
 /// What sprag has to say on one issue.

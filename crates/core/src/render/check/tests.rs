@@ -21,7 +21,7 @@ fn a_failed_gate_names_what_broke() {
         runs[0]
             .output
             .text
-            .contains("### Broken by this change\n\n- `refund-1`\n")
+            .contains("### Broken by this change\n\n- `refund-1`, `case-")
     );
     assert_eq!(runs[0].output.annotations[0].annotation_level, AnnotationLevel::Failure);
     assert_eq!(runs[1].conclusion, Some(Conclusion::Neutral));
@@ -145,4 +145,42 @@ fn a_broken_case_is_shown_in_its_file_and_buttons_obey_the_limits() {
     for action in &runs[0].actions {
         assert!(action.label.len() <= 20 && action.description.len() <= 40 && action.identifier.len() <= 20);
     }
+}
+
+#[test]
+fn there_are_buttons_only_where_pressing_one_does_something() {
+    let mut view = fixtures::check();
+    view.experiment = fixtures::rejected("E008", "Something else");
+    let pressed = |view: &CheckView| check_runs(view)[0].actions.clone();
+    let identifiers: Vec<_> = pressed(&view).into_iter().map(|action| action.identifier).collect();
+    assert_eq!(identifiers, ["rerun", "quarantine"]);
+    view.buttons = false;
+    assert_eq!(pressed(&view), []);
+    assert!(check_runs(&view)[0].output.text.contains("comment `/sprag gate`"));
+}
+
+#[test]
+fn a_case_that_was_left_out_is_named() {
+    let mut view = fixtures::check();
+    view.left_out = vec![TaskId::new("wavers")];
+    let runs = check_runs(&view);
+    assert!(
+        runs[0]
+            .output
+            .text
+            .contains("### Quarantined, and not counted\n\n- `wavers`")
+    );
+    assert!(!runs[1].output.text.contains("wavers"));
+}
+
+#[test]
+fn what_a_person_must_see_to_is_never_green() {
+    let runs = blocked(
+        "6f2c1e0d9b8a7f6e5d4c3b2a19080706f5e4d3c2",
+        "it is in conflict with its base",
+    );
+    assert!(
+        runs.iter()
+            .all(|run| run.conclusion == Some(Conclusion::ActionRequired))
+    );
 }

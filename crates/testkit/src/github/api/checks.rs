@@ -4,10 +4,11 @@ use super::{Ask, Denied, Outcome, denied, not_found, ok};
 use crate::github::auth::Who;
 use crate::github::view::View;
 use crate::github::world::{Check, World};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-pub(super) fn act(world: &mut World, ask: &Ask<'_>, method: &str, _rest: &str) -> Outcome {
+pub(super) fn act(world: &mut World, ask: &Ask<'_>, method: &str, rest: &str) -> Outcome {
     match method {
+        "GET" if rest.ends_with("/annotations") => annotations(world, ask),
         "GET" => list(world, ask),
         "POST" => create(world, ask),
         _ => change(world, ask),
@@ -36,6 +37,20 @@ fn list(world: &World, ask: &Ask<'_>) -> Outcome {
         }
     }
     ask.counted("check_runs", &checks, |check| view.check(repo, check))
+}
+
+fn annotations(world: &World, ask: &Ask<'_>) -> Outcome {
+    let (repo, id) = (world.repo(&ask.repo()), ask.number("check_run_id"));
+    let check = repo.checks.iter().find(|check| check.id == id).ok_or_else(not_found)?;
+    ask.list(&check.annotations, |given| {
+        let of = |name: &str| given.get(name).cloned().unwrap_or_default();
+        let path = given["path"].as_str().unwrap_or_default();
+        json!({
+            "path": path, "blob_href": format!("{}/{}/blob/{}/{path}", world.web, repo.name, check.head_sha),
+            "start_line": of("start_line"), "end_line": of("end_line"), "start_column": of("start_column"), "end_column": of("end_column"),
+            "annotation_level": of("annotation_level"), "title": of("title"), "message": of("message"), "raw_details": of("raw_details"),
+        })
+    })
 }
 
 fn app(ask: &Ask<'_>) -> Result<u64, Denied> {
