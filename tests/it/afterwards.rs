@@ -230,3 +230,74 @@ async fn a_change_that_the_suite_fails_with_is_offered_back_once_and_its_cluster
     assert_eq!((quiet.settled, quiet.answered), (0, 0), "nothing is done twice");
     assert_eq!(scene.fake.violations(), [""; 0]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_request_from_a_fork_is_not_run_and_says_who_can_have_it_run() {
+    let scene = Scene::new().await;
+    let pull = opens(&scene, "theirs", &[("agent/steps.toml", "rounds = 2\n")]).await;
+    let seen = scene.forge().pull(pull).await.unwrap();
+    let event = |head_repo: Value| {
+        json!({
+            "action": "opened",
+            "pull_request": {
+                "number": pull,
+                "head": {"ref": "theirs", "sha": seen.head_sha, "repo": head_repo},
+                "base": {"sha": seen.base_sha, "repo": {"id": 1}},
+            },
+        })
+    };
+    for gone_or_elsewhere in [json!({"id": 2}), Value::Null] {
+        let outcome = scene.gate_on("pull_request", &event(gone_or_elsewhere)).await.unwrap();
+        assert_eq!(outcome.verdict, "skipped");
+        assert!(outcome.summary.contains("comes from a fork") && outcome.summary.contains("`/sprag gate`"));
+    }
+    assert_eq!(said(&scene, pull).await, [], "nothing was run, and nothing is claimed");
+    let own = scene.gate_on("pull_request", &event(json!({"id": 1}))).await.unwrap();
+    assert_ne!(own.verdict, "skipped", "a branch of the repository itself is measured");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_rules_is_measured_by_the_rules_of_its_base() {
+    let scene = Scene::new().await;
+    scene.reports("k00").await;
+    improves(&scene).await;
+    let lax = scene.fake.repo(REPO).read("main", "sprag.toml").unwrap() + "\n[gate]\nregression_threshold = 0.0\n";
+    let files = [("sprag.toml", lax.as_str()), ("agent/steps.toml", kiosk::STEPS)];
+    let pull = opens(&scene, "lax", &files).await;
+    assert_eq!(scene.gate(pull).await.unwrap().verdict, "rejected");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_is_not_run_beside_the_key_of_the_app() {
+    let scene = Scene::new().await;
+    let worse = kiosk::STEPS.replace("tool = \"order\"", "tool = \"stock\"");
+    let pull = opens(&scene, "theirs", &[("agent/steps.toml", &worse)]).await;
+    scene.fake.repo(REPO).is_from_a_fork(pull);
+    let comment = |by: &str| {
+        json!({
+            "action": "created", "issue": {"number": pull, "pull_request": {}},
+            "comment": {"id": 1, "body": "/sprag gate", "user": {"login": by}},
+        })
+    };
+    let outcome = scene.gate_on("issue_comment", &comment("alice")).await.unwrap();
+    assert_eq!(outcome.verdict, "skipped");
+    assert!(outcome.reason.contains("the App's key"), "{}", outcome.reason);
+    let outcome = scene.gate_of_job_on("issue_comment", &comment("bob")).await.unwrap();
+    assert_eq!(
+        outcome.reason,
+        "bob may not write to this repository, so nothing was run"
+    );
+    assert_eq!(said(&scene, pull).await, [], "so far nobody has run anything");
+    let outcome = scene.gate_of_job_on("issue_comment", &comment("alice")).await.unwrap();
+    assert_eq!(
+        outcome.verdict, "accepted",
+        "nothing that held is broken: {}",
+        outcome.reason
+    );
+    assert_eq!(said(&scene, pull).await.len(), 2);
+    assert!(
+        !scene.page().contains("(Measure again)"),
+        "a job's check run has no buttons"
+    );
+    assert_eq!(scene.fake.violations(), [""; 0]);
+}

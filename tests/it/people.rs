@@ -208,3 +208,27 @@ async fn a_new_trace_in_a_comment_on_a_fixed_issue_opens_it_again() {
         "{shown}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_run_of_a_fork_uploaded_is_no_evidence() {
+    let scene = Scene::new().await;
+    let repo = scene.fake.repo(REPO);
+    let run = repo.workflow_run("nightly.yml", "failure", true);
+    repo.uploads_artifact(run, "agent-traces", &zipped(&[("a.jsonl", &trace_of("k00").await)]));
+    scene.later();
+    let report = scene.sync().await.unwrap();
+    assert_eq!((report.artifacts, report.failures), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comment_that_is_edited_commands_nothing_more() {
+    let scene = Scene::new().await;
+    let issue = scene.reports("k00").await;
+    let comment = scene.alice.comments(issue, "/sprag status");
+    scene.later();
+    assert_eq!(scene.sync().await.unwrap().commands, 1);
+    scene.alice.edits_comment(comment, "/sprag ignore");
+    scene.later();
+    assert_eq!(scene.sync().await.unwrap().commands, 0);
+    assert!(!scene.shown(issue).contains("sprag: ignored"));
+}

@@ -105,14 +105,18 @@ impl Scene {
 
     /// The way to GitHub of a new job. Waiting moves the clock of GitHub.
     pub(crate) fn forge(&self) -> Forge {
+        self.forge_as(Credentials::App {
+            id: self.app.to_string(),
+            private_key: PRIVATE_KEY.into(),
+        })
+    }
+
+    fn forge_as(&self, credentials: Credentials) -> Forge {
         let fake = Arc::clone(&self.fake);
         Forge::new(ForgeConfig {
             api_url: self.fake.enterprise_url(),
             repo: RepoName::parse(REPO).unwrap(),
-            credentials: Credentials::App {
-                id: self.app.to_string(),
-                private_key: PRIVATE_KEY.into(),
-            },
+            credentials,
             pace: Duration::ZERO,
             clock: self.fake.clock(),
             wait: Arc::new(move |time| {
@@ -324,9 +328,29 @@ impl Scene {
     }
 
     async fn gate_of(&self, target: &Target) -> Result<pull::Outcome, GateError> {
+        self.gate_with(self.forge(), target).await
+    }
+
+    /// `sprag gate` on a fresh runner that has no more than the token of its job, for an event.
+    pub(crate) async fn gate_of_job_on(
+        &self,
+        event: &str,
+        payload: &serde_json::Value,
+    ) -> Result<pull::Outcome, GateError> {
+        let read = ["contents", "pull_requests", "issues"].map(|name| (name, "read"));
+        let token = self
+            .fake
+            .repo(REPO)
+            .job_token(&[&read[..], &[("checks", "write")]].concat());
+        let forge = self.forge_as(Credentials::Token(token.into()));
+        let hint = Webhook::read(event, &payload.to_string()).unwrap().hint;
+        let target = pull::target(&forge, &hint).await?.expect("it is about a pull request");
+        self.gate_with(forge, &target).await
+    }
+
+    async fn gate_with(&self, forge: Forge, target: &Target) -> Result<pull::Outcome, GateError> {
         let dir = self.fresh();
         let workspace = self.checkout(&dir);
-        let forge = self.forge();
         let hub = self.hub(&forge, &dir, &workspace);
         let quarantined = self
             .notebook(&hub, &dir.join("facts"))

@@ -197,6 +197,16 @@ impl Repository {
             .insert(branch.to_owned(), checks);
     }
 
+    /// The branch of a pull request lies in somebody else's repository, as far as the API tells.
+    ///
+    /// # Panics
+    /// If it is no pull request.
+    pub fn is_from_a_fork(&self, pull: u64) {
+        let mut world = self.world();
+        let issue = world.repo_mut(&self.name).issue_mut(pull);
+        issue.pull.as_mut().expect("it is a pull request").fork = true;
+    }
+
     /// From now on drafts are refused, as on plans that do not have them.
     pub fn refuse_drafts(&self) {
         self.world().repo_mut(&self.name).refuses_drafts = true;

@@ -260,11 +260,12 @@ impl View<'_> {
         let of_issue = self.at(repo, &format!("/issues/{}", issue.number));
         let html = format!("{}/{}/pull/{}", self.world.web, repo.name, issue.number);
         let owner = repo.name.split('/').next().unwrap_or_default();
-        let side = |branch: &str, sha: &str| {
-            json!({
-                "label": format!("{owner}:{branch}"), "ref": branch, "sha": sha, "user": self.user(owner),
-                "repo": self.repo(repo, Detail::Usual, None),
-            })
+        let side = |branch: &str, sha: &str, fork: bool| {
+            let mut of = self.repo(repo, Detail::Usual, None);
+            if fork {
+                (of["id"], of["fork"]) = ((repo.id + 1).into(), true.into());
+            }
+            json!({"label": format!("{owner}:{branch}"), "ref": branch, "sha": sha, "user": self.user(owner), "repo": of})
         };
         let statuses = self.at(repo, &format!("/statuses/{}", pull.head_sha));
         let links = [
@@ -293,8 +294,8 @@ impl View<'_> {
             "closed_at": issue.closed.as_ref().map(|(at, _)| at.to_string()),
             "merged_at": pull.merged.as_ref().map(|(_, at, _)| at.to_string()),
             "merge_commit_sha": pull.merged.as_ref().map(|(sha, ..)| sha), "auto_merge": null,
-            "author_association": association(repo, &issue.author), "head": side(&pull.head, &pull.head_sha),
-            "base": side(&pull.base, &pull.base_sha), "_links": links,
+            "author_association": association(repo, &issue.author), "head": side(&pull.head, &pull.head_sha, pull.fork),
+            "base": side(&pull.base, &pull.base_sha, false), "_links": links,
         });
         if whole {
             add(

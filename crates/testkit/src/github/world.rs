@@ -116,6 +116,8 @@ pub(super) struct Pull {
     pub(super) head_sha: String,
     pub(super) base_sha: String,
     pub(super) draft: bool,
+    /// Whether its branch lies in somebody else's repository.
+    pub(super) fork: bool,
     /// By which commit, when and by whom.
     pub(super) merged: Option<(String, Timestamp, String)>,
 }

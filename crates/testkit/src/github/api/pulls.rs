@@ -123,6 +123,7 @@ fn create(world: &mut World, ask: &Ask<'_>) -> Outcome {
         head_sha,
         base_sha,
         draft,
+        fork: false,
         merged: None,
     });
     let (issue, pull) = found(world, ask, number)?;
