@@ -5,8 +5,9 @@ use super::{FlowError, Request};
 use crate::workspace::Landed;
 use fs_err as fs;
 use serde::Serialize;
-use sprag_core::candidate::{Experiment, Verdict};
+use sprag_core::candidate::{Experiment, Proof, Verdict};
 use sprag_core::case::{CaseState, EvalCase};
+use sprag_core::cluster::Cluster;
 use sprag_core::harness::FileChange;
 use sprag_core::id::{ExperimentId, TaskId};
 use sprag_core::ledger::Event;
@@ -46,7 +47,7 @@ pub(super) fn land(request: &Request<'_>, state: &State, id: &ExperimentId) -> R
         Some(branch) if !request.merge => branch.clone(),
         _ => request.workspace.head_branch()?,
     };
-    let new_cases = new_cases(state, id);
+    let new_cases = state.new_cases(id);
     let mut changes = experiment.candidate.changes.clone();
     for case in &new_cases {
         let text = serde_json::to_string_pretty(case).map_err(std::io::Error::from)? + "\n";
@@ -142,16 +143,20 @@ pub(super) fn write_comments(request: &Request<'_>, state: &State) -> Result<(),
                     .filter(|cluster| cluster.members.contains_key(&record.id))
                     .cloned()
                     .collect();
-                let fixed = clusters
-                    .iter()
-                    .find_map(|cluster| Some((cluster.clone(), accepted_for(state, cluster)?)));
+                let fixed = clusters.iter().find_map(|cluster| {
+                    let (pull, proof) = accepted_for(state, cluster)?;
+                    Some((cluster.clone(), pull, proof))
+                });
                 match fixed {
-                    Some((cluster, pull)) if clusters.iter().all(|cluster| cluster.members[&record.id].resolved) => {
+                    Some((cluster, pull, proof))
+                        if clusters.iter().all(|cluster| cluster.members[&record.id].resolved) =>
+                    {
                         CommentView::Fixed {
                             record: record.clone(),
                             cluster,
                             pull,
                             merged: request.merge,
+                            proof,
                         }
                     }
                     _ => CommentView::Mined {
@@ -166,29 +171,12 @@ pub(super) fn write_comments(request: &Request<'_>, state: &State) -> Result<(),
     Ok(())
 }
 
-/// The number that the pull request of a cluster's accepted change has here: that of its experiment.
-fn accepted_for(state: &State, cluster: &sprag_core::cluster::Cluster) -> Option<u64> {
-    let accepted = state
-        .experiments
-        .iter()
-        .rev()
-        .filter(|experiment| experiment.accepted());
-    let mut of_cluster = accepted.filter(|experiment| experiment.candidate.cluster == cluster.id);
-    of_cluster
-        .next()
-        .and_then(|experiment| experiment.id.as_str().trim_start_matches('E').parse().ok())
-}
-
-/// The cases that joined the suite with an experiment. What was in it before the run names an experiment of another run, whose id may be the
-/// same.
-pub(super) fn new_cases(state: &State, id: &ExperimentId) -> Vec<EvalCase> {
-    let before = &state.plan.known.suite;
-    let new = |case: &&EvalCase| {
-        case.fixed_by.as_ref() == Some(id)
-            && case.state == CaseState::Promoted
-            && before.iter().all(|known| known.id != case.id)
-    };
-    state.cases.cases.values().filter(new).cloned().collect()
+/// The number that the pull request of a cluster's accepted change has here, that of its experiment, and what speaks for it.
+fn accepted_for(state: &State, cluster: &Cluster) -> Option<(u64, Option<Proof>)> {
+    let of_cluster = |experiment: &&Experiment| experiment.accepted() && experiment.candidate.cluster == cluster.id;
+    let experiment = state.experiments.iter().rev().find(of_cluster)?;
+    let number = experiment.id.as_str().trim_start_matches('E').parse().ok()?;
+    Some((number, state.proof(&experiment.id)))
 }
 
 pub(super) fn pull_view(

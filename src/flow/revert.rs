@@ -1,7 +1,6 @@
 //! When the regression suite fails on the default branch after a merge: offers to take the newest merged change back, if that helps.
 
 use super::gate;
-use super::publish::new_cases;
 use super::sync::{Hub, Notebook};
 use super::{FlowError, Request};
 use crate::progress::Progress;
@@ -131,7 +130,8 @@ impl Back {
                     text: before.get(&change.path).map(str::to_owned),
                 })
                 .collect(),
-            cases: new_cases(&state, &pull.experiment)
+            cases: state
+                .new_cases(&pull.experiment)
                 .into_iter()
                 .map(|case| case.id)
                 .filter(|id| request.known.suite.iter().any(|case| case.id == *id))

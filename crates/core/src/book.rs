@@ -6,6 +6,7 @@
 mod fold;
 pub mod standing;
 
+use crate::candidate::Proof;
 use crate::case::{CaseState, EvalCase};
 use crate::cluster::{ClusterBook, ClusterState};
 use crate::fact::{Fact, Reading, What};
@@ -241,6 +242,12 @@ impl Book {
             )) => Some((*number, *by)),
             _ => None,
         }
+    }
+
+    /// What speaks for the change of a pull request.
+    pub fn proof(&self, pull: u64) -> Option<Proof> {
+        let pull = self.pulls.get(&pull)?;
+        self.run(&pull.run)?.proof(&pull.experiment)
     }
 
     /// What people did not want for a cluster, the oldest first.

@@ -1,5 +1,6 @@
 //! Candidates and experiments: a proposed harness change, and what its evaluation said.
 
+use crate::case::EvalCase;
 use crate::harness::FileChange;
 use crate::id::{CandidateId, ClusterId, ExperimentId, HarnessId, TaskId};
 use crate::score::Scorecard;
@@ -97,6 +98,19 @@ pub struct Experiment {
     pub verdict: Option<(Verdict, String)>,
     /// Task runs spent on it, cached ones not counted.
     pub task_runs: u64,
+}
+
+/// What speaks for an accepted change.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Proof {
+    /// The best validation score before it, from 0 to 1.
+    pub validation_before: f64,
+    /// The validation set with it: counts only.
+    pub validation: Scorecard,
+    /// The regression suite with it, where it had cases.
+    pub regression: Option<Scorecard>,
+    /// The cases that joined the suite with it.
+    pub cases: Vec<EvalCase>,
 }
 
 impl Experiment {

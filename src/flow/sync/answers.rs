@@ -8,11 +8,12 @@ use crate::forge::{ErrorClass, ForgeError, IssueChange, Reaction, StateReason};
 use crate::progress::Progress;
 use sprag_core::book::standing::{LEFT_CLOSED, thing_state};
 use sprag_core::book::{Book, PullState};
+use sprag_core::candidate::Proof;
 use sprag_core::fact::{DASHBOARD, What};
 use sprag_core::hash;
 use sprag_core::render::labels::{self, Label};
 use sprag_core::render::{comment, dashboard, markdown};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// After so many answers, what was done is kept.
 const KEEP_EVERY: usize = 50;
@@ -174,9 +175,13 @@ fn wanted(book: &Book) -> Vec<Wanted> {
             },
         ));
     }
+    // Many issues may have one pull request, and to tell what speaks for it a run is replayed.
+    let mut proofs: BTreeMap<u64, Option<Proof>> = BTreeMap::new();
     for &issue in book.issues.keys().rev() {
         let Some(standing) = book.standing(issue) else { continue };
-        if let Some(body) = comment::standing_comment(&standing) {
+        if let Some(body) = comment::standing_comment(&standing, |pull| {
+            proofs.entry(pull).or_insert_with(|| book.proof(pull)).clone()
+        }) {
             wanted.push(looks(format!("comment on {issue}"), Act::Comment { issue, body }));
         }
         let label = labels::of(&standing);

@@ -2,8 +2,8 @@
 
 use super::schedule::batches;
 use crate::budget::Spent;
-use crate::candidate::Experiment;
-use crate::case::CaseBook;
+use crate::candidate::{Experiment, Proof};
+use crate::case::{CaseBook, CaseState, EvalCase};
 use crate::cluster::ClusterBook;
 use crate::failure::{FailureKind, FailureRecord};
 use crate::harness::Harness;
@@ -99,6 +99,29 @@ impl State {
     /// An experiment by its id.
     pub fn experiment(&self, id: &ExperimentId) -> Option<&Experiment> {
         self.experiments.iter().find(|experiment| experiment.id == *id)
+    }
+
+    /// The cases that joined the suite with an experiment. What was in it before the run names an experiment of another run, whose id may be
+    /// the same.
+    pub fn new_cases(&self, id: &ExperimentId) -> Vec<EvalCase> {
+        let before = &self.plan.known.suite;
+        let new = |case: &&EvalCase| {
+            case.fixed_by.as_ref() == Some(id)
+                && case.state == CaseState::Promoted
+                && before.iter().all(|known| known.id != case.id)
+        };
+        self.cases.cases.values().filter(new).cloned().collect()
+    }
+
+    /// What speaks for an experiment that was measured to its end.
+    pub fn proof(&self, id: &ExperimentId) -> Option<Proof> {
+        let experiment = self.experiment(id)?;
+        Some(Proof {
+            validation_before: experiment.best_before,
+            validation: experiment.validation.clone()?,
+            regression: experiment.regression.clone(),
+            cases: self.new_cases(id),
+        })
     }
 
     /// The validation score of the incumbent: of the last accepted experiment, else the baseline.

@@ -5,11 +5,12 @@ use super::pull::{evidence, sentence};
 use super::view::CommentView;
 use super::words;
 use crate::book::standing::Standing;
+use crate::candidate::Proof;
 use crate::cluster::{Cluster, ClusterState};
 use crate::failure::{FailureKind, FailureRecord};
 
-/// The comment for where an issue stands on GitHub; `None` when there is nothing to say.
-pub fn standing_comment(standing: &Standing<'_>) -> Option<String> {
+/// The comment for where an issue stands on GitHub; `None` when there is nothing to say. `proof` tells what speaks for a pull request.
+pub fn standing_comment(standing: &Standing<'_>, proof: impl FnOnce(u64) -> Option<Proof>) -> Option<String> {
     let view = match standing {
         Standing::Withdrawn => return None,
         Standing::Unconfirmed { by } => return Some(with_marker(&unconfirmed(by))),
@@ -31,6 +32,7 @@ pub fn standing_comment(standing: &Standing<'_>) -> Option<String> {
                 cluster: (*cluster).clone(),
                 pull: *pull,
                 merged: matches!(standing, Standing::Fixed { .. }),
+                proof: proof(*pull),
             }
         }
         Standing::Reopened {
@@ -119,18 +121,50 @@ pub fn issue_comment(view: &CommentView) -> String {
             cluster,
             pull,
             merged,
+            proof,
         } => {
             let state = fixed(*pull, *merged);
+            let proof = proof.as_ref().map(evidence_for).unwrap_or_default();
             let standing = standing(std::slice::from_ref(cluster));
             join(&[
                 marker("issue", &[("record", record.id.as_str())]),
                 state,
+                proof,
                 what_went_wrong(record),
                 cause(record),
                 standing,
             ])
         }
     }
+}
+
+/// Cases that are named.
+const MAX_CASES: usize = 10;
+
+fn evidence_for(proof: &Proof) -> String {
+    let mut text = format!(
+        "| evidence | before | with the change |\n|---|---|---|\n| held-out validation set | {} | {} |\n",
+        words::score(proof.validation_before),
+        words::result(&proof.validation)
+    );
+    if let Some(regression) = proof.regression.as_ref().filter(|card| card.total() > 0) {
+        text += &format!("| regression suite | | {} |\n", words::result(regression));
+    }
+    for case in proof.cases.iter().take(MAX_CASES) {
+        let flake = case.flake;
+        text += &format!(
+            "| new case {} | failed {} of {} | passed {} of {} |\n",
+            inline_code(case.id.as_str()),
+            flake.fails_before,
+            words::count(flake.runs_before, "run"),
+            flake.passes_after,
+            flake.runs_after
+        );
+    }
+    if proof.cases.len() > MAX_CASES {
+        text += &format!("| and {} more cases | | |\n", proof.cases.len() - MAX_CASES);
+    }
+    text.trim_end().to_owned()
 }
 
 fn join(sections: &[String]) -> String {

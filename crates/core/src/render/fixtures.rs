@@ -1,7 +1,7 @@
 //! A made-up run of a helpdesk agent, rich enough to look at, the same every time.
 
 use super::view::{BatchView, CheckView, CommentView, GateView, Provenance, PullView, ReportView, SummaryView};
-use crate::candidate::{Candidate, Experiment, Verdict};
+use crate::candidate::{Candidate, Experiment, Proof, Verdict};
 use crate::case::{CaseState, EvalCase, FlakeStatistics};
 use crate::cluster::{Cluster, ClusterState, Member};
 use crate::config::GateMode;
@@ -233,6 +233,15 @@ pub(super) fn check() -> CheckView {
         folder: String::new(),
         left_out: Vec::new(),
         buttons: true,
+    }
+}
+
+pub(super) fn proof() -> Proof {
+    Proof {
+        validation_before: 0.5,
+        validation: card(17, 1, 0, 0),
+        regression: None,
+        cases: vec![case(1, CaseState::Promoted)],
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the render functions need to know, as plain data. Built from the state of a run; nothing here decides anything.
 
 use super::words;
-use crate::candidate::Experiment;
+use crate::candidate::{Experiment, Proof};
 use crate::case::EvalCase;
 use crate::cluster::Cluster;
 use crate::config::GateMode;
@@ -91,6 +91,8 @@ pub enum CommentView {
         pull: u64,
         /// Whether it is merged already.
         merged: bool,
+        /// What speaks for it.
+        proof: Option<Proof>,
     },
 }
 

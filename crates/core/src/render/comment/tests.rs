@@ -24,6 +24,7 @@ fn a_pull_request_fixes_it() {
         cluster: cluster.clone(),
         pull: 31,
         merged: false,
+        proof: None,
     });
     assert!(
         ready.starts_with("<!-- sprag:issue record=r-5f3c -->\n\n**#31 is ready for review.**"),
@@ -34,8 +35,13 @@ fn a_pull_request_fixes_it() {
         cluster,
         pull: 31,
         merged: true,
+        proof: Some(fixtures::proof()),
     });
     assert!(merged.contains("**Resolved by #31.**"), "{merged}");
+    assert!(
+        merged.contains("| held-out validation set | 0.500 | 17/18 (0.944) |"),
+        "{merged}"
+    );
 }
 
 #[test]
