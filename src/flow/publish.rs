@@ -149,6 +149,7 @@ pub(super) fn write_comments(request: &Request<'_>, state: &State) -> Result<(),
                             cluster,
                             pull,
                             merged: request.merge,
+                            left: false,
                         }
                     }
                     _ => CommentView::Mined {
@@ -199,6 +200,10 @@ pub(super) fn pull_view(
     let fell = |earlier: &&Experiment| {
         earlier.candidate.cluster == cluster.id && !matches!(earlier.verdict, Some((Verdict::Accepted, _)) | None)
     };
+    let (issues, issues_left) = state
+        .issues_of(&cluster.id)
+        .into_iter()
+        .partition(|issue| state.settled_by(&cluster.id, *issue));
     PullView {
         head,
         base,
@@ -209,7 +214,8 @@ pub(super) fn pull_view(
             .cloned(),
         history: history.flatten().collect(),
         attempts: state.experiments.iter().filter(fell).cloned().collect(),
-        issues: state.issues_of(&cluster.id),
+        issues,
+        issues_left,
         rejections: Vec::new(),
         experiment: experiment.clone(),
         gate: gate_view(state),

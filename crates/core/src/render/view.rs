@@ -43,8 +43,10 @@ pub struct PullView {
     pub new_cases: Vec<EvalCase>,
     /// What people did not want for this cluster, the oldest first.
     pub rejections: Vec<crate::book::Rejection>,
-    /// The issues that reported the failures of this cluster.
+    /// The issues that report failures of this cluster and of no other that is still to be resolved: the merge closes them.
     pub issues: Vec<u64>,
+    /// The issues that report those of others too: the merge leaves them open.
+    pub issues_left: Vec<u64>,
 }
 
 /// The two check runs of one evaluated change.
@@ -84,6 +86,8 @@ pub enum CommentView {
         pull: u64,
         /// Whether it is merged already.
         merged: bool,
+        /// Whether the issue reports something else that is still to be resolved.
+        left: bool,
     },
 }
 

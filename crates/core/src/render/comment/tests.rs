@@ -24,6 +24,7 @@ fn a_pull_request_fixes_it() {
         cluster: cluster.clone(),
         pull: 31,
         merged: false,
+        left: false,
     });
     assert!(
         ready.starts_with("<!-- sprag:issue record=r-5f3c -->\n\n**#31 is ready for review.**"),
@@ -34,6 +35,7 @@ fn a_pull_request_fixes_it() {
         cluster,
         pull: 31,
         merged: true,
+        left: false,
     });
     assert!(merged.contains("**Resolved by #31.**"), "{merged}");
 }
