@@ -1,12 +1,11 @@
 // A host shaped like GitHub Enterprise Server, on one port of this machine: /api/v3/ is npm's `emulate`, /OWNER/NAME.git/ is git's own
-// http-backend. Where emulate is not as GitHub, GAPS below says so and closes the gap; nothing else of GitHub is played here.
+// http-backend. Where emulate is not as GitHub, a comment GAP says so and what follows closes it; nothing else of GitHub is played here.
 import { spawn, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import http from "node:http";
 import { gunzipSync } from "node:zlib";
 import { createEmulator } from "emulate";
-import { completer } from "./complete.mjs";
 
 // GAP: emulate's times have milliseconds. GitHub's have none, and text is compared with them.
 const precise = Date.prototype.toISOString;
@@ -23,6 +22,21 @@ async function plugin() {
   return import(new URL(name, dist));
 }
 
+/** Finds the endpoint that a method and a path call, named as in GitHub's description: `GET /repos/{owner}/{repo}`. */
+function endpoints(file) {
+  const { paths } = JSON.parse(fs.readFileSync(file, "utf8"));
+  const routes = Object.entries(paths).map(([template, methods]) => {
+    const many = (name) => (/^\{(ref|branch|basehead)\}$/.test(name) ? ".+" : "[^/]+");
+    return { template, methods, pattern: new RegExp(`^${template.replaceAll(".", "\\.").replace(/\{[^}]+\}/g, many)}$`) };
+  });
+  // `issues/comments` also looks like an issue's number: the template with fewer parameters is meant.
+  routes.sort((one, other) => one.template.split("{").length - other.template.split("{").length);
+  return (method, path) => {
+    const route = routes.find((route) => route.pattern.test(path) && route.methods[method.toLowerCase()]);
+    return route && `${method} ${route.template}`;
+  };
+}
+
 const json = (value, status = 200, headers = {}) =>
   new Response(JSON.stringify(value), { status, headers: { "content-type": "application/json; charset=utf-8", ...headers } });
 const refusal = (status, message, errors) => json({ message, documentation_url: "https://docs.github.com/rest", status: String(status), errors }, status);
@@ -30,11 +44,14 @@ const refusal = (status, message, errors) => json({ message, documentation_url: 
 /**
  * Starts the host. `folder` has `repos/OWNER/NAME.git` and is written to; `seed` is emulate's own seed; `description` is the path of GitHub's
  * OpenAPI description. The result's fields may be changed while it runs: `stateless` (tokens in the long new form), `refusePushes` (how many
- * of the next pushes are refused as by a token that has ended), `artifacts` (zips by id).
+ * of the next pushes are refused as by a token that has ended), `delay` (of each answer, in milliseconds), `life` (of the tokens minted from
+ * now on, in seconds; they are told to end five minutes later, so that a client that renews in time does so after `life`/4), `artifacts`
+ * (zips by id).
  */
 export async function start({ folder, seed, description }) {
-  const complete = completer(description);
-  const host = { records: [], pushes: [], reactions: [], artifacts: {}, stateless: false, refusePushes: 0, minted: [], people: 0 };
+  const endpoint = endpoints(description);
+  const host = { records: [], pushes: [], reactions: [], artifacts: {}, stateless: false, refusePushes: 0, minted: [], people: 0, delay: 0, life: 0 };
+  const ends = new Map();
   let app, store, tokens;
   const github = await plugin();
   const register = github.githubPlugin.register;
@@ -120,7 +137,8 @@ export async function start({ folder, seed, description }) {
 
   function refused(method, path, token, body) {
     // GAP: a token that nobody knows is the first user's.
-    if (/^gh[a-z]_/.test(token) && !tokens.has(token)) return refusal(401, "Bad credentials");
+    const ended = (ends.get(token) ?? Infinity) < Date.now();
+    if (/^gh[a-z]_/.test(token) && (ended || !tokens.has(token))) return refusal(401, "Bad credentials");
     // GAP: JWTs may live for ever, and begin in the future.
     if (token.startsWith("eyJ")) {
       const { iat, exp } = JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
@@ -132,10 +150,10 @@ export async function start({ folder, seed, description }) {
     if (path === "/user" && tokens.get(token)?.installation) return refusal(403, "Resource not accessible by integration");
     const [, name, rest] = path.match(/^\/repos\/([^/]+\/[^/]+)\/(.*)$/) ?? [];
     const repo = name && host.repo(name);
-    const endpoint = `${method} ${rest}`;
+    const what = `${method} ${rest}`;
     const branch = (name) => host.store.branches.findBy("repo_id", repo.id).find((branch) => branch.name === name);
     // GAP: a second pull request of a branch, and one of a branch that is not there, which would be made.
-    if (endpoint === "POST pulls") {
+    if (what === "POST pulls") {
       const error = (problem) => refusal(422, "Validation Failed", [{ resource: "PullRequest", ...problem }]);
       if (!body.head.includes(":") && !branch(body.head)) return error({ field: "head", code: "invalid" });
       const open = host.store.pullRequests.findBy("repo_id", repo.id).filter((pull) => pull.state === "open");
@@ -144,11 +162,11 @@ export async function start({ folder, seed, description }) {
       }
     }
     // GAP: check runs of people, on commits that are not there, and with more annotations than one request may have.
-    if (endpoint === "POST check-runs" && !tokens.get(token)?.installation) return refusal(403, "You must authenticate via a GitHub App.");
-    if (endpoint === "POST check-runs" && !host.store.commits.findBy("repo_id", repo.id).some((commit) => commit.sha === body.head_sha)) {
+    if (what === "POST check-runs" && !tokens.get(token)?.installation) return refusal(403, "You must authenticate via a GitHub App.");
+    if (what === "POST check-runs" && !host.store.commits.findBy("repo_id", repo.id).some((commit) => commit.sha === body.head_sha)) {
       return refusal(422, `No commit found for SHA: ${body.head_sha}`);
     }
-    if (/^(POST|PATCH) check-runs/.test(endpoint) && body.output?.annotations?.length > 50) return refusal(422, "Invalid request.");
+    if (/^(POST|PATCH) check-runs/.test(what) && body.output?.annotations?.length > 50) return refusal(422, "Invalid request.");
     return undefined;
   }
 
@@ -164,6 +182,11 @@ export async function start({ folder, seed, description }) {
         tokens.set(long, tokens.get(value.token));
         tokens.delete(value.token);
         value.token = long;
+      }
+      // GAP: tokens never end.
+      if (host.life > 0) {
+        ends.set(value.token, Date.now() + host.life * 1000);
+        value.expires_at = new Date(Date.now() + (300 + host.life / 4) * 1000).toISOString();
       }
       host.minted.push(value.token);
     },
@@ -201,21 +224,21 @@ export async function start({ folder, seed, description }) {
     const given = Object.fromEntries(["authorization", "content-type", "accept"].map((name) => [name, headers[name]]).filter(([, value]) => value));
     const request = new Request(`${host.url}${target}`, { method, headers: given, body: bytes.length ? bytes : undefined });
     let response = await app.fetch(request);
-    const endpoint = complete.endpoint(method, path);
+    const called = endpoint(method, path);
     // GAP: a person without any right is a person all the same.
-    if (response.status === 404 && endpoint?.name.endsWith("/collaborators/{username}/permission")) {
+    if (response.status === 404 && called?.endsWith("/collaborators/{username}/permission")) {
       const user = host.store.users.findOneBy("login", path.split("/").at(-2));
       if (user) response = json({ permission: "none", role_name: "none", user: { login: user.login, id: user.id, type: user.type } });
     }
     if (!(response.headers.get("content-type") ?? "").includes("json")) return response;
     const text = await response.text();
-    if (!text) return new Response(null, { status: response.status, headers: response.headers });
-    const value = JSON.parse(text);
-    if (response.ok) corrections[endpoint?.name]?.(value, token);
-    const full = JSON.stringify(complete.answer(endpoint?.operation, response.status, value));
     const back = new Headers(response.headers);
     back.delete("content-length");
-    if (method !== "GET" || !response.ok) return new Response(full, { status: response.status, headers: back });
+    if (!text || !response.ok) return new Response(text || null, { status: response.status, headers: back });
+    const value = JSON.parse(text);
+    corrections[called]?.(value, token);
+    const full = JSON.stringify(value);
+    if (method !== "GET") return new Response(full, { status: response.status, headers: back });
     // GAP: `ETag`s.
     const tag = `W/"${createHash("sha256").update(full).digest("hex")}"`;
     back.set("etag", tag);
@@ -236,6 +259,7 @@ export async function start({ folder, seed, description }) {
     if (/^\/[^/]+\/[^/]+\.git\//.test(url.pathname)) return git(request, response, url, bytes);
     if (!url.pathname.startsWith("/api/v3/")) return response.writeHead(404).end();
     const target = request.url.slice("/api/v3".length);
+    await new Promise((done) => setTimeout(done, host.delay));
     const answered = await answer(request.method, target, request.headers, bytes);
     const body = Buffer.from(await answered.arrayBuffer());
     const headers = Object.fromEntries(answered.headers);
@@ -243,7 +267,7 @@ export async function start({ folder, seed, description }) {
       const { pathname } = new URL(target, host.url);
       const { authorization, ...sent } = request.headers;
       host.records.push({
-        endpoint: complete.endpoint(request.method, decodeURI(pathname))?.name ?? `${request.method} ${pathname} (not in the description)`,
+        endpoint: endpoint(request.method, decodeURI(pathname)) ?? `${request.method} ${pathname} (not in the description)`,
         method: request.method, target, headers: sent, body: bytes.toString(), status: answered.status, answer_headers: headers, answer: body.toString(),
       });
     }

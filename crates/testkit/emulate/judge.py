@@ -1,16 +1,15 @@
 """Holds recorded requests to GitHub's OpenAPI description with openapi-core, which nobody here wrote.
 
 usage: python judge.py DESCRIPTION REQUESTS   (JSON lines, as story.mjs writes them)
-Exit code 1 when a request does not fit. Answers are judged too, but only counted: they are emulate's.
+Exit code 1 when a request does not fit. The answers are emulate's, and not judged.
 """
 
-import collections
 import json
 import sys
 from urllib.parse import parse_qsl, urlsplit
 
 from openapi_core import OpenAPI
-from openapi_core.testing import MockRequest, MockResponse
+from openapi_core.testing import MockRequest
 from werkzeug.datastructures import ImmutableMultiDict
 
 SERVER = "https://api.github.com"
@@ -37,11 +36,6 @@ def reason(error):
     return "; ".join(places[:3]) or str(cause or error)
 
 
-def plain(headers):
-    """The media type without its parameters, which the description does not name."""
-    return (headers.get("content-type") or "application/json").split(";")[0]
-
-
 def main(description, requests):
     with open(description, encoding="utf-8") as file:
         document = mended(json.load(file))
@@ -54,7 +48,7 @@ def main(description, requests):
             if "$ref" not in response:
                 response.setdefault("description", "")
     api = OpenAPI.from_dict(document)
-    judged, wrong, answers = collections.Counter(), [], collections.Counter()
+    endpoints, wrong = set(), []
     with open(requests, encoding="utf-8") as file:
         records = [json.loads(line) for line in file]
     for record in records:
@@ -66,30 +60,16 @@ def main(description, requests):
             args=ImmutableMultiDict(parse_qsl(url.query, keep_blank_values=True)),
             headers=record["headers"],
             data=record["body"].encode() or None,
-            content_type=plain(record["headers"]),
+            content_type=record["headers"].get("content-type", "application/json"),
         )
-        judged[record["endpoint"]] += 1
+        endpoints.add(record["endpoint"])
         try:
             api.validate_request(request)
         except Exception as error:  # openapi-core has many kinds, without a common ancestor
             wrong.append(f"{record['method']} {record['target']}: {reason(error)}")
-        if record["status"] in (302, 304) or record["status"] >= 400:
-            continue
-        response = MockResponse(
-            data=record["answer"].encode(),
-            status_code=record["status"],
-            headers=record["answer_headers"],
-            content_type=plain(record["answer_headers"]),
-        )
-        try:
-            api.validate_response(request, response)
-        except Exception as error:
-            answers[f"{record['endpoint']}: {reason(error)}"] += 1
     for line in wrong:
         print(f"BAD {line}")
-    for line, count in sorted(answers.items()):
-        print(f"note: emulate answers {count} times otherwise than GitHub: {line}")
-    print(f"openapi-core: {len(records)} requests to {len(judged)} endpoints, {len(wrong)} do not fit GitHub's description")
+    print(f"openapi-core: {len(records)} requests to {len(endpoints)} endpoints, {len(wrong)} do not fit GitHub's description")
     return 1 if wrong or not records else 0
 
 

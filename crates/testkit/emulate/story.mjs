@@ -270,11 +270,23 @@ begin("With tokens in their new form");
   check("nothing is there twice", (await doubles()).length === 0, await doubles());
 }
 
+begin("A job that outlives its token");
+{
+  Object.assign(host, { life: 8, delay: 250 });
+  const [began, before] = [Date.now(), host.minted.length];
+  const long = await job(["run", "--batches", "1", "--json"]);
+  Object.assign(host, { life: 0, delay: 0 });
+  check("it lasted longer than a token", Date.now() - began > 8000 && host.minted.length - before > 2, Date.now() - began);
+  check("it ends well", long.code === 0, long.all);
+  check("nothing is there twice", (await doubles()).length === 0, await doubles());
+}
+
 // --- Merge, recurrence ----------------------------------------------------------------------------------------------------------------
 
 begin("Merged, and failed again");
 const closes = (pull) => Number(pull.body.match(/^Closes #(\d+)/m)?.[1]);
 const merge = (await everyPull()).find((pull) => pull.user.login === BOT && pull.state === "open" && pull.base.ref === "main" && closes(pull));
+if (!merge) throw new Error("no open pull request closes an issue; the story cannot go on");
 const about = closes(merge);
 const [, action] = (await sticky(about))[0].body.match(/never called `(\w+)`/);
 const work = path.join(folder, "work");
@@ -286,6 +298,11 @@ await aSecond();
 const merged = await job(["sync", "--json"], { event: event("push", undefined) });
 check("sync settles it", merged.json?.settled === 1, merged.all);
 check(`#${about} is closed, and its comment says by what`, (await issue(about)).state === "closed" && /Resolved by #/.test((await sticky(about))[0].body), (await sticky(about))[0]?.body);
+{
+  const closed = (await everyIssue()).filter((issue) => issue.state === "closed" && labels(issue).includes("agent-failure"));
+  const said = await Promise.all(closed.map(async ({ number }) => (await sticky(number))[0]?.body ?? ""));
+  check("no issue is closed of which something is left to resolve", said.every((body) => /Resolved by #/.test(body)), said.map((body) => body.slice(0, 300)).join("\n"));
+}
 const cluster = merge.head.ref.slice("sprag/".length);
 check("the dashboard lists the cluster as resolved", new RegExp(`\`${cluster}\`: resolved by #${merge.number}`).test((await dashboards())[0].body), (await dashboards())[0].body);
 check("the suite came with the merge", fs.existsSync(path.join(work, ".sprag/suite")) && fs.readdirSync(path.join(work, ".sprag/suite")).length > 0);
@@ -401,6 +418,19 @@ await fill();
   const quiet = await job(["sync", "--json"], { env });
   check("a sync later finds nothing to do", changes(quiet.requests).length === 0, changes(quiet.requests).map((record) => record.endpoint).join("\n"));
   check("nothing is there twice", (await doubles()).length === 0, await doubles());
+
+  begin("More than a page");
+  const many = 120;
+  for (let n = 0; n < many; n += 1) await opens(`It is rude, ${n}`, "It just is.");
+  await aSecond();
+  const asked = host.records.filter((record) => record.target?.includes("&page=2")).length;
+  const all = await job(["sync", "--json"], { env });
+  check(`sync reads ${many} issues, from two pages of emulate's list`, all.json?.issues === many && host.records.filter((record) => record.target?.includes("&page=2")).length > asked, all.all);
+  const later = (await alice("GET", `${R}/issues?state=all&labels=${encodeURIComponent("sprag: needs-trace")}&per_page=100&page=2`)).length;
+  check("each has its label, also those of the second page", later === many - 100, later);
+  await aSecond();
+  const still = await job(["sync", "--json"], { env });
+  check("a sync later finds nothing to do", changes(still.requests).length === 0, changes(still.requests).map((record) => record.endpoint).join("\n"));
 }
 
 begin("At the end");
