@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 #[test]
 #[ignore = "needs a recording; benches/emulate.sh --contract makes one"]
+#[expect(clippy::print_stdout, reason = "how many were judged is the result")]
 fn recorded_requests_fit_githubs_description() {
     let path = std::env::var("SPRAG_REQUESTS").expect("SPRAG_REQUESTS names the recording");
     let recording = fs::read_to_string(path).unwrap();
