@@ -87,6 +87,12 @@ impl From<StoreError> for CommandError {
                     ..Self::from(error)
                 };
             }
+            StoreError::Token(error) => {
+                return Self {
+                    message,
+                    ..Self::from(error)
+                };
+            }
             StoreError::Io(_) => (
                 Exit::Outside,
                 "check that the path is writable and that the disk has room; nothing that was written is lost",

@@ -10,6 +10,7 @@ pub use branch::{BranchStore, Stored};
 pub use dir::{Damage, DirStore};
 pub use shared::{SharedStore, Witness};
 
+use crate::forge::ForgeError;
 use crate::workspace::WorkspaceError;
 use serde::{Deserialize, Serialize};
 use sprag_core::id::RunKey;
@@ -71,6 +72,9 @@ pub enum StoreError {
         /// Where.
         path: PathBuf,
     },
+    /// There is no token for the state branch.
+    #[error("the state branch: {0}")]
+    Token(#[from] ForgeError),
     /// The server that has the state branch, or git, said no.
     #[error("the state branch: {0}")]
     Branch(#[from] WorkspaceError),

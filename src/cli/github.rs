@@ -149,7 +149,7 @@ impl GithubArgs {
         let (store, damage) = opened?;
         session::tell_damage(&damage, progress);
         let mark = format!("{} {}", job.run_id.as_deref().unwrap_or("local"), std::process::id());
-        Ok(Notebook::open(store, Arc::new(now), mark)?)
+        Ok(Notebook::open(store, forge.clone(), Arc::new(now), mark)?)
     }
 
     /// What a sync works with.

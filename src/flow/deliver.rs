@@ -12,6 +12,7 @@ use sprag_core::machine::State;
 use sprag_core::render::check::{Conclusion, check_runs, conclusions};
 use sprag_core::render::pull::pull_request;
 use sprag_core::render::view::CheckView;
+use std::collections::BTreeSet;
 
 /// A pull request that was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +48,13 @@ pub async fn deliver(
         let mut view = pull_view(state, experiment, on_branch.head.clone(), base, on_branch.new_cases);
         let cluster = &experiment.candidate.cluster;
         // The book knows of more issues and of earlier tries than this run does.
-        view.issues.extend(notebook.book().issues_of(cluster));
-        view.issues.sort_unstable();
-        view.issues.dedup();
-        view.rejections = notebook.book().rejections(cluster);
+        let book = notebook.book();
+        let issues: BTreeSet<u64> = [&view.issues[..], &view.issues_left, &book.issues_of(cluster)]
+            .concat()
+            .into_iter()
+            .collect();
+        (view.issues, view.issues_left) = issues.into_iter().partition(|issue| book.settled_by(cluster, *issue));
+        view.rejections = book.rejections(cluster);
         let pull = hub.forge.keep_pull(&pull_request(&view)).await?;
         let checks = CheckView {
             head_sha: head_sha.clone(),

@@ -157,6 +157,7 @@ pub(super) fn write_comments(request: &Request<'_>, state: &State) -> Result<(),
                             pull,
                             merged: request.merge,
                             proof,
+                            left: false,
                         }
                     }
                     _ => CommentView::Mined {
@@ -197,6 +198,10 @@ pub(super) fn pull_view(
     let fell = |earlier: &&Experiment| {
         earlier.candidate.cluster == cluster.id && !matches!(earlier.verdict, Some((Verdict::Accepted, _)) | None)
     };
+    let (issues, issues_left) = state
+        .issues_of(&cluster.id)
+        .into_iter()
+        .partition(|issue| state.settled_by(&cluster.id, *issue));
     PullView {
         head,
         base,
@@ -207,7 +212,8 @@ pub(super) fn pull_view(
             .cloned(),
         history: history.flatten().collect(),
         attempts: state.experiments.iter().filter(fell).cloned().collect(),
-        issues: state.issues_of(&cluster.id),
+        issues,
+        issues_left,
         rejections: Vec::new(),
         experiment: experiment.clone(),
         gate: gate_view(state),

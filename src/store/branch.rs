@@ -18,6 +18,7 @@ use crate::workspace::{Depth, Lease, Remote, WorkspaceError, branch_head, fetch,
 use files::Record;
 use fs_err as fs;
 use git2::{Oid, Repository};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use sprag_core::hash;
 use std::collections::{HashMap, HashSet};
@@ -183,6 +184,11 @@ impl BranchStore {
             }
         }
         Ok(new)
+    }
+
+    /// Goes on with another token: a job may outlive the one it began with.
+    pub fn renew(&mut self, token: SecretString) {
+        self.remote.token = Some(token);
     }
 
     /// Moves the branch from what was read last to this commit, and nothing else.

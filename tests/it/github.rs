@@ -100,6 +100,13 @@ async fn two_jobs_at_once_both_succeed_and_nothing_is_lost_or_doubled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_outlives_its_token_keeps_what_it_learned() {
+    let scene = Scene::new().await;
+    scene.long_job().await.unwrap();
+    assert!(scene.page().contains("sprag/state: Add 1 fact"), "{}", scene.page());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everybodys_pull_requests_are_measured_against_their_base() {
     let scene = Scene::new().await;
     let repo = scene.fake.repo(REPO);

@@ -329,6 +329,12 @@ impl Book {
             .collect()
     }
 
+    /// Whether nothing of an issue is left to resolve once a cluster is resolved.
+    pub fn settled_by(&self, cluster: &ClusterId, issue: u64) -> bool {
+        let records = self.issues.get(&issue).map_or(&[][..], |entry| &entry.records);
+        self.clusters.settled_by(cluster, records.iter())
+    }
+
     /// The clusters of an issue's failures, the surest cause first.
     pub fn clusters_of(&self, issue: u64) -> Vec<ClusterId> {
         let records = self.issues.get(&issue).map_or(&[][..], |entry| &entry.records);

@@ -241,6 +241,18 @@ impl ClusterBook {
         holding.map(|cluster| cluster.id.clone()).collect()
     }
 
+    /// Whether nothing of some records is left to resolve once a cluster is resolved: every other one that holds them is resolved already.
+    pub fn settled_by<'a>(&self, cluster: &ClusterId, mut records: impl Iterator<Item = &'a RecordId>) -> bool {
+        let done = |other: &Cluster| other.id == *cluster || other.state == ClusterState::Resolved;
+        records.all(|record| {
+            let mut holding = self
+                .clusters
+                .values()
+                .filter(|other| other.members.contains_key(record));
+            holding.all(done)
+        })
+    }
+
     /// A person's word that two clusters are one: what is in `from` and what joins it later is in `into`.
     pub fn merge(&mut self, into: &ClusterId, from: &ClusterId) {
         if into == from || !self.clusters.contains_key(into) {

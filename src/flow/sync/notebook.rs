@@ -1,16 +1,19 @@
 //! The facts of a repository while a job works with them: what the state branch holds, what was noted since, and the book of both.
 
 use crate::flow::Clock;
+use crate::forge::Forge;
 use crate::store::{BranchStore, StoreError, Stored};
 use jiff::Timestamp;
 use sprag_core::book::Book;
 use sprag_core::fact::{Fact, What};
 use std::collections::BTreeSet;
+use tokio::runtime::Handle;
 
 /// Facts, noted first and kept a little later: see [`Notebook::keep`].
 #[expect(missing_debug_implementations, reason = "a clock is no data")]
 pub struct Notebook {
     store: BranchStore,
+    forge: Forge,
     book: Book,
     noted: Vec<Fact>,
     /// The time of the last fact of all.
@@ -20,15 +23,16 @@ pub struct Notebook {
 }
 
 impl Notebook {
-    /// Opens the facts of a state branch. `job` tells this job from others that run at the same time.
+    /// Opens the facts of a state branch, whose tokens come from `forge`. `job` tells this job from others that run at the same time.
     ///
     /// # Errors
     /// When a fact cannot be understood.
-    pub fn open(store: BranchStore, clock: Clock, job: String) -> Result<Self, StoreError> {
+    pub fn open(store: BranchStore, forge: Forge, clock: Clock, job: String) -> Result<Self, StoreError> {
         let book = fold(&store)?;
         let last = last(&store);
         Ok(Self {
             store,
+            forge,
             book,
             noted: Vec::new(),
             last,
@@ -79,8 +83,11 @@ impl Notebook {
         let new: BTreeSet<&str> = stored.iter().map(|fact| fact.id.as_str()).collect();
         let expected = self.store.facts().len() + new.iter().filter(|id| !self.store.has(id)).count();
         let now = self.now();
-        // Pushing blocks; the other tasks of this thread move on meanwhile.
-        tokio::task::block_in_place(|| self.store.publish(&stored, &now))?;
+        // Pushing blocks; the other tasks of this thread move on meanwhile. A run may outlive its token, which is good for an hour.
+        tokio::task::block_in_place(|| {
+            self.store.renew(Handle::current().block_on(self.forge.token())?);
+            self.store.publish(&stored, &now)
+        })?;
         self.noted.clear();
         // What we noted is in the book already; what others did meanwhile is not.
         if self.store.facts().len() != expected {

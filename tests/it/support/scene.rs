@@ -14,6 +14,7 @@ use sprag::runner::{Job, Runner};
 use sprag::store::{BranchStore, DirStore};
 use sprag::workspace::Workspace;
 use sprag_core::config::Config;
+use sprag_core::fact::What;
 use sprag_core::github::RepoName;
 use sprag_core::harness::Harness;
 use sprag_core::id::TaskId;
@@ -226,6 +227,7 @@ impl Scene {
         assert_eq!(damage, []);
         Ok(Notebook::open(
             store.patient(8, |_| {}),
+            hub.forge.clone(),
             self.clock(),
             dir.display().to_string(),
         )?)
@@ -260,6 +262,24 @@ impl Scene {
         let hub = self.hub(&forge, dir, workspace);
         let mut notebook = self.notebook(&hub, dir).await?;
         sync::sync(&hub, &mut notebook, &Progress::new(true, false)).await
+    }
+
+    /// A job that learns something at its beginning and something two hours later.
+    pub(crate) async fn long_job(&self) -> Result<(), FlowError> {
+        let dir = self.fresh();
+        let workspace = self.checkout(&dir);
+        let forge = self.forge();
+        let hub = self.hub(&forge, &dir, &workspace);
+        let mut notebook = self.notebook(&hub, &dir).await?;
+        for hours in [0, 2] {
+            self.fake.advance(Duration::from_hours(hours));
+            notebook.note(What::ReadUntil {
+                stream: "a test".to_owned(),
+                cursor: hours.to_string(),
+            });
+            notebook.keep()?;
+        }
+        Ok(())
     }
 
     /// `sprag run` on a fresh runner.

@@ -45,6 +45,8 @@ pub enum Standing<'a> {
         cluster: &'a Cluster,
         /// The number of the pull request.
         pull: u64,
+        /// Whether nothing else of the issue is left to resolve then.
+        closes: bool,
     },
     /// A pull request that resolves it was merged.
     Fixed {
@@ -115,7 +117,15 @@ impl Book {
             .iter()
             .find_map(|cluster| Some((*cluster, self.open_pull(&cluster.id)?.0)))
         {
-            return Some(Standing::Proposed { record, cluster, pull });
+            let closes = clusters
+                .iter()
+                .all(|other| other.id == cluster.id || other.state == ClusterState::Resolved);
+            return Some(Standing::Proposed {
+                record,
+                cluster,
+                pull,
+                closes,
+            });
         }
         let merged = |cluster: &&'a Cluster| Some((*cluster, self.merged_pull(&cluster.id)?.0));
         let again = clusters

@@ -557,3 +557,36 @@ fn an_issue_may_be_confirmed_before_it_was_read_and_stays_confirmed() {
     let book = Book::fold(&[retry, issue(2, 1, "a", "refund")]);
     assert!(book.retry.is_empty() && book.confirmed.contains(&1));
 }
+
+#[test]
+fn an_issue_of_two_causes_is_settled_only_by_the_second() {
+    let mut both = record("a", "refund");
+    both.causes.extend(record("a", "cancel").causes);
+    let read = |records| {
+        let mut fact = issue(1, 1, "a", "refund");
+        if let What::IssueRead { reading, .. } = &mut fact.what {
+            *reading = Reading::Failures { records };
+        }
+        fact
+    };
+    let facts = [read(vec![both]), opened(2, 10)];
+    let book = Book::fold(&facts);
+    let other = book.clusters_of(1).into_iter().find(|id| *id != cluster()).unwrap();
+    assert!(!book.settled_by(&cluster(), 1));
+    assert!(matches!(
+        book.standing(1),
+        Some(Standing::Proposed { closes: false, .. })
+    ));
+    let book = Book::fold(&[&facts[..], &[settled(3, 10, true)]].concat());
+    assert!(book.settled_by(&other, 1));
+    assert!(
+        matches!(book.standing(1), Some(Standing::Mined { .. })),
+        "the other cause is left"
+    );
+    let alone = Book::fold(&[issue(1, 1, "a", "refund"), opened(2, 10)]);
+    assert!(alone.settled_by(&cluster(), 1));
+    assert!(matches!(
+        alone.standing(1),
+        Some(Standing::Proposed { closes: true, .. })
+    ));
+}

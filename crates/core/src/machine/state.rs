@@ -163,6 +163,13 @@ impl State {
             .collect()
     }
 
+    /// Whether nothing of an issue is left to resolve once a cluster is resolved.
+    pub fn settled_by(&self, cluster: &ClusterId, issue: u64) -> bool {
+        let of_issue = self.findings.iter().filter(|finding| finding.issue == issue);
+        let records = of_issue.filter_map(|finding| Some(&finding.record.as_ref()?.id));
+        self.clusters.settled_by(cluster, records)
+    }
+
     pub(super) fn open_cases(&self, cluster: &ClusterId) -> Vec<(CaseId, TaskId)> {
         let of_cluster = self.cases.open().filter(|case| case.clusters.contains(cluster));
         of_cluster.map(|case| (case.id.clone(), case.task.clone())).collect()

@@ -26,15 +26,27 @@ pub fn standing_comment(standing: &Standing<'_>, proof: impl FnOnce(u64) -> Opti
             record: (*record).clone(),
             clusters: vec![(*cluster).clone()],
         },
-        Standing::Proposed { record, cluster, pull } | Standing::Fixed { record, cluster, pull } => {
-            CommentView::Fixed {
-                record: (*record).clone(),
-                cluster: (*cluster).clone(),
-                pull: *pull,
-                merged: matches!(standing, Standing::Fixed { .. }),
-                proof: proof(*pull),
-            }
-        }
+        Standing::Proposed {
+            record,
+            cluster,
+            pull,
+            closes,
+        } => CommentView::Fixed {
+            record: (*record).clone(),
+            cluster: (*cluster).clone(),
+            pull: *pull,
+            merged: false,
+            proof: proof(*pull),
+            left: !closes,
+        },
+        Standing::Fixed { record, cluster, pull } => CommentView::Fixed {
+            record: (*record).clone(),
+            cluster: (*cluster).clone(),
+            pull: *pull,
+            merged: true,
+            proof: proof(*pull),
+            left: false,
+        },
         Standing::Reopened {
             record,
             again,
@@ -122,8 +134,9 @@ pub fn issue_comment(view: &CommentView) -> String {
             pull,
             merged,
             proof,
+            left,
         } => {
-            let state = fixed(*pull, *merged);
+            let state = fixed(*pull, *merged, *left);
             let proof = proof.as_ref().map(evidence_for).unwrap_or_default();
             let standing = standing(std::slice::from_ref(cluster));
             join(&[
@@ -289,10 +302,14 @@ fn next_for(state: ClusterState) -> &'static str {
     }
 }
 
-fn fixed(pull: u64, merged: bool) -> String {
+fn fixed(pull: u64, merged: bool, left: bool) -> String {
     if merged {
         format!(
             "**Resolved by #{pull}.** The change is merged and this failure is guarded by the regression suite. If it fails again, the cluster reopens and says so here."
+        )
+    } else if left {
+        format!(
+            "**#{pull} is ready for review.** Its change passed the gates and resolves one cause of this failure; the issue stays open until the others are resolved too."
         )
     } else {
         format!(

@@ -222,6 +222,7 @@ pub(super) fn pull() -> PullView {
         new_cases: vec![case(1, CaseState::Open), case(2, CaseState::Open)],
         rejections: Vec::new(),
         issues: vec![12, 19],
+        issues_left: Vec::new(),
     }
 }
 

@@ -380,9 +380,10 @@ fn review(view: &PullView) -> String {
         ", and the issues below are closed."
     };
     text += " If it fails again later, it reopens and says so.";
-    if !view.issues.is_empty() {
+    let issues = issues(view);
+    if !issues.is_empty() {
         text += "\n\n";
-        text += &issues(view);
+        text += &issues;
     }
     text
 }
@@ -397,14 +398,15 @@ fn resolution(view: &PullView) -> String {
     }
 }
 
-/// Only a change that passed may close an issue.
+/// Only a change that passed may close an issue, and only one of which nothing else is left.
 fn issues(view: &PullView) -> String {
     let keyword = if accepted(view) { "Closes" } else { "Reported in" };
-    view.issues
-        .iter()
-        .map(|number| format!("{keyword} #{number}"))
-        .collect::<Vec<_>>()
-        .join("\n")
+    let settled = view.issues.iter().map(|number| format!("{keyword} #{number}"));
+    let left = view.issues_left.iter().map(|number| match accepted(view) {
+        true => format!("Reported in #{number}, which stays open: it reports something else too"),
+        false => format!("Reported in #{number}"),
+    });
+    settled.chain(left).collect::<Vec<_>>().join("\n")
 }
 
 fn footer(view: &PullView) -> String {

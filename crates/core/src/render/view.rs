@@ -44,8 +44,10 @@ pub struct PullView {
     pub new_cases: Vec<EvalCase>,
     /// What people did not want for this cluster, the oldest first.
     pub rejections: Vec<crate::book::Rejection>,
-    /// The issues that reported the failures of this cluster.
+    /// The issues that report failures of this cluster and of no other that is still to be resolved: the merge closes them.
     pub issues: Vec<u64>,
+    /// The issues that report those of others too: the merge leaves them open.
+    pub issues_left: Vec<u64>,
 }
 
 /// The two check runs of one evaluated change.
@@ -93,6 +95,8 @@ pub enum CommentView {
         merged: bool,
         /// What speaks for it.
         proof: Option<Proof>,
+        /// Whether the issue reports something else that is still to be resolved.
+        left: bool,
     },
 }
 

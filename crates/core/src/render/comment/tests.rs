@@ -25,6 +25,7 @@ fn a_pull_request_fixes_it() {
         pull: 31,
         merged: false,
         proof: None,
+        left: false,
     });
     assert!(
         ready.starts_with("<!-- sprag:issue record=r-5f3c -->\n\n**#31 is ready for review.**"),
@@ -36,6 +37,7 @@ fn a_pull_request_fixes_it() {
         pull: 31,
         merged: true,
         proof: Some(fixtures::proof()),
+        left: false,
     });
     assert!(merged.contains("**Resolved by #31.**"), "{merged}");
     assert!(

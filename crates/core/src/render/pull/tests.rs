@@ -28,6 +28,16 @@ fn a_change_that_fell_closes_nothing_and_says_so() {
 }
 
 #[test]
+fn an_issue_that_reports_something_else_too_stays_open() {
+    let mut view = fixtures::pull();
+    view.issues_left = vec![view.issues.remove(0)];
+    let body = pull_request(&view).body;
+    assert!(body.contains("Closes #19"), "{body}");
+    assert!(!body.contains("Closes #12"), "{body}");
+    assert!(body.contains("Reported in #12, which stays open"), "{body}");
+}
+
+#[test]
 fn held_out_tasks_are_not_named() {
     assert!(!pull_request(&fixtures::pull()).body.contains(CANARY));
 }
