@@ -16,7 +16,7 @@ mod scope;
 mod token;
 mod walk;
 
-pub use placeholder::holds_placeholder;
+pub use placeholder::{holds_placeholder, without_placeholders};
 pub use walk::Redact;
 
 use crate::config::RedactConfig;

@@ -51,6 +51,8 @@ pub(crate) struct Scene {
     jobs: AtomicU32,
     /// How often a request is tried.
     tries: u32,
+    /// What people and tools say besides, in every trace that the runner hands over.
+    pub(crate) slips: String,
 }
 
 impl Scene {
@@ -80,7 +82,13 @@ impl Scene {
             dir: super::quick_dir(),
             jobs: AtomicU32::new(0),
             tries: 5,
+            slips: String::new(),
         }
+    }
+
+    /// Everything that jobs left on their runners.
+    pub(crate) fn folder(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Some minutes go by.
@@ -260,7 +268,10 @@ impl Scene {
         let project = Project::new(workspace.files()?, &config.harness, &config.runner.command).unwrap();
         let begun = Begun::next(&notebook, &config.digest(), "kiosk", &project.files.harness, "mark");
         let plan = begun.plan();
-        let kiosk = Kiosk::new();
+        let kiosk = Kiosk {
+            slips: self.slips.clone(),
+            ..Kiosk::new()
+        };
         let request = Request {
             config,
             workspace,

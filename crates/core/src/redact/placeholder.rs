@@ -1,6 +1,7 @@
 //! What stands where a secret stood: `[family-n]`.
 
 use regex::Regex;
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -45,6 +46,15 @@ static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
 /// Whether a text holds the place of a secret: no value that a harness could be told.
 pub fn holds_placeholder(text: &str) -> bool {
     text.contains('[') && PLACEHOLDER.is_match(text)
+}
+
+/// A text with a sign that is no word in the places of secrets.
+pub fn without_placeholders(text: &str) -> Cow<'_, str> {
+    if text.contains('[') {
+        PLACEHOLDER.replace_all(text, "\u{2026}")
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// Where placeholders stand.
