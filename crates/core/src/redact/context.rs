@@ -16,6 +16,9 @@ const PHONE: &str =
 /// What Basic, Bearer and others are called in an `Authorization` header.
 const SCHEME: &str = "(?:bearer|basic|token|digest|apikey|api-key|negotiate)";
 
+/// Bytes of a value that is no secret, and is searched for others.
+const READ_TWICE: usize = 256;
+
 static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| {
     let value = concat!(
         r#"(?:\\+"(?P<a>[^"\\\r\n]+)|"(?P<b>(?:[^"\\\r\n]|\\.)+)|'(?P<c>(?:[^'\\\r\n]|\\.)+)|`(?P<d>[^`\r\n]+)"#,
@@ -69,11 +72,10 @@ pub(super) fn find(text: &str, finds: &mut Vec<Find>) {
                 from = at.end.max(from + 1);
                 finds.push(Find::by_context(family, at));
             }
-            // Behind the word that gave nothing away another may stand.
+            // Behind the word that gave nothing away another may stand. Nothing long is read twice, so the time stays linear.
             None => {
-                from = value_of(&found)
-                    .map_or(whole.end, |value| value.start)
-                    .max(whole.start + 1)
+                let again = value_of(&found).filter(|value| value.len() <= READ_TWICE);
+                from = again.map_or(whole.end, |value| value.start).max(whole.start + 1);
             }
         }
         while !text.is_char_boundary(from) {

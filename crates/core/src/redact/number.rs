@@ -141,7 +141,7 @@ fn luhn(digits: &[u32]) -> bool {
     let sum: u32 = (digits.iter().rev().enumerate())
         .map(|(at, digit)| if at % 2 == 1 { doubled(*digit) } else { *digit })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// The IBAN that a match begins with: as long as its country's are, with the right checksum.

@@ -76,7 +76,7 @@ pub(super) fn numbers(text: &str) -> impl Iterator<Item = (&'static str, u32)> {
 pub(super) fn gaps(text: &str) -> Vec<Range<usize>> {
     let mut gaps = Vec::new();
     let mut from = 0;
-    for span in spans(text).chain([text.len()..text.len()]) {
+    for span in spans(text).chain(std::iter::once(text.len()..text.len())) {
         if from < span.start {
             gaps.push(from..span.start);
         }
