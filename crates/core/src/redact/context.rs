@@ -108,7 +108,8 @@ fn secret_of(text: &str, found: &Captures<'_>) -> Option<(&'static str, Range<us
         return secret(&text[at.clone()], strong, told, shouted).then_some((family(key.as_str()), at));
     }
     if let Some(at) = group("phone") {
-        return is_phone(&text[at.clone()]).then_some(("phone", at));
+        let word = found.get(0).map_or(0, |whole| whole.start());
+        return (begins_a_word(text, word) && is_phone(&text[at.clone()])).then_some(("phone", at));
     }
     if let Some(at) = group("header").or_else(|| group("bearer")) {
         let at = trimmed(text, at);
@@ -151,7 +152,7 @@ pub(super) fn under_key(key: &str, text: &str) -> Option<Find> {
     if placeholder::spans(text).next() == Some(whole.clone()) {
         return None;
     }
-    if PHONE_KEY.is_match(key) {
+    if PHONE_KEY.find(key).is_some_and(|word| begins_a_word(key, word.start())) {
         return is_phone(text).then(|| Find::by_context("phone", whole));
     }
     let strong = STRONG_KEY.find(key);
@@ -285,6 +286,12 @@ fn is_call(value: &str) -> bool {
     value
         .split_once(['(', '['])
         .is_some_and(|(name, _)| !name.is_empty() && of_a_name(name))
+}
+
+/// Whether a word begins here, also as in `homePhone`: a smartphone is no phone number.
+fn begins_a_word(text: &str, at: usize) -> bool {
+    let lower = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_lowercase);
+    !(lower(text.as_bytes()[..at].last()) && lower(text.as_bytes().get(at)))
 }
 
 fn is_phone(value: &str) -> bool {

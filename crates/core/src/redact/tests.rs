@@ -129,7 +129,8 @@ fn words_beside_a_secret_give_it_away() {
 }
 
 /// Honest texts.
-const HONEST: [&str; 44] = [
+const HONEST: [&str; 45] = [
+    r#"{"Smartphone": "1801728040", "Headphone": "7471004230"}"#,
     "123e4567-e89b-12d3-a456-426614174000",
     "11111111-1111-4111-8111-111111111111",
     "3afec502b7d68d5c5c349c9575537648f143aa01",
