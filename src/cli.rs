@@ -17,6 +17,7 @@ pub mod worker;
 use crate::actions::Job;
 use crate::error::{CommandError, Exit};
 use clap::{Parser, Subcommand};
+use sprag_core::redact::Redactor;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -92,8 +93,11 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
 }
 
 fn report(error: &CommandError) -> ExitCode {
+    // It can quote what a worker or GitHub said, and the log of a job may be public.
+    let told = error.to_string();
+    let told = Redactor::default().text(&told);
     // Nobody is left to tell when stderr is closed.
-    let _closed = writeln!(std::io::stderr(), "{error}");
+    let _closed = writeln!(std::io::stderr(), "{told}");
     error.exit.into()
 }
 

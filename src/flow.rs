@@ -27,6 +27,7 @@ use sprag_core::gate::GatePolicy;
 use sprag_core::harness::{Harness, PathPolicy};
 use sprag_core::ledger::{Event, Known, Plan};
 use sprag_core::machine::{self, Command, State};
+use sprag_core::redact::Redactor;
 use sprag_core::signal::Report;
 use sprag_core::trial::Split;
 use std::path::PathBuf;
@@ -235,6 +236,9 @@ fn check_splits(train: &[sprag_core::id::TaskId], validation: &[sprag_core::id::
 
 fn plan(request: &Request<'_>, train: Vec<sprag_core::id::TaskId>, n_validation: usize) -> Plan {
     let config = request.config;
+    let redactor = Redactor::new(&config.redact);
+    let mut issues = request.issues.clone();
+    issues.iter_mut().for_each(|issue| redactor.clean(issue));
     Plan {
         config: config.digest(),
         runner: request.runner_identity.clone(),
@@ -254,7 +258,7 @@ fn plan(request: &Request<'_>, train: Vec<sprag_core::id::TaskId>, n_validation:
         },
         train,
         n_validation,
-        issues: request.issues.clone(),
+        issues,
         known: request.known.clone(),
         harness: request.harness.clone(),
     }

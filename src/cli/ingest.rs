@@ -1,16 +1,17 @@
 //! `sprag ingest`: recorded traces in, failures and their clusters out.
 
-use super::{print, print_json};
+use super::{print, print_json, session};
 use crate::error::{CommandError, Exit};
 use fs_err as fs;
 use serde_json::json;
 use sprag_core::cluster::{Cluster, ClusterBook};
 use sprag_core::failure::{FailureKind, FailureRecord};
 use sprag_core::mine::mine;
+use sprag_core::redact::Redactor;
 use sprag_core::render::text;
 use sprag_core::trace::read::{ReadTrace, read_any};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Reads recorded traces, says why the failed ones failed, and groups them.
@@ -21,12 +22,16 @@ pub(super) struct Args {
     /// Trace files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// A configuration whose `[redact]` counts; without it, the one of this folder, if there is one
+    #[arg(long, env = "SPRAG_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
+    let redactor = redactor(args.config.as_deref())?;
     let mut traces: Vec<ReadTrace> = Vec::new();
     let mut warnings: Vec<String> = Vec::new();
     for path in &args.files {
@@ -46,6 +51,8 @@ pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
         }));
         traces.extend(read);
     }
+    traces.iter_mut().for_each(|trace| redactor.clean(trace));
+    redactor.clean(&mut warnings);
     let records: Vec<FailureRecord> = traces
         .iter()
         .filter(|trace| trace.passed == Some(false))
@@ -89,6 +96,15 @@ pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is taken out of the traces before they are mined.
+fn redactor(config: Option<&Path>) -> Result<Redactor, CommandError> {
+    let usual = Path::new("sprag.toml");
+    match config.or_else(|| usual.exists().then_some(usual)) {
+        Some(config) => Ok(Redactor::new(&session::load_config(config)?.redact)),
+        None => Ok(Redactor::default()),
+    }
 }
 
 /// What the file itself says about who is to blame outweighs what the miner sees in the trace.

@@ -9,6 +9,7 @@ use sprag_core::failure::FailureKind;
 use sprag_core::harness::Harness;
 use sprag_core::hash;
 use sprag_core::id::{HarnessId, RunKey, TaskId};
+use sprag_core::redact::Redactor;
 use sprag_core::trial::Trial;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -23,6 +24,8 @@ pub(super) struct Bench<'a> {
     seed: u64,
     /// The held-out tasks. They never leave this struct but for the runner.
     validation: Vec<TaskId>,
+    /// What a runner hands over goes through it before anything else sees it.
+    redactor: Redactor,
     progress: &'a Progress,
     interrupted: Arc<AtomicBool>,
     /// The runs whose cost this process has counted.
@@ -51,6 +54,7 @@ impl<'a> Bench<'a> {
             identity: &request.runner_identity,
             seed: request.seed,
             validation,
+            redactor: Redactor::new(&request.config.redact),
             progress,
             interrupted: request.interrupted.clone(),
             counted: Mutex::default(),
@@ -92,6 +96,11 @@ impl<'a> Bench<'a> {
         };
         let jobs = self.validation.iter().map(job).collect();
         self.run(store, what, harness, jobs, allowance).await
+    }
+
+    /// Takes the secrets out of what did not come from the runner.
+    pub(super) fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// Names a train run: what a failure record made from it is identified by.
@@ -201,7 +210,8 @@ impl<'a> Bench<'a> {
                 // Results first, so that none is left in the channel when the runner ends.
                 biased;
                 received = receiver.recv() => match received {
-                    Some((at, trial)) => {
+                    Some((at, mut trial)) => {
+                        self.redactor.clean(&mut trial);
                         take(store, at, trial)?;
                         self.progress.tick();
                         if self.interrupted.load(Ordering::Relaxed) {

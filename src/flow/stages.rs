@@ -75,11 +75,12 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
     let mut spent = Spent::default();
     for issue in &state.plan.issues {
         let name = format!("issue {}", issue.number);
-        let (record, instead) = match signal::leads(issue, &state.plan.train, None)
+        let mut clue = signal::leads(issue, &state.plan.train, None)
             .into_iter()
             .next()
-            .map(|lead| lead.clue)
-        {
+            .map(|lead| lead.clue);
+        bench.redactor().clean(&mut clue);
+        let (record, instead) = match clue {
             Some(Clue::Trace(read)) => {
                 let task = TaskId::new(format!("issue #{}", issue.number));
                 (Some(mine::mine(&name, &task, &read.trace)), None)

@@ -19,6 +19,7 @@ use sprag_core::case::EvalCase;
 use sprag_core::config::Config;
 use sprag_core::id::TaskId;
 use sprag_core::mine::text::counted;
+use sprag_core::redact::Redactor;
 use sprag_core::signal::Place;
 use std::fmt;
 use std::path::Path;
@@ -43,6 +44,11 @@ pub struct Hub<'a> {
 }
 
 impl Hub<'_> {
+    /// Takes the secrets out of what comes in.
+    pub(crate) fn redactor(&self) -> Redactor {
+        Redactor::new(&self.config.redact)
+    }
+
     /// The repository for git, with a token that is good for the next minutes.
     pub async fn remote(&self) -> Result<Remote, FlowError> {
         Ok(Remote {

@@ -7,6 +7,7 @@ pub(crate) use fields::{ready_problems, result_problems, tasks_problems};
 use serde_json::Value;
 use sprag_core::failure::FailureKind;
 use sprag_core::protocol::{FromWorker, HarnessReload, RunResult};
+use sprag_core::redact::Redactor;
 use sprag_core::trial::{Split, Trial, TrialStatus};
 
 /// One line of a worker's stdout.
@@ -152,16 +153,16 @@ pub(crate) fn mask(trial: &mut Trial) {
     }
 }
 
-/// A line as it is shown to people: one line, at most 160 characters.
+/// A line as it is shown to people: one line, without secrets, at most 160 characters.
 pub(crate) fn quote(line: &[u8]) -> String {
     let head = &line[..line.len().min(1024)];
     let text: String = String::from_utf8_lossy(head)
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
-    let text = text.trim();
+    let text = Redactor::default().text(text.trim()).into_owned();
     if text.chars().count() <= 160 && head.len() == line.len() {
-        return text.to_owned();
+        return text;
     }
     text.chars().take(159).chain(['…']).collect()
 }

@@ -8,6 +8,7 @@ use futures_util::future::{join_all, try_join_all};
 use sprag_core::failure::FailureKind;
 use sprag_core::harness::Harness;
 use sprag_core::id::{HarnessId, TaskId};
+use sprag_core::redact::Redactor;
 use sprag_core::trial::{Split, Trial};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -140,6 +141,8 @@ impl WorkerRunner {
                 let Some(reason) = self.fault_of_harness(harness, &error, pool).await else {
                     return Err(error);
                 };
+                let error = error.to_string();
+                let error = Redactor::default().text(&error);
                 tracing::warn!(%error, "the worker cannot work with this harness");
                 work.finish_rest(&Trial::errored(FailureKind::Unknown, reason));
             }

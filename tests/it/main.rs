@@ -10,6 +10,7 @@ mod github;
 mod input;
 mod kill;
 mod people;
+mod secrets;
 mod support;
 mod webhooks;
 mod whole_loop;

@@ -6,8 +6,10 @@ mod problem;
 mod read;
 mod reader;
 mod recipe;
+mod redact;
 
 pub use problem::{Problem, render_problems};
+pub use redact::{Pattern, RedactConfig};
 
 use crate::edit::Position;
 use crate::hash;
@@ -37,6 +39,9 @@ pub struct Config {
     pub gate: GateConfig,
     /// `[budget]`
     pub budget: BudgetConfig,
+    /// `[redact]`
+    #[serde(skip_serializing_if = "RedactConfig::is_default")]
+    pub redact: RedactConfig,
     /// `[[recipe]]`, in the order they are tried.
     pub recipes: Vec<Recipe>,
 }

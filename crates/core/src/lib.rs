@@ -22,6 +22,7 @@ pub mod machine;
 pub mod mine;
 pub mod propose;
 pub mod protocol;
+pub mod redact;
 pub mod render;
 pub mod score;
 pub mod signal;

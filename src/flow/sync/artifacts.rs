@@ -156,16 +156,19 @@ async fn take_artifact(
     } else {
         read_artifact(hub, artifact).await?
     };
-    let (traces, problems) = match content {
+    let redactor = hub.redactor();
+    let (traces, mut problems) = match content {
         Ok(content) => (content.traces, content.problems),
         Err(problem) => (Vec::new(), vec![problem]),
     };
     let n_traces = u32::try_from(traces.len()).unwrap_or(u32::MAX);
     // A trace without a verdict is no failure here: an artifact holds whatever ran.
     let failed: Vec<ReadTrace> = traces.into_iter().filter(|read| read.passed == Some(false)).collect();
+    redactor.clean(&mut problems);
     let failures = failures(
+        &redactor,
         &format!("artifact {}", artifact.id),
-        &format!("artifact {}", artifact.name),
+        &redactor.text(&format!("artifact {}", artifact.name)),
         failed,
     );
     report.artifacts += 1;
@@ -174,7 +177,7 @@ async fn take_artifact(
         notebook.note(What::ArtifactRead {
             artifact: artifact.id,
             run: run.id,
-            name: artifact.name.clone(),
+            name: redactor.text(&artifact.name).into_owned(),
             part,
             ran_at: run.created_at.clone(),
             traces: n_traces,

@@ -29,7 +29,7 @@ pub(super) async fn hear(hub: &Hub<'_>, notebook: &mut Notebook, report: &mut Re
         if heard || comment.author.bot || markdown::is_ours(&comment.body) {
             continue;
         }
-        let commands = command::parse(&comment.body);
+        let commands = command::parse(&hub.redactor().text(&comment.body));
         if !commands.is_empty() {
             answer(hub, notebook, comment, &commands).await?;
             report.commands += 1;

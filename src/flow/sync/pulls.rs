@@ -128,7 +128,8 @@ async fn last_word(hub: &Hub<'_>, number: u64) -> Result<Option<String>, FlowErr
             continue;
         }
         if hub.forge.permission(&comment.author.login).await? >= Permission::Write {
-            return Ok(Some(markdown::truncate(comment.body.trim(), 500)));
+            let said = hub.redactor().text(comment.body.trim()).into_owned();
+            return Ok(Some(markdown::truncate(&said, 500)));
         }
     }
     Ok(None)

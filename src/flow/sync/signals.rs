@@ -13,6 +13,7 @@ use sprag_core::hash;
 use sprag_core::id::{RecordId, TaskId};
 use sprag_core::mine;
 use sprag_core::mine::text::counted;
+use sprag_core::redact::Redactor;
 use sprag_core::render::markdown;
 use sprag_core::signal::{self, Clue, LabelStanding, Remark};
 use sprag_core::trace::read::{ReadTrace, read_any};
@@ -181,14 +182,22 @@ async fn read_issue(
         body: issue.body.clone(),
         comments: remarks(hub, issue, around).await?,
     };
-    let digest = hash::of(&(&said, format!("{standing:?}"), confirmed, retry.then(|| notebook.now())));
+    // What is kept is the issue without its secrets; what leads to traces is the issue as it stands.
+    let mut shown = said.clone();
+    hub.redactor().clean(&mut shown);
+    let digest = hash::of(&(
+        &shown,
+        format!("{standing:?}"),
+        confirmed,
+        retry.then(|| notebook.now()),
+    ));
     if known.is_some_and(|entry| entry.digest == digest) {
         return Ok(());
     }
     let (reading, told_at) = match standing {
         LabelStanding::NotThere if !retry => (Reading::Withdrawn, BTreeMap::new()),
         LabelStanding::NotTrusted { by } if !confirmed => (Reading::Unconfirmed { by: by.login }, BTreeMap::new()),
-        _ => read_report(hub, &said).await?,
+        _ => read_report(hub, &said, shown).await?,
     };
     report.issues += 1;
     if let Reading::Failures { records } = &reading {
@@ -243,7 +252,11 @@ async fn remarks(hub: &Hub<'_>, issue: &Issue, around: &Around) -> Result<Vec<Re
 }
 
 /// What a report comes to, and when its failures were told of, where that was in a comment.
-async fn read_report(hub: &Hub<'_>, said: &signal::Report) -> Result<(Reading, BTreeMap<RecordId, String>), FlowError> {
+async fn read_report(
+    hub: &Hub<'_>,
+    said: &signal::Report,
+    shown: signal::Report,
+) -> Result<(Reading, BTreeMap<RecordId, String>), FlowError> {
     let place = format!("issue {}", said.number);
     let unnamed = format!("issue #{}", said.number);
     let mut n_traces = 0;
@@ -252,7 +265,9 @@ async fn read_report(hub: &Hub<'_>, said: &signal::Report) -> Result<(Reading, B
     let mut instead: Option<String> = None;
     let mut told: Option<FailureRecord> = None;
     let mut named = false;
-    for lead in signal::leads(said, &hub.tasks, Some(&hub.place)) {
+    let redactor = hub.redactor();
+    for mut lead in signal::leads(said, &hub.tasks, Some(&hub.place)) {
+        redactor.clean(&mut lead.clue);
         if n_traces >= TRACES_PER_ISSUE {
             break;
         }
@@ -275,7 +290,7 @@ async fn read_report(hub: &Hub<'_>, said: &signal::Report) -> Result<(Reading, B
             Ok(mut traces) => {
                 traces.truncate(TRACES_PER_ISSUE - n_traces);
                 n_traces += traces.len();
-                let new = failures(&place, &unnamed, traces);
+                let new = failures(&redactor, &place, &unnamed, traces);
                 for record in new {
                     if records.iter().all(|known| known.id != record.id) {
                         told_at.extend(lead.told_at.map(|at| (record.id.clone(), at.to_owned())));
@@ -283,7 +298,7 @@ async fn read_report(hub: &Hub<'_>, said: &signal::Report) -> Result<(Reading, B
                     }
                 }
             }
-            Err(problem) => instead = Some(problem),
+            Err(problem) => instead = Some(redactor.text(&problem).into_owned()),
         }
     }
     let reading = match told {
@@ -291,9 +306,7 @@ async fn read_report(hub: &Hub<'_>, said: &signal::Report) -> Result<(Reading, B
         _ if n_traces > 0 => Reading::NoTrace {
             instead: Some(format!("{} of runs that passed", counted(n_traces, "trace"))),
         },
-        _ if named => Reading::Task {
-            report: bounded(said.clone()),
-        },
+        _ if named => Reading::Task { report: bounded(shown) },
         Some(record) => Reading::Failures { records: vec![record] },
         None => Reading::NoTrace { instead },
     };
@@ -311,9 +324,10 @@ fn bounded(mut report: signal::Report) -> signal::Report {
 }
 
 /// Failure records of the traces of failed runs. A record is named by the place and the content: reading it again is the same record.
-pub(super) fn failures(place: &str, unnamed: &str, traces: Vec<ReadTrace>) -> Vec<FailureRecord> {
+pub(super) fn failures(redactor: &Redactor, place: &str, unnamed: &str, traces: Vec<ReadTrace>) -> Vec<FailureRecord> {
     let mut records: Vec<FailureRecord> = Vec::new();
-    for read in traces.into_iter().filter(|read| read.passed != Some(true)) {
+    for mut read in traces.into_iter().filter(|read| read.passed != Some(true)) {
+        redactor.clean(&mut read);
         let source = format!("{place} {}", hash::of(&read.trace));
         let task = if read.task.as_str().is_empty() {
             TaskId::new(unnamed)

@@ -129,6 +129,8 @@ pub(crate) struct Kiosk {
     pub(crate) paid: Arc<Mutex<BTreeMap<Paid, u32>>>,
     /// A tool that has become a nuisance: with a step that calls it, tickets that do not need it fail.
     pub(crate) nuisance: Option<String>,
+    /// What people and tools say besides, in every trace and error.
+    pub(crate) slips: String,
 }
 
 impl Kiosk {
@@ -136,8 +138,7 @@ impl Kiosk {
     pub(crate) fn new() -> Self {
         Self {
             concurrency: 1,
-            paid: Arc::default(),
-            nuisance: None,
+            ..Self::default()
         }
     }
 
@@ -172,7 +173,9 @@ impl Runner for Kiosk {
                 for (at, job) in together.iter().rev() {
                     let paid = (id.to_string(), job.task.to_string(), job.trial);
                     *self.paid.lock().unwrap().entry(paid).or_default() += 1;
-                    done.send((*at, make(harness, job, self.nuisance.as_deref()))).ok();
+                    let mut trial = make(harness, job, self.nuisance.as_deref());
+                    slip(&mut trial, &self.slips);
+                    done.send((*at, trial)).ok();
                 }
                 // As a process would: what has ended is taken before more is begun.
                 tokio::task::yield_now().await;
@@ -220,6 +223,30 @@ fn make(harness: &Harness, job: &Job, nuisance: Option<&str>) -> Trial {
         usage,
         duration_ms: 1,
         trace: job.trace.then_some(trace),
+    }
+}
+
+/// Lets a trial say something that nobody should read, where people and tools say such things.
+fn slip(trial: &mut Trial, words: &str) {
+    if let TrialStatus::Errored { message, .. } = &mut trial.status {
+        message.push_str(words);
+    }
+    for step in trial
+        .trace
+        .iter_mut()
+        .flat_map(|trace| &mut trace.steps)
+        .filter(|_| !words.is_empty())
+    {
+        match step.role {
+            Role::User => step.content.push_str(words),
+            Role::Tool if step.content == "done" => step.content = json!({"done": true, "by": words}).to_string(),
+            Role::Tool if !step.content.starts_with('{') => step.content = format!("{}\n{words}", step.content),
+            _ => {}
+        }
+        for call in &mut step.tool_calls {
+            call.arguments
+                .insert("note".to_owned(), Value::String(words.to_owned()));
+        }
     }
 }
 

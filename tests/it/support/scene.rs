@@ -54,6 +54,8 @@ pub(crate) struct Scene {
     /// How often a request is tried.
     tries: u32,
     nuisance: Mutex<Option<String>>,
+    /// What people and tools say besides, in every trace that the runner hands over.
+    pub(crate) slips: String,
 }
 
 impl Scene {
@@ -84,6 +86,7 @@ impl Scene {
             jobs: AtomicU32::new(0),
             tries: 5,
             nuisance: Mutex::default(),
+            slips: String::new(),
         }
     }
 
@@ -95,8 +98,14 @@ impl Scene {
     fn kiosk(&self) -> Kiosk {
         Kiosk {
             nuisance: self.nuisance.lock().unwrap().clone(),
+            slips: self.slips.clone(),
             ..Kiosk::new()
         }
+    }
+
+    /// Everything that jobs left on their runners.
+    pub(crate) fn folder(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Some minutes go by.

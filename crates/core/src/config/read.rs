@@ -5,7 +5,7 @@ use super::problem::Problem;
 use super::reader::{Log, Reader};
 use super::{
     BudgetConfig, CommandTasks, Config, GateConfig, GateMode, HarnessConfig, ProposerConfig, ProposerKind, ReportKind,
-    RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, recipe,
+    RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, recipe, redact,
 };
 use crate::harness::PathPolicy;
 use globset::Glob;
@@ -54,6 +54,7 @@ fn config(file: &Reader<'_>) -> Config {
     let proposer = file.table("proposer", proposer);
     let gate = file.table("gate", gate);
     let budget = file.table("budget", budget);
+    let redact = file.table("redact", redact::read);
     let recipes = recipe::read_all(file, policy.as_ref());
     Config {
         harness,
@@ -63,6 +64,7 @@ fn config(file: &Reader<'_>) -> Config {
         proposer,
         gate,
         budget,
+        redact,
         recipes,
     }
 }

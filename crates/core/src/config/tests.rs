@@ -50,6 +50,10 @@ task_runs = 1_000
 usd = 0
 wall = "500ms"
 
+[redact]
+patterns = ["EMP-[0-9]{6}"]
+keep = ["help@example.org"]
+
 [[recipe]]
 name = "add the missing step"
 mechanisms = ["missing_action"]
@@ -270,6 +274,9 @@ fn each_mistake_is_found_at_its_line() {
         (recipe("op = \"append\"\nat = \"s\"\nentry = 1").replace("a.toml", "a.md"), 7, "recipe.entry", "the file is Markdown"),
         (recipe("op = \"append\"\nat = \"s\"\nentry = 1").replace("a.toml", "a.jsonl"), 6, "recipe.at", "no meaning for a JSONL file"),
         (format!("[harness]\npaths = [\"[\"]\n{}", recipe(set)), 2, "harness.paths", "is not a glob"),
+        ("[redact]\npatterns = [\"ok\", \"(\"]".to_owned(), 2, "redact.patterns", "is not a regular expression: unclosed group"),
+        ("[redact]\npatterns = [\"x*\"]".to_owned(), 2, "redact.patterns", "matches the empty text"),
+        ("[redact]\npattern = [\"x\"]".to_owned(), 2, "redact.pattern", "did you mean `patterns`?"),
         (format!("{}{}", recipe(set), recipe(set)), 10, "recipe.name", "as that of a recipe above"),
     ];
     for (text, line, key, part) in cases {

@@ -1,5 +1,6 @@
 //! Observations: what an agent had seen at a point of a trace, as small facts that a condition can test.
 
+use crate::redact::{holds_placeholder, without_placeholders};
 use crate::trace::{Effect, Role, Trace};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -162,7 +163,7 @@ impl<'a> Snapshot<'a> {
             _ => Seen::Text(text),
         };
         Snapshot {
-            input: input.to_lowercase(),
+            input: without_placeholders(input).to_lowercase(),
             results: results.into_iter().map(|(tool, text)| (tool, seen(text))).collect(),
         }
     }
@@ -300,6 +301,18 @@ fn phrases(text: &str) -> BTreeSet<String> {
 }
 
 impl Atom {
+    /// Whether it is about a value that was taken out of the trace.
+    pub fn holds_placeholder(&self) -> bool {
+        match self {
+            Self::Line { line, .. } | Self::Lacks { line, .. } => holds_placeholder(line),
+            Self::Field {
+                value: FieldValue::Text(text),
+                ..
+            } => holds_placeholder(text),
+            Self::Field { .. } | Self::AtLeast { .. } | Self::AtMost { .. } | Self::Phrase { .. } => false,
+        }
+    }
+
     /// Whether the fact holds in a snapshot.
     pub fn holds(&self, snapshot: &Snapshot<'_>) -> bool {
         let number = |tool: &str, field: &str| match snapshot.field(tool, field) {

@@ -16,6 +16,7 @@ use crate::edit::{self, Edit, Position};
 use crate::harness::{FileChange, Harness};
 use crate::hash;
 use crate::id::CandidateId;
+use crate::redact::holds_placeholder;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -169,6 +170,10 @@ fn plain<'a>(brief: &'a Brief<'a>, recipe: &'a Recipe) -> impl Iterator<Item = C
             ("should", json!(cause.should)),
         ]);
         let value = without_empty(fill(&recipe.entry, &values));
+        // What was taken out of the traces is not known here, and no agent could do anything with `[email-1]`.
+        if holds_placeholder(&value.to_string()) {
+            return None;
+        }
         let hypothesis = format!(
             "The harness does not say so yet: {}. No run has shown the change; the gates decide.",
             cause.should
@@ -233,7 +238,10 @@ fn conditions_for(
     };
     let in_sight = within_sight(brief, recipe);
     let writable = |atom: &Atom| {
-        template_of(&recipe.condition, atom).is_some() && atom.tool().is_none_or(|tool| in_sight.contains(tool))
+        template_of(&recipe.condition, atom).is_some()
+            && atom.tool().is_none_or(|tool| in_sight.contains(tool))
+            // Nobody's address or number is a reason to act.
+            && !atom.holds_placeholder()
     };
     let about: String = variant
         .calls
