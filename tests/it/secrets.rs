@@ -150,7 +150,7 @@ async fn nothing_that_slipped_is_stored_or_sent() {
     scene.later();
     scene
         .alice
-        .comments(done.pulls[0], &format!("/sprag reject {in_command}"));
+        .comments(done.pulls[0].number, &format!("/sprag reject {in_command}"));
     let after_command = scene.fake.page();
     scene.later();
     scene.run().await.unwrap();
