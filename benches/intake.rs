@@ -91,6 +91,7 @@ async fn measure(issues: usize, artifacts: usize) {
 struct Taken {
     reading: u64,
     writing: u64,
+    git: u64,
     unchanged: usize,
     peak_kb: u64,
     wall: Duration,
@@ -101,9 +102,10 @@ impl std::fmt::Display for Taken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "{} requests to read, {} to look and write, {} of them answered with \"unchanged\"; peak {} MB; {:.1} s",
+            "{} requests to read, {} to look and write, {} of git; {} answered with \"unchanged\"; peak {} MB; {:.1} s",
             self.reading,
             self.writing,
+            self.git,
             self.unchanged,
             self.peak_kb / 1000,
             self.wall.as_secs_f64()
@@ -144,6 +146,7 @@ fn sync(fake: &FakeGitHub, token: &str, project: &Path) -> Taken {
     let mut taken = Taken {
         reading: 0,
         writing: 0,
+        git: 0,
         unchanged: 0,
         peak_kb,
         wall: began.elapsed(),
@@ -153,11 +156,12 @@ fn sync(fake: &FakeGitHub, token: &str, project: &Path) -> Taken {
         let endpoint = format!("{} {}", exchange.endpoint.method, exchange.endpoint.template);
         // What is looked up for an answer is one issue's own.
         let answers = endpoint.contains("{issue_number}") || endpoint.contains("label") || !endpoint.starts_with("GET");
-        *if answers {
-            &mut taken.writing
-        } else {
-            &mut taken.reading
-        } += 1;
+        let count = match (endpoint.contains(".git/"), answers) {
+            (true, _) => &mut taken.git,
+            (false, true) => &mut taken.writing,
+            (false, false) => &mut taken.reading,
+        };
+        *count += 1;
         taken.unchanged += usize::from(exchange.status == 304);
         *taken.by_endpoint.entry(endpoint).or_default() += 1;
     }

@@ -99,6 +99,7 @@ impl Place<'_> {
             head,
             stranger: None,
             asked: true,
+            takes_back: false,
         })
     }
 

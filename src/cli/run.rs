@@ -96,12 +96,16 @@ pub(super) async fn run(args: Args, job: &Job) -> Result<ExitCode, CommandError>
     Ok(session::exit_code(&state))
 }
 
-/// Why a run that a comment asked for is not made: whoever wrote it may not ask for one. Every other event is the team's own.
+/// Why a run that a comment set off is not made: it only talks about it, or whoever wrote it may not ask for one. Every other event is the team's own.
 async fn refusal(args: &Args, job: &Job) -> Result<Option<String>, CommandError> {
     let webhook = job.webhook()?;
-    let Some(Hint::Comment { by, .. }) = webhook.map(|webhook| webhook.hint) else {
+    let Some(Hint::Comment { by, body, .. }) = webhook.map(|webhook| webhook.hint) else {
         return Ok(None);
     };
+    if !command::gives(&body, &SlashCommand::Run) {
+        let why = "the comment has no `/sprag run` at the beginning of a line, so nothing was run";
+        return Ok(Some(why.to_owned()));
+    }
     let has = args.github.forge()?.permission(&by).await?;
     let may = has >= command::needed(&SlashCommand::Run);
     Ok((!may).then(|| format!("{by} may not write to this repository, so nothing was run")))

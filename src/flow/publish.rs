@@ -156,7 +156,7 @@ pub(super) fn write_comments(request: &Request<'_>, state: &State) -> Result<(),
                             cluster,
                             pull,
                             merged: request.merge,
-                            proof,
+                            proof: proof.map(Box::new),
                             left: false,
                         }
                     }

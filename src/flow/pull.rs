@@ -1,13 +1,14 @@
 //! The gates on a pull request as its author meets them: what is measured by whose rules, and the two check runs.
 
-use super::FlowError;
 use super::gate::Change;
+use super::{FlowError, revert};
 use crate::forge::Forge;
 use crate::project::{Project, ProjectFile};
 use crate::workspace::{Remote, Workspace, WorkspaceError};
 use futures_util::future::LocalBoxFuture;
 use sprag_core::candidate::{Experiment, Stage, Verdict};
-use sprag_core::case::CaseState;
+use sprag_core::case::{CaseState, EvalCase};
+use sprag_core::command::{self, SlashCommand};
 use sprag_core::config::{self, Config};
 use sprag_core::github::Permission;
 use sprag_core::harness::GlobError;
@@ -31,6 +32,13 @@ pub struct Target {
     pub stranger: Option<Stranger>,
     /// Whether a person asked for it, by a comment or a button: then it is measured again, also what was measured before.
     pub asked: bool,
+    /// Whether it is sprag's own offer to take a change back: the cases that go with the change are not counted.
+    pub takes_back: bool,
+}
+
+/// Whether a branch is one of [`crate::flow::revert`]'s. Whoever may push a branch of that name here may also merge.
+fn takes_back(branch: &str, from_fork: bool) -> bool {
+    branch.starts_with(revert::BRANCH) && !from_fork
 }
 
 /// Why nobody has vouched for the code of a change.
@@ -45,6 +53,10 @@ pub enum Stranger {
         /// The login.
         by: String,
     },
+    /// It has been pushed to since somebody asked: what would run now is not what they have seen.
+    Moved,
+    /// The comment only talks about it.
+    NotAsked,
 }
 
 /// What came of it.
@@ -134,10 +146,12 @@ impl Setup {
         };
         let before = harness(files.clone())?;
         let merged = compared.merged(workspace)?;
+        let paths: BTreeSet<String> = merged.iter().map(|file| file.path.clone()).collect();
         let changes = before.changes_to(&harness(merged)?);
+        let goes = |case: &EvalCase| target.takes_back && !paths.contains(&EvalCase::file_of(&case.id));
         let promoted = crate::project::suite(&files)?
             .into_iter()
-            .filter(|case| case.state == CaseState::Promoted);
+            .filter(|case| case.state == CaseState::Promoted && !goes(case));
         let (left_out, suite) = promoted.partition(|case| compared.quarantined.contains(&case.id));
         let change = Change {
             name: target.name.clone(),
@@ -180,6 +194,7 @@ pub async fn target(forge: &Forge, hint: &Hint) -> Result<Option<Target>, FlowEr
             head: pull.head_sha.clone(),
             stranger: pull.from_fork.then_some(Stranger::Fork),
             asked: false,
+            takes_back: takes_back(&pull.head, pull.from_fork),
         }),
         Hint::MergeGroup { head_sha, base_sha } => Some(Target {
             name: "merge group".to_owned(),
@@ -187,29 +202,51 @@ pub async fn target(forge: &Forge, hint: &Hint) -> Result<Option<Target>, FlowEr
             head: head_sha.clone(),
             stranger: None,
             asked: false,
+            takes_back: false,
         }),
         Hint::Comment {
-            on, on_pull: true, by, ..
-        } => Some(asked(forge, *on, by).await?),
+            on,
+            on_pull: true,
+            by,
+            body,
+            at,
+            ..
+        } => {
+            let mut target = asked(forge, *on, by, Some(at)).await?;
+            if !command::gives(body, &SlashCommand::Gate) {
+                target.stranger = Some(Stranger::NotAsked);
+            }
+            Some(target)
+        }
         Hint::CheckRun(CheckHint {
             pull: Some(pull),
             pressed: Some(Button::Rerun),
             by,
             ..
-        }) => Some(asked(forge, *pull, by).await?),
+        }) => Some(asked(forge, *pull, by, None).await?),
         _ => None,
     })
 }
 
 /// A pull request that somebody wants to be measured. Who may push may also say that its code is run, but not beside the App's key.
-async fn asked(forge: &Forge, number: u64, by: &str) -> Result<Target, FlowError> {
+/// `at` is when they asked; a fork's author may push something else until the job has begun.
+async fn asked(forge: &Forge, number: u64, by: &str, at: Option<&String>) -> Result<Target, FlowError> {
     let pull = forge.pull(number).await?;
+    let moved = || match (at, &pull.pushed_at) {
+        (Some(at), Some(pushed_at)) => pushed_at >= at,
+        // Where nobody can push any more, nothing has moved.
+        (Some(_), None) => false,
+        (None, _) => true,
+    };
     let stranger = if forge.permission(by).await? < Permission::Write {
         Some(Stranger::MayNotPush { by: by.to_owned() })
+    } else if pull.from_fork && forge.is_app() {
+        Some(Stranger::ForkBesideKey)
     } else {
-        (pull.from_fork && forge.is_app()).then_some(Stranger::ForkBesideKey)
+        (pull.from_fork && moved()).then_some(Stranger::Moved)
     };
     Ok(Target {
+        takes_back: takes_back(&pull.head, pull.from_fork),
         name: format!("#{number}"),
         base: pull.base_sha,
         head: pull.head_sha,
@@ -220,6 +257,10 @@ async fn asked(forge: &Forge, number: u64, by: &str) -> Result<Target, FlowError
 
 /// Why nothing was measured.
 const UNTOUCHED: &str = "no file of the harness is touched";
+/// Why nothing is measured before sprag is set up.
+const NO_RULES: &str = "its base has no sprag.toml yet, so there is no rule to measure by";
+/// Why a measurement has no result.
+const BROKE_OFF: &str = "the measurement broke off with an error, which the log of the job tells";
 /// Why nothing can be measured.
 const CONFLICT: &str = "the change is in conflict with its base";
 
@@ -268,6 +309,10 @@ impl Place<'_> {
                 keep(self.forge, &blocked).await?;
                 return Ok(conflict(target, &blocked));
             }
+            Err(Unread::Setup(SetupError::NoConfig { .. })) => {
+                keep(self.forge, &check::skipped(&target.head, NO_RULES)).await?;
+                return Ok(skipped(target, NO_RULES, summary::gate_skipped(&target.name, NO_RULES)));
+            }
             Err(Unread::Setup(error)) => return Err(error.into()),
             Err(Unread::Flow(error)) => return Err(error.into()),
         };
@@ -281,7 +326,16 @@ impl Place<'_> {
             folder: self.workspace.folder(),
             left_out: setup.change.left_out.iter().map(|case| case.task.clone()).collect(),
         };
-        let experiment = measure(&setup, &checks).await?;
+        let experiment = match measure(&setup, &checks).await {
+            Ok(experiment) => experiment,
+            Err(error) => {
+                // They must not seem to be under way for ever; why it ended is in the log of the job.
+                if let Err(error) = keep(self.forge, &check::blocked(&target.head, BROKE_OFF)).await {
+                    tracing::warn!("the check runs still say that they are in progress: {error}");
+                }
+                return Err(error);
+            }
+        };
         let view = checks.view(&experiment);
         let runs = check::check_runs(&view);
         keep(self.forge, &runs).await?;
@@ -329,6 +383,14 @@ fn not_vouched_for(target: &Target, stranger: &Stranger) -> Outcome {
         }
         Stranger::ForkBesideKey => {
             let reason = "it comes from a fork, and this job has the App's key; a job with no more than its own token can measure it";
+            skipped(target, reason, summary::gate_skipped(&target.name, reason))
+        }
+        Stranger::Moved => {
+            let reason = "it was pushed to after the comment; look at it again, and comment `/sprag gate` once more";
+            skipped(target, reason, summary::gate_skipped(&target.name, reason))
+        }
+        Stranger::NotAsked => {
+            let reason = "the comment has no `/sprag gate` at the beginning of a line";
             skipped(target, reason, summary::gate_skipped(&target.name, reason))
         }
         Stranger::MayNotPush { by } => {

@@ -13,6 +13,9 @@ use sprag_core::id::CaseId;
 use sprag_core::render::revert::{RevertView, revert_pull};
 use std::collections::BTreeSet;
 
+/// What the branches begin with; the number of the pull request follows.
+pub(super) const BRANCH: &str = "sprag/revert-";
+
 /// Runs the suite on the default branch once for each commit. If it fails, and fails less without the newest merged change, a pull request
 /// that takes the change back is opened, and its number comes back. What was offered before, whatever became of it, is not offered again.
 pub async fn watch(
@@ -48,7 +51,7 @@ pub async fn watch(
     if !card.complete() || card.score().is_none_or(|score| score >= threshold) {
         return Ok(None);
     }
-    let branch = format!("sprag/revert-{number}");
+    let branch = format!("{BRANCH}{number}");
     if let Some(offered) = hub.forge.pulls_from(&branch).await?.first() {
         if offered.open && pull.revert.is_none() {
             offer(notebook, number, offered.number)?;

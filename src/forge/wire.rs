@@ -94,6 +94,7 @@ impl From<IssueWire> for Issue {
 pub(super) struct CommentWire {
     id: u64,
     issue_url: String,
+    html_url: String,
     user: Option<UserWire>,
     body: Option<String>,
     created_at: String,
@@ -112,6 +113,7 @@ impl From<CommentWire> for Comment {
         Self {
             id: comment.id,
             issue: number.unwrap_or_default(),
+            on_pull: comment.html_url.contains("/pull/"),
             author: actor(comment.user),
             body: comment.body.unwrap_or_default(),
             created_at: comment.created_at,
@@ -221,7 +223,13 @@ struct EndWire {
     #[serde(rename = "ref")]
     branch: String,
     sha: String,
-    repo: Option<IdWire>,
+    repo: Option<EndRepoWire>,
+}
+
+#[derive(Debug, Deserialize)]
+struct EndRepoWire {
+    id: u64,
+    pushed_at: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -273,6 +281,7 @@ impl From<PullWire> for Pull {
             merged_at: pull.merged_at,
             closed_at: pull.closed_at,
             from_fork,
+            pushed_at: pull.head.repo.and_then(|repo| repo.pushed_at),
             author: actor(pull.user),
         }
     }

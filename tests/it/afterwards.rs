@@ -272,13 +272,30 @@ async fn a_fork_is_not_run_beside_the_key_of_the_app() {
     let scene = Scene::new().await;
     let worse = kiosk::STEPS.replace("tool = \"order\"", "tool = \"stock\"");
     let pull = opens(&scene, "theirs", &[("agent/steps.toml", &worse)]).await;
-    scene.fake.repo(REPO).is_from_a_fork(pull);
-    let comment = |by: &str| {
+    let says = |by: &str, body: &str| {
         json!({
             "action": "created", "issue": {"number": pull, "pull_request": {}},
-            "comment": {"id": 1, "body": "/sprag gate", "user": {"login": by}},
+            "comment": {"id": 1, "body": body, "user": {"login": by}, "created_at": scene.fake.now().to_string()},
         })
     };
+    let comment = |by: &str| says(by, "/sprag gate");
+    let before = comment("alice");
+    scene.later();
+    scene.fake.repo(REPO).is_from_a_fork(pull);
+    let outcome = scene.gate_of_job_on("issue_comment", &before).await.unwrap();
+    assert!(
+        outcome.reason.contains("pushed to after the comment"),
+        "{}",
+        outcome.reason
+    );
+    scene.later();
+    let talk = says("alice", "Better do not comment `/sprag gate` here.");
+    let outcome = scene.gate_of_job_on("issue_comment", &talk).await.unwrap();
+    assert!(
+        outcome.reason.contains("at the beginning of a line"),
+        "{}",
+        outcome.reason
+    );
     let outcome = scene.gate_on("issue_comment", &comment("alice")).await.unwrap();
     assert_eq!(outcome.verdict, "skipped");
     assert!(outcome.reason.contains("the App's key"), "{}", outcome.reason);

@@ -4,6 +4,7 @@
 use crate::support::kiosk;
 use crate::support::scene::{REPO, Scene, trace_of, zipped};
 use sprag::forge::{ENDPOINTS, IssueChange, Reaction};
+use sprag_core::fact::What;
 use sprag_core::render::pull::PullRequest;
 use std::collections::BTreeSet;
 
@@ -104,6 +105,23 @@ async fn a_job_that_outlives_its_token_keeps_what_it_learned() {
     let scene = Scene::new().await;
     scene.long_job().await.unwrap();
     assert!(scene.page().contains("sprag/state: Add 1 fact"), "{}", scene.page());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_larger_than_a_file_of_the_state_branch_is_passed_on_all_the_same() {
+    let scene = Scene::new().await;
+    let reply = "\"ä\" ".repeat(500_000);
+    let what = What::Commanded {
+        comment: 1,
+        on: 2,
+        by: "alice".to_owned(),
+        decisions: Vec::new(),
+        reply: reply.clone(),
+        refused: false,
+    };
+    let book = scene.passes_on(what).await.unwrap();
+    assert_eq!(book.commands[&1].reply.len(), reply.len());
+    assert!(book.commands[&1].reply == reply);
 }
 
 #[tokio::test(flavor = "multi_thread")]

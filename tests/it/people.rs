@@ -232,3 +232,53 @@ async fn a_comment_that_is_edited_commands_nothing_more() {
     assert_eq!(scene.sync().await.unwrap().commands, 0);
     assert!(!scene.shown(issue).contains("sprag: ignored"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comment_of_a_thousand_commands_by_a_stranger_costs_a_thumb() {
+    let scene = Scene::new().await;
+    let issue = scene.bob.opens_issue("Hello", "");
+    scene.bob.comments(issue, &"/sprag dance\n".repeat(5_000));
+    scene.alice.comments(issue, &"/sprag dance\n".repeat(5_000));
+    scene.later();
+    assert_eq!(scene.sync().await.unwrap().commands, 2);
+    let shown = scene.shown(issue);
+    assert_eq!(shown.matches("-1 by sprag[bot]").count(), 2, "both get a thumb");
+    assert_eq!(shown.matches("sprag:reply").count(), 1, "words are for the team");
+    assert!(shown.len() < 200_000 && shown.matches("is not a command").count() == 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_with_a_name_of_a_megabyte_stops_nothing() {
+    let scene = Scene::new().await;
+    let repo = scene.fake.repo(REPO);
+    let trace = trace_of("k00")
+        .await
+        .replace("\"k00\"", &format!("\"{}\"", "k".repeat(1_000_000)));
+    let url = repo.attaches("run.json", trace.as_bytes());
+    let packed = repo.attaches("run.zip", &zipped(&[("run.json", &trace_of("k01").await)]));
+    let issue = scene
+        .bob
+        .opens_issue("Long", &format!("[run.json]({url}) [run.zip]({packed})"));
+    scene.alice.labels(issue, "agent-failure");
+    scene.later();
+    let report = scene.sync().await.unwrap();
+    assert_eq!(
+        (report.issues, report.failures),
+        (1, 2),
+        "the zip is read too: {}",
+        scene.shown(issue)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ignored_cluster_stays_ignored_when_its_pull_request_is_closed() {
+    let scene = Scene::new().await;
+    let (issue, pull) = proposed(&scene).await;
+    scene.alice.comments(issue, "/sprag ignore");
+    scene.later();
+    scene.sync().await.unwrap();
+    scene.alice.closes(pull);
+    scene.later();
+    scene.sync().await.unwrap();
+    assert!(scene.shown(issue).contains("sprag: ignored"), "{}", scene.shown(issue));
+}

@@ -18,6 +18,11 @@ use crate::score::Scorecard;
 use crate::signal::Report;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Failures of one cluster that a run is told.
+const KNOWN_OF_A_CLUSTER: usize = 200;
+/// About the most failures that a run is told.
+const KNOWN: usize = 2_000;
+
 /// Everything known.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Book {
@@ -271,12 +276,7 @@ impl Book {
         let busy = clusters
             .clone()
             .filter(|cluster| cluster.state == ClusterState::Ignored || self.open_pull(&cluster.id).is_some());
-        let unresolved: BTreeSet<&RecordId> = clusters
-            .clone()
-            .filter(|cluster| cluster.state.is_unresolved())
-            .flat_map(|cluster| cluster.members.iter().filter(|(_, member)| !member.resolved))
-            .map(|(record, _)| record)
-            .collect();
+        let unresolved = self.unresolved();
         let closed = self.pulls.values().filter(|pull| pull.state.is_unwanted());
         Known {
             suite: self.suite_of(suite),
@@ -291,6 +291,24 @@ impl Book {
                 .filter_map(|pull| Some(self.run(&pull.run)?.experiment(&pull.experiment)?.candidate.id.clone()))
                 .collect(),
         }
+    }
+
+    /// Unresolved failures for a run to know: of each cluster the newest, of the clusters those that rank highest. A run works on one cluster
+    /// after the other, so more than it can come to would only have to be written down.
+    fn unresolved(&self) -> BTreeSet<&RecordId> {
+        let mut known = BTreeSet::new();
+        for (_, cluster) in self.clusters.ranked() {
+            let mut open: Vec<&RecordId> = (cluster.members.iter())
+                .filter(|(_, member)| !member.resolved)
+                .map(|(record, _)| record)
+                .collect();
+            open.sort_by_key(|record| std::cmp::Reverse((self.happened.get(*record), *record)));
+            known.extend(open.into_iter().take(KNOWN_OF_A_CLUSTER));
+            if known.len() >= KNOWN {
+                break;
+            }
+        }
+        known
     }
 
     /// The regression suite as people have decided about it: what they quarantined is not promoted any more.

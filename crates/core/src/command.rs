@@ -7,6 +7,8 @@ use crate::github::Permission;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// Commands that one comment may give; what comes after them is not heard.
+pub const MAX_COMMANDS: usize = 10;
 /// How much of a reason is kept, in characters.
 const MAX_REASON: usize = 500;
 
@@ -156,9 +158,15 @@ pub fn needed(command: &SlashCommand) -> Permission {
     }
 }
 
-/// The commands of a comment, in their order.
+/// The commands of a comment, in their order, at most [`MAX_COMMANDS`].
 pub fn parse(body: &str) -> Vec<Result<SlashCommand, Problem>> {
-    spoken(body).iter().filter_map(|line| command(line)).collect()
+    let commands = spoken(body).into_iter().filter_map(|line| command(&line));
+    commands.take(MAX_COMMANDS).collect()
+}
+
+/// Whether a comment gives a command; one that only talks about it does not.
+pub fn gives(body: &str, wanted: &SlashCommand) -> bool {
+    parse(body).iter().any(|command| command.as_ref() == Ok(wanted))
 }
 
 /// The lines of a text that its author says: no code, no quotes, no HTML comments.
@@ -314,6 +322,8 @@ mod tests {
         for body in bodies {
             assert_eq!(heard(body), [""; 0], "{body}");
         }
+        assert!(!gives("do not write `/sprag run` yet", &SlashCommand::Run));
+        assert!(gives("Now:\n/sprag run", &SlashCommand::Run));
         assert_eq!(heard("```\nx\n```\n/sprag run"), ["Run"]);
         assert_eq!(heard("<!-- x -->/sprag run"), ["Run"]);
     }
@@ -345,6 +355,11 @@ mod tests {
             assert_eq!(needed(&command) == Permission::Write, !looks, "{line}");
             assert_eq!(command.verb(), form.verb);
         }
+    }
+
+    #[test]
+    fn a_flood_of_commands_is_cut_off() {
+        assert_eq!(heard(&"/sprag dance\n".repeat(1_000)).len(), MAX_COMMANDS);
     }
 
     proptest! {

@@ -97,6 +97,8 @@ pub struct Comment {
     pub id: u64,
     /// The issue or pull request it is on.
     pub issue: u64,
+    /// Whether that is a pull request.
+    pub on_pull: bool,
     /// Who wrote it.
     pub author: Actor,
     /// Its text, Markdown.
@@ -191,6 +193,8 @@ pub struct Pull {
     pub closed_at: Option<String>,
     /// Whether its branch is in another repository.
     pub from_fork: bool,
+    /// When something was pushed to that repository last, RFC 3339; `None` where nobody can push to it any more.
+    pub pushed_at: Option<String>,
     /// Who opened it.
     pub author: Actor,
 }

@@ -19,7 +19,18 @@ mod wrong_tool;
 
 use crate::failure::{FailureKind, FailureRecord, RootCause};
 use crate::id::{RecordId, TaskId};
-use crate::trace::{Role, Trace};
+use crate::trace::{ExpectedAction, Role, Trace};
+
+/// The most causes of one record.
+const MAX_CAUSES: usize = 40;
+/// The most bytes of the name of a task or of a mechanism's subject.
+const MAX_NAME: usize = 300;
+/// The most bytes of a sentence.
+const MAX_SENTENCE: usize = 4_000;
+/// The most pieces of evidence of one cause.
+const MAX_EVIDENCE: usize = 20;
+/// The most bytes of the arguments of an action that should have been done; a larger one is told of, but not kept.
+const MAX_ARGUMENTS: usize = 10_000;
 
 /// One way to find root causes in a failed trace.
 #[derive(Debug, Clone, Copy)]
@@ -70,13 +81,43 @@ pub fn mine(source: &str, task: &TaskId, trace: &Trace) -> FailureRecord {
     };
     FailureRecord {
         id: RecordId::new(crate::hash::of_text(source)),
-        task: task.clone(),
+        task: bounded_task(task),
         kind,
         context: context(trace),
         behaviour: behaviour(trace),
         termination: trace.termination,
-        causes,
+        causes: causes.into_iter().take(MAX_CAUSES).map(bounded).collect(),
     }
+}
+
+/// The name of a task, which may be a whole prompt in the trace of a stranger: what is too long is cut, and told apart by its hash.
+fn bounded_task(task: &TaskId) -> TaskId {
+    let name = task.as_str();
+    if name.len() <= MAX_NAME {
+        return task.clone();
+    }
+    let end = name.floor_char_boundary(MAX_NAME - 13);
+    TaskId::new(format!("{} {}", &name[..end], &crate::hash::of_text(name)[..12]))
+}
+
+/// A cause of which no part is longer than a reader would want, whatever the trace holds.
+fn bounded(mut cause: RootCause) -> RootCause {
+    for (text, most) in [
+        (&mut cause.mechanism.subject, MAX_NAME),
+        (&mut cause.finding, MAX_SENTENCE),
+        (&mut cause.should, MAX_SENTENCE),
+    ] {
+        if text.len() > most {
+            *text = text::shortened(text, most / 4);
+        }
+    }
+    cause.evidence.truncate(MAX_EVIDENCE);
+    let large = |action: &ExpectedAction| {
+        let arguments = serde_json::to_string(&action.arguments).map_or(0, |text| text.len());
+        action.name.len() > MAX_NAME || arguments > MAX_ARGUMENTS
+    };
+    cause.action = cause.action.filter(|action| !large(action));
+    cause
 }
 
 fn causes(trace: &Trace) -> Vec<RootCause> {

@@ -36,6 +36,8 @@ pub enum Hint {
         by: String,
         /// Its text.
         body: String,
+        /// When it was written, RFC 3339.
+        at: String,
     },
     /// A pull request.
     Pull(PullHint),
@@ -146,6 +148,7 @@ fn hint(event: &str, value: &Value) -> Option<Hint> {
             on_pull: value.pointer("/issue/pull_request").is_some_and(Value::is_object),
             by: text(value, "/comment/user/login").unwrap_or_default(),
             body: text(value, "/comment/body").unwrap_or_default(),
+            at: text(value, "/comment/created_at").unwrap_or_default(),
         },
         "pull_request" | "pull_request_target" | "pull_request_review" | "pull_request_review_comment" => {
             Hint::Pull(PullHint {
@@ -197,13 +200,14 @@ mod tests {
 
     #[test]
     fn each_event_that_matters_is_read() {
-        let comment = json!({"comment": {"id": 5, "body": "/sprag run", "user": {"login": "alice"}}, "issue": {"number": 3, "pull_request": {}}});
+        let comment = json!({"comment": {"id": 5, "body": "/sprag run", "created_at": "2026-01-01T00:00:00Z", "user": {"login": "alice"}}, "issue": {"number": 3, "pull_request": {}}});
         let expected = Hint::Comment {
             id: 5,
             on: 3,
             on_pull: true,
             by: "alice".to_owned(),
             body: "/sprag run".to_owned(),
+            at: "2026-01-01T00:00:00Z".to_owned(),
         };
         assert_eq!(read("issue_comment", &comment), expected);
         assert_eq!(

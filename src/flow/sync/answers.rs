@@ -41,7 +41,8 @@ enum Act {
     Reply {
         on: u64,
         comment: u64,
-        body: String,
+        /// None for those who may not ask for anything here: they get a thumb.
+        body: Option<String>,
         refused: bool,
     },
     State {
@@ -165,12 +166,13 @@ fn wanted(book: &Book) -> Vec<Wanted> {
     let mut wanted = Vec::new();
     for (&comment, command) in &book.commands {
         let marker = markdown::marker("reply", &[("comment", &comment.to_string())]);
+        let body = (!command.reply.is_empty()).then(|| format!("{marker}\n\n{}\n", command.reply));
         wanted.push(looks(
             format!("reply to {comment}"),
             Act::Reply {
                 on: command.on,
                 comment,
-                body: format!("{marker}\n\n{}\n", command.reply),
+                body,
                 refused: command.refused,
             },
         ));
@@ -228,7 +230,8 @@ fn bounded(wanted: Vec<Wanted>) -> (Vec<Wanted>, usize) {
 
 fn looks(thing: String, act: Act) -> Wanted {
     let digest = match &act {
-        Act::Comment { body, .. } | Act::Reply { body, .. } | Act::Dashboard { body } => hash::of_text(body),
+        Act::Comment { body, .. } | Act::Dashboard { body } => hash::of_text(body),
+        Act::Reply { body, .. } => body.as_deref().map_or_else(|| "none".to_owned(), hash::of_text),
         Act::Label { label, .. } => label.map_or("none", |label| label.name).to_owned(),
         Act::State { open, .. } => open.to_string(),
     };
@@ -249,8 +252,10 @@ async fn act(hub: &Hub<'_>, seen: &Seen, act: &Act) -> Result<Option<String>, Fo
             body,
             refused,
         } => {
-            let marker = markdown::marker("reply", &[("comment", &comment.to_string())]);
-            forge.keep_comment(*on, &marker, body).await?;
+            if let Some(body) = body {
+                let marker = markdown::marker("reply", &[("comment", &comment.to_string())]);
+                forge.keep_comment(*on, &marker, body).await?;
+            }
             let reaction = if *refused {
                 Reaction::ThumbsDown
             } else {
@@ -260,10 +265,12 @@ async fn act(hub: &Hub<'_>, seen: &Seen, act: &Act) -> Result<Option<String>, Fo
         }
         Act::State { issue, open, merged_at } => {
             let now = forge.issue(*issue).await?;
+            // The merge itself closes what the pull request names; what was closed before, a person closed.
+            if !now.open && now.closed_at.is_some_and(|closed| closed < *merged_at) {
+                return Ok(Some(LEFT_CLOSED.to_owned()));
+            }
             if now.open == *open {
-                let before = now.closed_at.is_some_and(|closed| closed < *merged_at);
-                // The merge itself closes what the pull request names; what was closed before, a person closed.
-                return Ok((before && !open).then(|| LEFT_CLOSED.to_owned()));
+                return Ok(None);
             }
             let reason = if *open {
                 StateReason::Reopened

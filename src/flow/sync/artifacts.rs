@@ -27,7 +27,7 @@ const PART_BYTES: usize = 200_000;
 /// What an artifact holds.
 pub(super) struct ArtifactContent {
     pub(super) traces: Vec<ReadTrace>,
-    problems: Vec<String>,
+    pub(super) problems: Vec<String>,
 }
 
 pub(super) async fn read_artifact(
@@ -46,12 +46,13 @@ pub(super) async fn read_artifact(
     {
         return problem(error, &format!("the artifact {}", artifact.name));
     }
-    let content = unpack(&path, &artifact.name, &limits);
+    let content = unpack(&path, &format!("artifact {}", artifact.name), &limits);
     fs::remove_file(&path)?;
     Ok(content)
 }
 
-fn unpack(path: &Path, name: &str, limits: &ArchiveLimits) -> Result<ArtifactContent, String> {
+/// What a zip holds, or half a sentence about what is wrong with it; `what` it is: `artifact traces`.
+pub(super) fn unpack(path: &Path, what: &str, limits: &ArchiveLimits) -> Result<ArtifactContent, String> {
     let mut content = ArtifactContent {
         traces: Vec::new(),
         problems: Vec::new(),
@@ -67,7 +68,7 @@ fn unpack(path: &Path, name: &str, limits: &ArchiveLimits) -> Result<ArtifactCon
         Ok(listing) => content
             .problems
             .extend(listing.problems.iter().map(ToString::to_string)),
-        Err(error) => return Err(format!("the artifact {name} cannot be read ({error})")),
+        Err(error) => return Err(format!("the {what} cannot be read ({error})")),
     }
     content.problems.truncate(20);
     Ok(content)

@@ -5,6 +5,7 @@ use crate::flow::FlowError;
 use crate::forge::{ErrorClass, Reaction};
 use sprag_core::book::Book;
 use sprag_core::case::EvalCase;
+use sprag_core::cluster::ClusterState;
 use sprag_core::command::{self, Problem, SlashCommand};
 use sprag_core::fact::{Decision, What};
 use sprag_core::github::{Comment, Permission};
@@ -59,7 +60,9 @@ async fn answer(
     let has = hub.forge.permission(&comment.author.login).await?;
     let mut decisions = Vec::new();
     let mut replies = Vec::new();
-    for command in commands {
+    // Anybody can comment on a public repository. Those who may not even look get a thumb, and no words that others have to read.
+    let heard = if has < Permission::Triage { &[][..] } else { commands };
+    for command in heard {
         match command {
             Err(problem) => replies.push(Reply::NotUnderstood {
                 problem: problem.clone(),
@@ -70,7 +73,7 @@ async fn answer(
                 needs: command::needed(command),
             }),
             Ok(command) => {
-                let (decided, reply) = decide(notebook.book(), comment.issue, command);
+                let (decided, reply) = decide(notebook.book(), &hub.suite, comment, command);
                 decisions.extend(decided);
                 replies.push(reply);
             }
@@ -89,8 +92,10 @@ async fn answer(
 }
 
 /// What a command decides here, and what is said to it.
-fn decide(book: &Book, on: u64, command: &SlashCommand) -> (Vec<Decision>, Reply) {
+fn decide(book: &Book, suite: &[EvalCase], comment: &Comment, command: &SlashCommand) -> (Vec<Decision>, Reply) {
+    let on = comment.issue;
     let clusters = about(book, on);
+    let resolved = |cluster: &ClusterId| book.state_of(cluster) == Some(ClusterState::Resolved);
     let done = |text: String| Reply::Done { text };
     let nothing = |text: &str| (Vec::new(), Reply::NotHere { text: text.to_owned() });
     match command {
@@ -105,6 +110,7 @@ fn decide(book: &Book, on: u64, command: &SlashCommand) -> (Vec<Decision>, Reply
             Vec::new(),
             done("a run was asked for; the `run` job of the workflow takes it up".to_owned()),
         ),
+        SlashCommand::Gate if !comment.on_pull => nothing("the gates measure pull requests, and this is none"),
         SlashCommand::Gate => (
             Vec::new(),
             done("the gates were asked for; the `gate` job of the workflow measures this pull request".to_owned()),
@@ -121,27 +127,15 @@ fn decide(book: &Book, on: u64, command: &SlashCommand) -> (Vec<Decision>, Reply
             let decisions = clusters.into_iter().map(|cluster| Decision::Ignore { cluster });
             (decisions.collect(), done(told))
         }
+        SlashCommand::Accept if clusters.iter().all(resolved) => {
+            nothing("it is resolved already; if it fails again, it opens by itself")
+        }
         SlashCommand::Accept => {
             let told = format!("{} worked on next", names(&clusters));
             let decisions = clusters.into_iter().map(|cluster| Decision::Prefer { cluster });
             (decisions.collect(), done(told))
         }
-        SlashCommand::Reject { reason } => {
-            let here = book.pulls.get_key_value(&on).map(|(number, _)| *number);
-            let pull = here.or_else(|| clusters.iter().find_map(|cluster| Some(book.open_pull(cluster)?.0)));
-            match pull {
-                Some(pull) => (
-                    vec![Decision::Reject {
-                        pull,
-                        reason: reason.clone(),
-                    }],
-                    done(format!(
-                        "#{pull} is closed, and the reason is shown with the next proposal for its cluster"
-                    )),
-                ),
-                None => nothing("there is no pull request of sprag here"),
-            }
-        }
+        SlashCommand::Reject { reason } => reject(book, on, &clusters, reason),
         SlashCommand::Merge { into, from } => match (found(book, into), found(book, from)) {
             (Some(into), Some(from)) if into != from => {
                 let told = format!("`{from}` is part of `{into}` now");
@@ -163,6 +157,9 @@ fn decide(book: &Book, on: u64, command: &SlashCommand) -> (Vec<Decision>, Reply
                 _ => nothing("write it on an issue whose failure is in that cluster"),
             }
         }
+        SlashCommand::Quarantine { case } if suite.iter().all(|known| known.id.as_str() != case) => nothing(
+            "the regression suite has no such case; check runs and `.sprag/suite` name them, such as `case-1a2b3c4d5e6f`",
+        ),
         SlashCommand::Quarantine { case } => (
             vec![Decision::Quarantine {
                 case: CaseId::new(case.clone()),
@@ -205,6 +202,21 @@ async fn broken_cases(hub: &Hub<'_>, pull: u64, check: u64) -> Result<Vec<CaseId
     let cases = hub.suite.iter().map(|case| &case.id);
     let named = |case: &&CaseId| files.iter().any(|file| file.ends_with(&EvalCase::file_of(case)));
     Ok(cases.filter(named).cloned().collect())
+}
+
+/// Closes the pull request that stands here, or that of one of the clusters.
+fn reject(book: &Book, on: u64, clusters: &[ClusterId], reason: &str) -> (Vec<Decision>, Reply) {
+    let here = book.pulls.contains_key(&on).then_some(on);
+    let Some(pull) = here.or_else(|| clusters.iter().find_map(|cluster| Some(book.open_pull(cluster)?.0))) else {
+        let text = "there is no pull request of sprag here".to_owned();
+        return (Vec::new(), Reply::NotHere { text });
+    };
+    let decision = Decision::Reject {
+        pull,
+        reason: reason.to_owned(),
+    };
+    let text = format!("#{pull} is closed, and the reason is shown with the next proposal for its cluster");
+    (vec![decision], Reply::Done { text })
 }
 
 /// The clusters that an issue or pull request is about.

@@ -4,10 +4,19 @@ use crate::flow::Clock;
 use crate::forge::Forge;
 use crate::store::{BranchStore, StoreError, Stored};
 use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::json;
 use sprag_core::book::Book;
 use sprag_core::fact::{Fact, What};
-use std::collections::BTreeSet;
+use sprag_core::hash;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio::runtime::Handle;
+
+/// The most bytes of a fact that is kept in one piece, and of a part of one. As text in JSON a part may double, and a file of the branch
+/// holds 900,000.
+const PART_BYTES: usize = 400_000;
+/// The type of a part.
+const PART: &str = "part";
 
 /// Facts, noted first and kept a little later: see [`Notebook::keep`].
 #[expect(missing_debug_implementations, reason = "a clock is no data")]
@@ -79,7 +88,7 @@ impl Notebook {
         if self.noted.is_empty() {
             return Ok(());
         }
-        let stored: Vec<Stored> = self.noted.iter().map(stored).collect();
+        let stored: Vec<Stored> = self.noted.iter().flat_map(stored).collect();
         let new: BTreeSet<&str> = stored.iter().map(|fact| fact.id.as_str()).collect();
         let expected = self.store.facts().len() + new.iter().filter(|id| !self.store.has(id)).count();
         let now = self.now();
@@ -104,25 +113,91 @@ fn last(store: &BranchStore) -> Timestamp {
     times.next().unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-fn stored(fact: &Fact) -> Stored {
-    Stored {
-        id: fact.id(),
-        at: fact.at.clone(),
-        fact: serde_json::to_value(&fact.what).unwrap_or_default(),
+/// A fact as the branch keeps it: in several parts, if it is more than one file can hold.
+fn stored(fact: &Fact) -> Vec<Stored> {
+    let value = serde_json::to_value(&fact.what).unwrap_or_default();
+    let text = value.to_string();
+    if text.len() <= PART_BYTES {
+        return vec![Stored {
+            id: fact.id(),
+            at: fact.at.clone(),
+            fact: value,
+        }];
     }
+    let (id, parts) = (fact.id(), parts(&text));
+    let n = parts.len();
+    let part = |(number, text): (usize, &str)| Stored {
+        id: hash::of(&("part", &id, number)),
+        at: fact.at.clone(),
+        fact: json!({"type": PART, "of": id, "number": number, "n": n, "text": text}),
+    };
+    parts.into_iter().enumerate().map(part).collect()
+}
+
+/// A text cut into pieces of at most [`PART_BYTES`].
+fn parts(mut text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    while !text.is_empty() {
+        let (part, rest) = text.split_at(text.floor_char_boundary(PART_BYTES));
+        parts.push(part);
+        text = rest;
+    }
+    parts
+}
+
+/// One part of a fact.
+#[derive(Deserialize)]
+struct Part {
+    of: String,
+    number: usize,
+    n: usize,
+    text: String,
 }
 
 fn fold(store: &BranchStore) -> Result<Book, StoreError> {
     let mut facts = Vec::with_capacity(store.facts().len());
-    for stored in store.facts() {
+    let mut parted: BTreeMap<String, BTreeMap<usize, Part>> = BTreeMap::new();
+    let mut understand = |id: &str, at: &str, what: serde_json::Result<What>| match what {
+        Ok(what) => facts.push(Fact {
+            at: at.to_owned(),
+            what,
+        }),
         // What a newer minor version knows besides is left alone: it stays on the branch, and this version does without it.
-        match serde_json::from_value::<What>(stored.fact.clone()) {
-            Ok(what) => facts.push(Fact {
-                at: stored.at.clone(),
-                what,
-            }),
-            Err(error) => tracing::warn!("fact {} of the state branch is not understood ({error})", stored.id),
+        Err(error) => tracing::warn!("fact {id} of the state branch is not understood ({error})"),
+    };
+    for stored in store.facts() {
+        if stored.fact["type"] != PART {
+            understand(&stored.id, &stored.at, serde_json::from_value(stored.fact.clone()));
+            continue;
+        }
+        let Ok(part) = serde_json::from_value::<Part>(stored.fact.clone()) else {
+            tracing::warn!("part {} of a fact of the state branch is not understood", stored.id);
+            continue;
+        };
+        let (of, n) = (part.of.clone(), part.n);
+        let parts = parted.entry(of.clone()).or_default();
+        parts.insert(part.number, part);
+        if parts.len() == n {
+            let text: String = parts.values().map(|part| part.text.as_str()).collect();
+            understand(&of, &stored.at, serde_json::from_str(&text));
+            parted.remove(&of);
         }
     }
+    for of in parted.keys() {
+        tracing::warn!("fact {of} of the state branch lacks a part, and is left out");
+    }
     Ok(Book::fold(&facts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_characters_and_nothing_is_lost() {
+        let text = "ä".repeat(PART_BYTES);
+        let parts = parts(&text);
+        assert!(parts.len() == 3 && parts.iter().all(|part| part.len() <= PART_BYTES));
+        assert_eq!(parts.concat(), text);
+    }
 }

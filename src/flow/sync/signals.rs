@@ -1,7 +1,8 @@
 //! Reads what is new in labelled issues: their text, their comments, and the traces that these lead to.
 
-use super::artifacts::{globs, read_artifact};
+use super::artifacts::{globs, read_artifact, unpack};
 use super::{Hub, Notebook, Report};
+use crate::archive::ArchiveLimits;
 use crate::flow::FlowError;
 use crate::forge::{ErrorClass, ForgeError};
 use crate::progress::Progress;
@@ -44,6 +45,7 @@ pub(super) async fn issues(
     progress: &Progress,
 ) -> Result<Seen, FlowError> {
     let mut seen = Seen::new();
+    let began = notebook.now();
     for label in &hub.config.signals.issue_labels {
         let stream = format!("issues {label}");
         let since = notebook.book().cursors.get(&stream).cloned();
@@ -60,22 +62,23 @@ pub(super) async fn issues(
         notebook.keep()?;
         seen.extend(changed.into_iter().map(|issue| (issue.number, issue.labels)));
     }
-    again(hub, notebook, report).await?;
+    again(hub, notebook, &began, report).await?;
     Ok(seen)
 }
 
 /// Reads issues again that no list of labelled issues leads to: a person asked for it, or the label was taken off.
-async fn again(hub: &Hub<'_>, notebook: &mut Notebook, report: &mut Report) -> Result<(), FlowError> {
+///
+/// What was taken off since this job `began` to read is seen by the next.
+async fn again(hub: &Hub<'_>, notebook: &mut Notebook, began: &str, report: &mut Report) -> Result<(), FlowError> {
     let labels = &hub.config.signals.issue_labels;
     let ours = |label: &str| labels.iter().find(|ours| signal::same_label(ours, label));
-    let cursor = notebook.book().cursors.get(EVENTS).cloned();
-    let since = cursor
-        .or_else(|| super::days_before(&notebook.now(), 1))
-        .unwrap_or_default();
-    let events = if notebook.book().issues.is_empty() {
-        Vec::new()
-    } else {
-        hub.forge.label_events(&since).await?
+    let (since, events) = match notebook.book().cursors.get(EVENTS).cloned() {
+        Some(since) => {
+            let events = hub.forge.label_events(&since).await?;
+            (since, events)
+        }
+        // All issues were read just now for the first time: what was taken off before is not on them.
+        None => (began.to_owned(), Vec::new()),
     };
     let mut again = notebook.book().retry.clone();
     let taken_off = events
@@ -350,14 +353,21 @@ async fn attachment(hub: &Hub<'_>, url: &str, name: &str) -> Result<Result<Vec<R
     if let Err(error) = hub.forge.download(url, &path, ATTACHMENT_BYTES).await {
         return problem(error, &format!("the attachment {name}"));
     }
-    let bytes = fs::read(&path)?;
+    let what = format!("attachment {name}");
+    let read = if name.to_lowercase().ends_with(".zip") {
+        unpack(&path, &what, &ArchiveLimits::default()).map(|content| (content.traces, content.problems))
+    } else {
+        let (traces, warnings) = read_any(name, &fs::read(&path)?);
+        Ok((traces, warnings.iter().map(ToString::to_string).collect()))
+    };
     fs::remove_file(&path)?;
-    let (traces, warnings) = read_any(name, &bytes);
-    Ok(match (traces.is_empty(), warnings.first()) {
-        (true, Some(warning)) => Err(format!("the attachment {name} cannot be read as a trace ({warning})")),
-        (true, None) => Err(format!("the attachment {name} has no trace in it")),
-        (false, _) => Ok(traces),
-    })
+    Ok(
+        read.and_then(|(traces, problems)| match (traces.is_empty(), problems.first()) {
+            (true, Some(problem)) => Err(format!("the {what} cannot be read as a trace ({problem})")),
+            (true, None) => Err(format!("the {what} has no trace in it")),
+            (false, _) => Ok(traces),
+        }),
+    )
 }
 
 /// The traces in the artifacts of a workflow run that an issue links.

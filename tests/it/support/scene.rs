@@ -13,6 +13,7 @@ use sprag::project::{self, Project};
 use sprag::runner::{Job, Runner};
 use sprag::store::{BranchStore, DirStore};
 use sprag::workspace::Workspace;
+use sprag_core::book::Book;
 use sprag_core::config::Config;
 use sprag_core::fact::What;
 use sprag_core::github::RepoName;
@@ -273,6 +274,23 @@ impl Scene {
         sync::sync(&hub, &mut notebook, &Progress::new(true, false)).await
     }
 
+    /// One job notes this, and another reads it.
+    pub(crate) async fn passes_on(&self, what: What) -> Result<Book, FlowError> {
+        let forge = self.forge();
+        for what in [Some(what), None] {
+            let dir = self.fresh();
+            let workspace = self.checkout(&dir);
+            let hub = self.hub(&forge, &dir, &workspace);
+            let mut notebook = self.notebook(&hub, &dir).await?;
+            match what {
+                Some(what) => notebook.note(what),
+                None => return Ok(notebook.book().clone()),
+            }
+            notebook.keep()?;
+        }
+        unreachable!("the second job returns")
+    }
+
     /// A job that learns something at its beginning and something two hours later.
     pub(crate) async fn long_job(&self) -> Result<(), FlowError> {
         let dir = self.fresh();
@@ -345,6 +363,7 @@ impl Scene {
             head: seen.head_sha,
             stranger: seen.from_fork.then_some(Stranger::Fork),
             asked: false,
+            takes_back: false,
         })
         .await
     }

@@ -55,33 +55,14 @@ impl Book {
                     reply: reply.clone(),
                     refused: *refused,
                 };
-                if self.commands.insert(*comment, entry).is_none() {
-                    decisions.iter().for_each(|decision| self.decide(decision));
-                }
+                self.hear(*comment, entry, decisions);
             }
             What::Pressed { decisions, .. } => decisions.iter().for_each(|decision| self.decide(decision)),
             What::RunEntry { run, entry } => self.take_entry(run, entry),
-            What::PullOpened {
-                pull,
-                cluster,
-                run,
-                experiment,
-                branch,
-                head_sha,
-                base_sha,
-            } => {
-                let opened = PullEntry {
-                    cluster: cluster.clone(),
-                    run: run.clone(),
-                    experiment: experiment.clone(),
-                    branch: branch.clone(),
-                    head_sha: head_sha.clone(),
-                    base_sha: base_sha.clone(),
-                    state: PullState::Open,
-                    reasons: Vec::new(),
-                    revert: None,
-                };
-                self.open(*pull, opened);
+            What::PullOpened { pull, .. } => {
+                if let Some(opened) = opened(&fact.what) {
+                    self.open(*pull, opened);
+                }
             }
             What::PullSettled {
                 pull,
@@ -91,9 +72,7 @@ impl Book {
             } => self.settle(*pull, merged.as_ref(), settled_at, reason.as_ref()),
             What::PullReopened { pull, closed_at } => self.reopen(*pull, closed_at),
             What::RevertOffered { pull, revert } => {
-                if let Some(entry) = self.pulls.get_mut(pull) {
-                    entry.revert = Some(*revert);
-                }
+                self.pulls.entry(*pull).and_modify(|pull| pull.revert = Some(*revert));
             }
             What::RevertSettled {
                 pull,
@@ -104,6 +83,12 @@ impl Book {
             What::SuiteMeasured { sha, card } => self.suite.push((sha.clone(), card.clone())),
             What::Ticked { clusters } => self.tick(clusters),
             What::Answered { thing, digest, .. } => self.answer(thing, digest),
+        }
+    }
+
+    fn hear(&mut self, comment: u64, entry: CommandEntry, decisions: &[Decision]) {
+        if self.commands.insert(comment, entry).is_none() {
+            decisions.iter().for_each(|decision| self.decide(decision));
         }
     }
 
@@ -333,7 +318,37 @@ impl Book {
             }
         } else {
             pull.state = PullState::Closed { at: at.to_owned() };
-            self.clusters.mark(&cluster, ClusterState::Open);
+            // Whoever said to leave the cluster alone still means it.
+            if self.state_of(&cluster) == Some(ClusterState::InProgress) {
+                self.clusters.mark(&cluster, ClusterState::Open);
+            }
         }
     }
+}
+
+/// The pull request that a fact tells was opened.
+fn opened(what: &What) -> Option<PullEntry> {
+    let What::PullOpened {
+        cluster,
+        run,
+        experiment,
+        branch,
+        head_sha,
+        base_sha,
+        ..
+    } = what
+    else {
+        return None;
+    };
+    Some(PullEntry {
+        cluster: cluster.clone(),
+        run: run.clone(),
+        experiment: experiment.clone(),
+        branch: branch.clone(),
+        head_sha: head_sha.clone(),
+        base_sha: base_sha.clone(),
+        state: PullState::Open,
+        reasons: Vec::new(),
+        revert: None,
+    })
 }

@@ -169,9 +169,9 @@ impl Book {
         let done = self.answered.get(&thing_state(issue)).map_or("", String::as_str);
         let (open, why) = match self.standing(issue)? {
             Standing::Fixed { pull, .. } => (false, format!("closed by #{pull}")),
-            // What sprag did not close is not its to open.
+            // What was closed before the merge is not sprag's to open. Nothing is noted where the merge closed it and it failed again before the next sync.
             Standing::Reopened { pull, .. } | Standing::TakenBack { pull, .. }
-                if done == format!("closed by #{pull}") =>
+                if done.is_empty() || done == format!("closed by #{pull}") =>
             {
                 (true, format!("reopened after #{pull}"))
             }

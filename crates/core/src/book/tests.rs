@@ -1,4 +1,4 @@
-use super::standing::{Standing, thing_state};
+use super::standing::{LEFT_CLOSED, Standing, thing_state};
 use super::*;
 use crate::fact::Decision;
 use crate::failure::{Mechanism, RootCause};
@@ -300,18 +300,18 @@ fn standing(facts: &[Fact], issue: u64) -> String {
     }
 }
 
+/// That it was seen to whether issue 1 is open.
+fn answered(day: u32, why: &str) -> Fact {
+    let what = What::Answered {
+        thing: thing_state(1),
+        digest: why.to_owned(),
+        by: String::new(),
+    };
+    at(day, what)
+}
+
 #[test]
 fn an_issue_is_closed_by_the_merge_once_and_opened_again_when_its_cluster_fails() {
-    let answered = |day, why: &str| {
-        at(
-            day,
-            What::Answered {
-                thing: thing_state(1),
-                digest: why.to_owned(),
-                by: String::new(),
-            },
-        )
-    };
     let open = |facts: &[Fact]| Book::fold(facts).should_be_open(1);
     let mut facts = vec![issue(1, 1, "a", "refund")];
     assert_eq!(standing(&facts, 1), "mined, 1 clusters");
@@ -331,14 +331,17 @@ fn an_issue_is_closed_by_the_merge_once_and_opened_again_when_its_cluster_fails(
 }
 
 #[test]
-fn an_issue_that_people_closed_themselves_is_not_opened() {
-    let facts = [
+fn an_issue_that_fails_again_before_anybody_saw_it_closed_is_opened_unless_people_had_closed_it_before() {
+    let mut facts = vec![
         issue(1, 1, "a", "refund"),
         opened(2, 10),
         settled(3, 10, true),
         issue(4, 2, "b", "refund"),
     ];
-    assert_eq!(Book::fold(&facts).should_be_open(1), None);
+    let open = |facts: &[Fact]| Book::fold(facts).should_be_open(1);
+    assert_eq!(open(&facts), Some((true, "reopened after #10".to_owned())));
+    facts.push(answered(5, LEFT_CLOSED));
+    assert_eq!(open(&facts), None);
 }
 
 #[test]

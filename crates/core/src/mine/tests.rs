@@ -220,3 +220,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_record_stays_small_whatever_the_trace_holds() {
+    let long = "x".repeat(1_000_000);
+    let arguments = serde_json::json!({"note": long});
+    let trace = Trace {
+        steps: vec![user(&long), said(&long)],
+        expected: Some(Expected {
+            actions: vec![
+                ExpectedAction {
+                    name: "refund".to_owned(),
+                    arguments: arguments.as_object().cloned().unwrap(),
+                    ..ExpectedAction::default()
+                },
+                ExpectedAction {
+                    name: long.clone(),
+                    ..ExpectedAction::default()
+                },
+            ],
+            communicate: vec![long.clone()],
+        }),
+        ..Trace::default()
+    };
+    let record = mine("a", &TaskId::new(long), &trace);
+    assert!(record.causes.len() > 1, "{record:?}");
+    let size = serde_json::to_string(&record).unwrap().len();
+    assert!(size < 50_000, "{size}");
+    let other = mine("b", &TaskId::new("x".repeat(1_000_001)), &trace);
+    assert_ne!(record.task, other.task, "long names stay apart");
+}

@@ -36,7 +36,7 @@ pub fn standing_comment(standing: &Standing<'_>, proof: impl FnOnce(u64) -> Opti
             cluster: (*cluster).clone(),
             pull: *pull,
             merged: false,
-            proof: proof(*pull),
+            proof: proof(*pull).map(Box::new),
             left: !closes,
         },
         Standing::Fixed { record, cluster, pull } => CommentView::Fixed {
@@ -44,7 +44,7 @@ pub fn standing_comment(standing: &Standing<'_>, proof: impl FnOnce(u64) -> Opti
             cluster: (*cluster).clone(),
             pull: *pull,
             merged: true,
-            proof: proof(*pull),
+            proof: proof(*pull).map(Box::new),
             left: false,
         },
         Standing::Reopened {
@@ -137,7 +137,7 @@ pub fn issue_comment(view: &CommentView) -> String {
             left,
         } => {
             let state = fixed(*pull, *merged, *left);
-            let proof = proof.as_ref().map(evidence_for).unwrap_or_default();
+            let proof = proof.as_deref().map(evidence_for).unwrap_or_default();
             let standing = standing(std::slice::from_ref(cluster));
             join(&[
                 marker("issue", &[("record", record.id.as_str())]),

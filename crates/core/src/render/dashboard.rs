@@ -13,8 +13,10 @@ use std::collections::BTreeMap;
 pub const TITLE: &str = "sprag dashboard";
 /// By this it is found again.
 pub const MARKER: &str = "<!-- sprag:dashboard";
-/// What GitHub takes as a body, in characters, less some room.
-const MAX_BODY: usize = 60_000;
+/// Of the 65,536 characters that GitHub takes, those for the clusters.
+const MAX_BODY: usize = 40_000;
+/// The same for all of it.
+const MAX_WHOLE: usize = 65_000;
 /// Clusters in the table.
 const ROWS: usize = 200;
 
@@ -30,7 +32,17 @@ pub fn dashboard(book: &Book, suite: &[EvalCase]) -> String {
         "---\n\n<sub>Kept up to date by sprag; what is written here by hand is overwritten, but for the boxes. `/sprag help` in a comment lists the commands.</sub>".to_owned(),
     ];
     let sections: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
-    sections.join("\n\n") + "\n"
+    bounded(sections.join("\n\n") + "\n", MAX_WHOLE)
+}
+
+/// A text cut at the end of a line, and what is said then.
+fn bounded(text: String, most: usize) -> String {
+    if text.len() <= most {
+        return text;
+    }
+    let end = text.floor_char_boundary(most);
+    let end = text[..end].rfind('\n').unwrap_or(end);
+    format!("{}\n\n(cut: too long)\n", &text[..end])
 }
 
 fn in_short(book: &Book, suite: &[EvalCase]) -> String {

@@ -49,9 +49,14 @@ impl Reply {
     }
 }
 
-/// The whole answer to a comment.
+/// The whole answer to a comment; what was said once is not said again.
 pub fn reply(replies: &[Reply]) -> String {
-    let parts: Vec<String> = replies.iter().map(one).collect();
+    let mut parts: Vec<String> = Vec::new();
+    for part in replies.iter().map(one) {
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
     parts.join("\n\n")
 }
 
@@ -69,7 +74,7 @@ fn one(reply: &Reply) -> String {
             let given = inline_code(&truncate(&problem.given, 100));
             match problem.right {
                 Some(right) => format!("{given} is not a command. Did you mean `{right}`?"),
-                None => format!("{given} is not a command.\n\n{}", help()),
+                None => format!("{given} is not a command. `/sprag help` shows those that there are."),
             }
         }
         Reply::Help => help(),
@@ -159,6 +164,11 @@ mod tests {
 
         `/sprag ignroe @all` is not a command. Did you mean `/sprag ignore`?
         ");
+    }
+
+    #[test]
+    fn what_was_said_once_is_not_said_again() {
+        assert_eq!(reply(&[Reply::Help, Reply::Help]), reply(&[Reply::Help]));
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub enum CommentView {
         /// Whether it is merged already.
         merged: bool,
         /// What speaks for it.
-        proof: Option<Proof>,
+        proof: Option<Box<Proof>>,
         /// Whether the issue reports something else that is still to be resolved.
         left: bool,
     },

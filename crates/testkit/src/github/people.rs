@@ -197,14 +197,15 @@ impl Repository {
             .insert(branch.to_owned(), checks);
     }
 
-    /// The branch of a pull request lies in somebody else's repository, as far as the API tells.
+    /// The branch of a pull request lies in somebody else's repository, as far as the API tells, which was pushed to just now.
     ///
     /// # Panics
     /// If it is no pull request.
     pub fn is_from_a_fork(&self, pull: u64) {
         let mut world = self.world();
+        let now = world.now;
         let issue = world.repo_mut(&self.name).issue_mut(pull);
-        issue.pull.as_mut().expect("it is a pull request").fork = true;
+        issue.pull.as_mut().expect("it is a pull request").fork = Some(now);
     }
 
     /// From now on drafts are refused, as on plans that do not have them.

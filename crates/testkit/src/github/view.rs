@@ -1,7 +1,7 @@
 //! The JSON of GitHub's objects, with every field that its description requires.
 
 use super::world::{Artifact, Check, Comment, Event, Issue, Label, Pull, Repo, Run, World};
-use jiff::ToSpan;
+use jiff::{Timestamp, ToSpan};
 use serde_json::{Map, Value, json};
 
 /// Fields of a repository that hold an address below its own.
@@ -188,9 +188,11 @@ impl View<'_> {
 
     pub(super) fn comment(&self, repo: &Repo, comment: &Comment) -> Value {
         let issue = self.at(repo, &format!("/issues/{}", comment.issue));
+        let on_pull = repo.issue(comment.issue).is_some_and(|issue| issue.pull.is_some());
+        let page = if on_pull { "pull" } else { "issues" };
         json!({
             "id": comment.id, "node_id": format!("IC_{}", comment.id), "url": self.at(repo, &format!("/issues/comments/{}", comment.id)),
-            "html_url": format!("{}/{}/issues/{}#issuecomment-{}", self.world.web, repo.name, comment.issue, comment.id),
+            "html_url": format!("{}/{}/{page}/{}#issuecomment-{}", self.world.web, repo.name, comment.issue, comment.id),
             "issue_url": issue, "body": comment.body, "user": self.user(&comment.author), "created_at": comment.created_at.to_string(),
             "updated_at": comment.updated_at.to_string(), "author_association": association(repo, &comment.author),
         })
@@ -260,10 +262,11 @@ impl View<'_> {
         let of_issue = self.at(repo, &format!("/issues/{}", issue.number));
         let html = format!("{}/{}/pull/{}", self.world.web, repo.name, issue.number);
         let owner = repo.name.split('/').next().unwrap_or_default();
-        let side = |branch: &str, sha: &str, fork: bool| {
+        let side = |branch: &str, sha: &str, fork: Option<Timestamp>| {
             let mut of = self.repo(repo, Detail::Usual, None);
-            if fork {
+            if let Some(pushed_at) = fork {
                 (of["id"], of["fork"]) = ((repo.id + 1).into(), true.into());
+                of["pushed_at"] = pushed_at.to_string().into();
             }
             json!({"label": format!("{owner}:{branch}"), "ref": branch, "sha": sha, "user": self.user(owner), "repo": of})
         };
@@ -295,7 +298,7 @@ impl View<'_> {
             "merged_at": pull.merged.as_ref().map(|(_, at, _)| at.to_string()),
             "merge_commit_sha": pull.merged.as_ref().map(|(sha, ..)| sha), "auto_merge": null,
             "author_association": association(repo, &issue.author), "head": side(&pull.head, &pull.head_sha, pull.fork),
-            "base": side(&pull.base, &pull.base_sha, false), "_links": links,
+            "base": side(&pull.base, &pull.base_sha, None), "_links": links,
         });
         if whole {
             add(

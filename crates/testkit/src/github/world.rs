@@ -116,8 +116,8 @@ pub(super) struct Pull {
     pub(super) head_sha: String,
     pub(super) base_sha: String,
     pub(super) draft: bool,
-    /// Whether its branch lies in somebody else's repository.
-    pub(super) fork: bool,
+    /// When somebody else's repository, in which its branch lies, was pushed to last; `None` for a branch of this one.
+    pub(super) fork: Option<Timestamp>,
     /// By which commit, when and by whom.
     pub(super) merged: Option<(String, Timestamp, String)>,
 }

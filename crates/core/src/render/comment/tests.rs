@@ -36,7 +36,7 @@ fn a_pull_request_fixes_it() {
         cluster,
         pull: 31,
         merged: true,
-        proof: Some(fixtures::proof()),
+        proof: Some(Box::new(fixtures::proof())),
         left: false,
     });
     assert!(merged.contains("**Resolved by #31.**"), "{merged}");

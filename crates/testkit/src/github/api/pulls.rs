@@ -123,7 +123,7 @@ fn create(world: &mut World, ask: &Ask<'_>) -> Outcome {
         head_sha,
         base_sha,
         draft,
-        fork: false,
+        fork: None,
         merged: None,
     });
     let (issue, pull) = found(world, ask, number)?;
