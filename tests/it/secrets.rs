@@ -100,6 +100,30 @@ fn everything(root: &Path) -> BTreeMap<String, Vec<u8>> {
     all
 }
 
+/// Issues of every kind with secrets in every place; those with a trace and with a file come back.
+async fn reports(scene: &Scene, in_issue: &str, in_file: &str) -> [u64; 2] {
+    let fenced = trace_with("k00", in_issue).await;
+    let title = format!("k00 fails{in_issue}");
+    let with_trace = scene
+        .bob
+        .opens_issue(&title, &format!("{in_issue}\n```json\n{fenced}\n```\n{in_issue}"));
+    let url = scene
+        .fake
+        .repo(REPO)
+        .attaches("runs.jsonl", trace_with("k01", in_file).await.as_bytes());
+    let with_file = scene
+        .bob
+        .opens_issue("Another", &format!("{in_issue} [runs.jsonl]({url})"));
+    let with_task = scene.bob.opens_issue("A task", &format!("{in_issue} look at k02"));
+    let form = format!("### What was the agent asked to do?\n\n{in_issue}\n\n### What did it do?\n\nNothing{in_issue}");
+    let with_words = scene.bob.opens_issue("Told", &form);
+    for issue in [with_trace, with_file, with_task, with_words] {
+        scene.bob.comments(issue, &format!("More: {in_issue}"));
+        scene.alice.labels(issue, "agent-failure");
+    }
+    [with_trace, with_file]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_slipped_is_stored_or_sent() {
     let mut scene = Scene::new().await;
@@ -114,25 +138,7 @@ async fn nothing_that_slipped_is_stored_or_sent() {
     secrets.extend(more);
     scene.slips = in_run;
 
-    let fenced = trace_with("k00", &in_issue).await;
-    let title = format!("k00 fails{in_issue}");
-    let with_trace = scene
-        .bob
-        .opens_issue(&title, &format!("{in_issue}\n```json\n{fenced}\n```\n{in_issue}"));
-    let url = scene
-        .fake
-        .repo(REPO)
-        .attaches("runs.jsonl", trace_with("k01", &in_file).await.as_bytes());
-    let with_file = scene
-        .bob
-        .opens_issue("Another", &format!("{in_issue} [runs.jsonl]({url})"));
-    let with_task = scene.bob.opens_issue("A task", &format!("{in_issue} look at k02"));
-    let form = format!("### What was the agent asked to do?\n\n{in_issue}\n\n### What did it do?\n\nNothing{in_issue}");
-    let with_words = scene.bob.opens_issue("Told", &form);
-    for issue in [with_trace, with_file, with_task, with_words] {
-        scene.bob.comments(issue, &format!("More: {in_issue}"));
-        scene.alice.labels(issue, "agent-failure");
-    }
+    let [with_trace, with_file] = reports(&scene, &in_issue, &in_file).await;
     let run = scene.fake.repo(REPO).workflow_run("nightly.yml", "failure", false);
     let traces = trace_with("k03", &in_artifact).await;
     scene.fake.repo(REPO).uploads_artifact(
