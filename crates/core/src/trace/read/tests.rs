@@ -94,7 +94,7 @@ fn what_is_none_of_the_formats_says_what_would_be() {
         ("", "nothing.txt: the file is empty"),
         (
             "{}",
-            "nothing.txt: not a format that sprag knows; it reads tau2 result files, tau-bench lists and traces of a worker (docs/formats.md)",
+            "nothing.txt: not a format that sprag knows (docs/formats.md lists them)",
         ),
     ] {
         let (runs, warnings) = read_any("nothing.txt", text.as_bytes());
