@@ -1,50 +1,54 @@
 //! `sprag ingest`: recorded traces in, failures and their clusters out.
 
+use super::session::load_config;
 use super::{print, print_json};
 use crate::error::{CommandError, Exit};
-use fs_err as fs;
+use crate::intake::FileReader;
 use serde_json::json;
 use sprag_core::cluster::{Cluster, ClusterBook};
 use sprag_core::failure::{FailureKind, FailureRecord};
 use sprag_core::mine::mine;
 use sprag_core::render::text;
-use sprag_core::trace::read::{ReadTrace, read_any};
+use sprag_core::trace::read::{Format, ReadTrace};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Reads recorded traces, says why the failed ones failed, and groups them.
 ///
-/// Reads tau2, τ³-bench and tau-bench results, and traces of the worker protocol. What cannot be read is named; the rest is used.
+/// Reads files, archives and folders in the formats of docs/formats.md: OpenTelemetry spans, Inspect, promptfoo, JUnit, chats, Claude Code,
+/// Harbor, agentic workflows, tau2, tau-bench, worker traces. What cannot be read is named; the rest is used.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Trace files
-    #[arg(required = true, value_name = "FILE")]
+    /// Trace files, archives and folders
+    #[arg(required = true, value_name = "PATH")]
     files: Vec<PathBuf>,
+    /// The format of all of them, where the content does not tell
+    #[arg(long, value_name = "FORMAT", value_parser = clap::builder::PossibleValuesParser::new(Format::names()))]
+    format: Option<String>,
+    /// The configuration with `[signals.mapping]`; without it that of the current folder, if there is one
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
+    let reading = reading(args)?;
     let mut traces: Vec<ReadTrace> = Vec::new();
     let mut warnings: Vec<String> = Vec::new();
     for path in &args.files {
-        let bytes = fs::read(path).map_err(|error| {
+        let name = path.display().to_string();
+        let read = reading.path(path, &name).map_err(|error| {
             CommandError::new(
                 Exit::Config,
                 error.to_string(),
-                "name a file that exists and may be read",
+                "name a file or a folder that exists and may be read",
             )
         })?;
-        let name = path.display().to_string();
-        let (read, problems) = read_any(&name, &bytes);
-        warnings.extend(problems.iter().map(|problem| match problem.to_string() {
-            // A problem with the file as a whole names it already.
-            told if told.starts_with(&name) => told,
-            told => format!("{name}: {told}"),
-        }));
-        traces.extend(read);
+        traces.extend(read.traces);
+        warnings.extend(read.problems);
     }
     let records: Vec<FailureRecord> = traces
         .iter()
@@ -89,6 +93,20 @@ pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How the files are read: by the format that was named, or by the mapping of the project.
+fn reading(args: &Args) -> Result<FileReader, CommandError> {
+    let own = Path::new("sprag.toml");
+    let config = match &args.config {
+        Some(path) => Some(load_config(path)?),
+        None if own.is_file() => Some(load_config(own)?),
+        None => None,
+    };
+    Ok(FileReader {
+        format: args.format.as_deref().and_then(Format::named),
+        mapping: config.and_then(|config| config.signals.mapping),
+    })
 }
 
 /// What the file itself says about who is to blame outweighs what the miner sees in the trace.

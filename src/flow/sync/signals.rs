@@ -4,6 +4,7 @@ use super::artifacts::{globs, read_artifact};
 use super::{Hub, Notebook, Report};
 use crate::flow::FlowError;
 use crate::forge::{ErrorClass, ForgeError};
+use crate::intake::{FileReader, IntakeError};
 use crate::progress::Progress;
 use fs_err as fs;
 use sprag_core::fact::{Reading, What};
@@ -15,7 +16,7 @@ use sprag_core::mine;
 use sprag_core::mine::text::counted;
 use sprag_core::render::markdown;
 use sprag_core::signal::{self, Clue, LabelStanding, Remark};
-use sprag_core::trace::read::{ReadTrace, read_any};
+use sprag_core::trace::read::ReadTrace;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -336,13 +337,21 @@ async fn attachment(hub: &Hub<'_>, url: &str, name: &str) -> Result<Result<Vec<R
     if let Err(error) = hub.forge.download(url, &path, ATTACHMENT_BYTES).await {
         return problem(error, &format!("the attachment {name}"));
     }
-    let bytes = fs::read(&path)?;
+    let reading = FileReader {
+        format: None,
+        mapping: hub.config.signals.mapping.clone(),
+    };
+    let read = reading.path(&path, name);
     fs::remove_file(&path)?;
-    let (traces, warnings) = read_any(name, &bytes);
-    Ok(match (traces.is_empty(), warnings.first()) {
-        (true, Some(warning)) => Err(format!("the attachment {name} cannot be read as a trace ({warning})")),
+    let read = match read {
+        Ok(read) => read,
+        Err(IntakeError::Io(error)) => return Err(error.into()),
+        Err(IntakeError::Archive(error)) => return Ok(Err(format!("the attachment {name} cannot be read ({error})"))),
+    };
+    Ok(match (read.traces.is_empty(), read.problems.first()) {
+        (true, Some(problem)) => Err(format!("the attachment {name} cannot be read as a trace ({problem})")),
         (true, None) => Err(format!("the attachment {name} has no trace in it")),
-        (false, _) => Ok(traces),
+        (false, _) => Ok(read.traces),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Files that belong together: the entries of an archive, or a folder. Most are runs of their own; some are only a piece of one.
 
+use super::format::Format;
 use super::read::{ReadTrace, Warning, content};
 use super::{gh_aw, harbor, inspect, mapped};
 use crate::config::Mapping;
@@ -35,6 +36,7 @@ type Runs = BTreeMap<(String, usize), ReadTrace>;
 /// Reads the files of a folder or an archive one after the other, in any order, and puts together what belongs together.
 #[derive(Debug, Default)]
 pub struct Folder {
+    format: Option<Format>,
     mapping: Option<Mapping>,
     /// By the name of the file, and the order in it.
     runs: Runs,
@@ -51,6 +53,14 @@ impl Folder {
         }
     }
 
+    /// An empty one, whose files all have a format that somebody names.
+    pub fn of_format(format: Format) -> Self {
+        Self {
+            format: Some(format),
+            ..Self::default()
+        }
+    }
+
     /// Reads one file. `name` is its path, with `/` between the parts. Files of no known format are only counted: a folder holds much else.
     pub fn take(&mut self, name: &str, bytes: &[u8]) -> Vec<Warning> {
         let mut warnings = Vec::new();
@@ -59,7 +69,7 @@ impl Folder {
             add(&mut self.runs, name, traces);
             return warnings;
         }
-        let content = content(name, bytes, None, &mut warnings);
+        let content = content(name, bytes, self.format, &mut warnings);
         if !content.known {
             self.unknown += 1;
             return Vec::new();
