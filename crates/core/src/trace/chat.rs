@@ -3,8 +3,8 @@
 
 use super::document::Document;
 use super::json::{Node, Object};
-use super::read::{ReadTrace, Warning, unnamed_task};
-use super::{Step, Termination, Trace, message, responses, tau2};
+use super::read::{ReadTrace, Warning, of_steps, unnamed_task};
+use super::{Role, Step, Termination, Trace, message, responses, tau2};
 use crate::id::TaskId;
 
 /// Fields of a run that name its task, the best first.
@@ -56,32 +56,16 @@ pub(super) fn read(document: &Document<'_>, warnings: &mut Vec<Warning>) -> Vec<
             Some(object) if is_run(&object) => traces.push(run(&object, warnings)),
             Some(_) => messages.push(item),
             None => match item.as_list() {
-                Some(conversation) => traces.push(unnamed(message::steps(conversation, warnings))),
+                Some(conversation) => traces.push(of_steps("messages", message::steps(conversation, warnings))),
                 None => messages.push(item),
             },
         }
     }
     let steps = message::steps(messages, warnings);
     if !steps.is_empty() {
-        traces.push(unnamed(steps));
+        traces.push(of_steps("messages", steps));
     }
     traces
-}
-
-fn unnamed(steps: Vec<Step>) -> ReadTrace {
-    let trace = Trace {
-        steps,
-        ..Trace::default()
-    };
-    ReadTrace {
-        source: format!("messages:{}", crate::hash::of(&trace)),
-        task: unnamed_task(&trace.steps),
-        trial: 0,
-        passed: None,
-        score: None,
-        kind_hint: None,
-        trace,
-    }
 }
 
 fn run(object: &Object<'_>, warnings: &mut Vec<Warning>) -> ReadTrace {
@@ -90,7 +74,7 @@ fn run(object: &Object<'_>, warnings: &mut Vec<Warning>) -> ReadTrace {
     for key in ["system", "instructions"] {
         let said = object.node(key).and_then(|said| said.as_text());
         steps.extend(said.map(|content| Step {
-            role: super::Role::System,
+            role: Role::System,
             content,
             ..Step::default()
         }));
@@ -124,3 +108,6 @@ fn run(object: &Object<'_>, warnings: &mut Vec<Warning>) -> ReadTrace {
         trace,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,3 +133,6 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 use super::document::Document;
 use super::folder::Piece;
 use super::json::Object;
-use super::read::{Content, ReadTrace, Warning, unnamed_task};
+use super::read::{Content, ReadTrace, Warning, of_steps};
 use super::{Check, Role, Step, Termination, ToolCall, Trace};
 use crate::failure::FailureKind;
 use crate::id::TaskId;
@@ -250,20 +250,11 @@ fn trajectory(object: &Object<'_>, warnings: &mut Vec<Warning>) -> ReadTrace {
     for step in object.objects("steps", warnings) {
         push(&step, &mut steps, warnings);
     }
-    let trace = Trace {
-        steps,
-        ..Trace::default()
-    };
-    let session = object.word("session_id");
-    ReadTrace {
-        source: format!("harbor:{}", session.unwrap_or_else(|| crate::hash::of(&trace))),
-        task: unnamed_task(&trace.steps),
-        trial: 0,
-        passed: None,
-        score: None,
-        kind_hint: None,
-        trace,
+    let mut run = of_steps("harbor", steps);
+    if let Some(session) = object.word("session_id") {
+        run.source = format!("harbor:{session}");
     }
+    run
 }
 
 /// A step of a trajectory has what was said, called and observed in one object.

@@ -126,6 +126,23 @@ pub(super) fn content(name: &str, bytes: &[u8], format: Option<Format>, warnings
     }
 }
 
+/// A run of which only the steps are known; `kind` begins its name.
+pub(crate) fn of_steps(kind: &str, steps: Vec<Step>) -> ReadTrace {
+    let trace = Trace {
+        steps,
+        ..Trace::default()
+    };
+    ReadTrace {
+        source: format!("{kind}:{}", crate::hash::of(&trace)),
+        task: unnamed_task(&trace.steps),
+        trial: 0,
+        passed: None,
+        score: None,
+        kind_hint: None,
+        trace,
+    }
+}
+
 /// A name for a task that nobody named: runs that begin with the same request are of the same task.
 pub(super) fn unnamed_task(steps: &[Step]) -> TaskId {
     let asked = steps
