@@ -124,10 +124,10 @@ impl Folder {
         let mut seen = BTreeSet::new();
         runs.retain(|_, run| seen.insert(run.source.clone()));
         if self.unknown > 0 {
-            let message = format!(
-                "{} files have no format that sprag knows, and were left out",
-                self.unknown
-            );
+            let message = match self.unknown {
+                1 => "1 file has no format that sprag knows, and is left out".to_owned(),
+                n => format!("{n} files have no format that sprag knows, and are left out"),
+            };
             warnings.push(Warning::new("", message));
         }
         (runs.into_values().collect(), warnings)

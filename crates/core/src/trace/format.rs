@@ -84,6 +84,8 @@ impl Format {
     }
 }
 
+type Recognises = fn(&Object<'_>) -> bool;
+
 /// The format of a document, known by its fields.
 pub(super) fn of(document: &Document<'_>) -> Option<Format> {
     if tau2::recognises(document) {
@@ -99,14 +101,14 @@ pub(super) fn of(document: &Document<'_>) -> Option<Format> {
         return Some(Format::GhAw);
     }
     let heads = document.heads(HEADS);
-    let head = |recognises: fn(&Object<'_>) -> bool| heads.iter().any(recognises);
+    let head = |recognises: Recognises| heads.iter().any(recognises);
     if document.has_list("resourceSpans") || head(otlp::recognises) {
         return Some(Format::Otlp);
     }
     if promptfoo::recognises(document) || head(promptfoo::recognises_row) {
         return Some(Format::Promptfoo);
     }
-    let by_object: [(fn(&Object<'_>) -> bool, Format); 4] = [
+    let by_object: [(Recognises, Format); 4] = [
         (harbor::recognises, Format::Harbor),
         (gh_aw::recognises, Format::GhAw),
         (claude_code::recognises, Format::ClaudeCode),

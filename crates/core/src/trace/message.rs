@@ -1,5 +1,5 @@
 //! One message of a conversation, in any of the spellings that are about: tau2, the worker protocol, `OpenAI`, Anthropic, Inspect, the
-//! GenAI conventions, Gemini, Vercel and `LangChain`. What a message consists of is in `parts.rs`.
+//! `GenAI` conventions, Gemini, Vercel and `LangChain`. What a message consists of is in `parts.rs`.
 
 use super::json::{Node, Object};
 use super::parts::Parts;

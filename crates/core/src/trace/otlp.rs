@@ -1,5 +1,5 @@
 //! Reader for OpenTelemetry spans as JSON: an `ExportTraceServiceRequest` (or one a line), spans one a line, and the flat spans of HALO; with
-//! the GenAI conventions, their older names, `OpenInference`, `OpenLLMetry` and the Vercel AI SDK.
+//! the `GenAI` conventions, their older names, `OpenInference`, `OpenLLMetry` and the Vercel AI SDK.
 //!
 //! All spans of one trace id are one run. It failed if an evaluation says so, or if its root span did; a tool that failed below a root that
 //! is well is only a symptom.
@@ -33,7 +33,7 @@ pub(super) fn read(document: &Document<'_>, warnings: &mut Vec<Warning>) -> Vec<
         found.resource(resource, warnings);
     }
     for object in document.objects(warnings) {
-        found.object(object, warnings);
+        found.object(&object, warnings);
     }
     let mut order: Vec<String> = Vec::new();
     let mut by_trace: BTreeMap<String, Run<'_>> = BTreeMap::new();
@@ -78,7 +78,7 @@ impl Run<'_> {
         let held = checks.iter().all(|check| check.passed);
         let tools = self.spans.iter().find_map(|span| {
             let definitions = span.attributes.list("gen_ai.tool.definitions")?;
-            Some(definitions.read(|nodes| message::tools(nodes)))
+            Some(definitions.read(message::tools))
         });
         let trace = Trace {
             steps: spoken::steps(&self.spans, root, warnings),

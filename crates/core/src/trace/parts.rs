@@ -1,4 +1,4 @@
-//! What a message consists of: texts, tool calls and answers of tools, in the notations of Anthropic, `OpenAI`, Gemini, Vercel and the GenAI
+//! What a message consists of: texts, tool calls and answers of tools, in the notations of Anthropic, `OpenAI`, Gemini, Vercel and the `GenAI`
 //! conventions. Images, audio and reasoning are left out.
 
 use super::json::{Node, Object};
@@ -91,7 +91,7 @@ impl Parts {
 
     fn answer(&mut self, part: &Object<'_>, id: &str, results: &[&str]) {
         let flagged = |key: &str| part.word(key).is_some_and(|flag| flag == "true");
-        let (content, told) = part.any(results).map(payload).unwrap_or_default();
+        let (content, told) = part.any(results).as_ref().map(payload).unwrap_or_default();
         self.answers.push(Step {
             role: Role::Tool,
             content,
@@ -107,7 +107,7 @@ fn inner<'a>(part: &Object<'a>, keys: &[&str]) -> Option<Object<'a>> {
 }
 
 /// What a tool answered, as text, and whether the notation itself says that it failed.
-fn payload(node: Node<'_>) -> (String, bool) {
+fn payload(node: &Node<'_>) -> (String, bool) {
     let wrapped = node
         .as_object()
         .and_then(|answer| Some((answer.word("type")?, answer.node("value")?)));

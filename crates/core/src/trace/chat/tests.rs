@@ -1,7 +1,7 @@
 //! Lists of messages in the notations of several makers.
 
-use crate::trace::read::{ReadTrace, read_any};
 use crate::trace::Step;
+use crate::trace::read::{ReadTrace, read_any};
 
 fn clean(text: &str) -> Vec<ReadTrace> {
     let (runs, warnings) = read_any("x", text.as_bytes());

@@ -47,13 +47,13 @@ pub(super) fn recognises(object: &Object<'_>) -> bool {
 
 impl<'a> Found<'a> {
     /// Takes a request, or a span alone.
-    pub(super) fn object(&mut self, object: Object<'a>, warnings: &mut Vec<Warning>) {
+    pub(super) fn object(&mut self, object: &Object<'a>, warnings: &mut Vec<Warning>) {
         for key in ["resourceSpans", "resource_spans", "resourceLogs", "resource_logs"] {
             for resource in object.list(key, warnings) {
                 self.resource(resource, warnings);
             }
         }
-        self.spans.extend(span(&object));
+        self.spans.extend(span(object));
     }
 
     pub(super) fn resource(&mut self, resource: Node<'a>, warnings: &mut Vec<Warning>) {
