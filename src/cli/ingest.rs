@@ -16,8 +16,9 @@ use std::process::ExitCode;
 
 /// Reads recorded traces, says why the failed ones failed, and groups them.
 ///
-/// Reads files, archives and folders in the formats of docs/formats.md: OpenTelemetry spans, Inspect, promptfoo, JUnit, chats, Claude Code,
-/// Harbor, agentic workflows, tau2, tau-bench, worker traces. What cannot be read is named; the rest is used.
+/// Reads files, archives and folders: spans of OpenTelemetry, logs of Inspect, results of promptfoo, tau2 and tau-bench, test reports,
+/// chats, what Claude Code, Harbor and agentic workflows leave, worker traces, and records of your own with `[signals.mapping]`
+/// (docs/formats.md). What cannot be read is named; the rest is used.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Trace files, archives and folders
