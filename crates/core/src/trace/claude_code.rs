@@ -121,9 +121,11 @@ impl Session {
     }
 
     fn finish(self) -> ReadTrace {
-        let hash = crate::hash::of(&self.trace);
         ReadTrace {
-            source: format!("claude-code:{}", self.id.unwrap_or(hash)),
+            source: format!(
+                "claude-code:{}",
+                self.id.unwrap_or_else(|| crate::hash::of(&self.trace))
+            ),
             task: unnamed_task(&self.trace.steps),
             trial: 0,
             passed: self.passed,

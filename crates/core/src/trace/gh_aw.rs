@@ -142,9 +142,8 @@ impl Run {
             (true, true) if found.is_none() => Some(true),
             (true, _) => found,
         };
-        let hash = crate::hash::of(&trace);
         ReadTrace {
-            source: format!("gh-aw:{}", self.id.unwrap_or(hash)),
+            source: format!("gh-aw:{}", self.id.unwrap_or_else(|| crate::hash::of(&trace))),
             task: TaskId::new(self.workflow.unwrap_or_else(|| "agentic workflow".to_owned())),
             trial: 0,
             passed,

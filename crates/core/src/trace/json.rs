@@ -36,7 +36,9 @@ impl<'a> Node<'a> {
 
     /// The value as an object, or nothing.
     pub(super) fn as_object(&self) -> Option<Object<'a>> {
-        let fields = serde_json::from_str(self.raw.get()).ok()?;
+        // Asking the parser costs a message about the whole value each time that it is something else.
+        let text = Some(self.raw.get()).filter(|text| text.starts_with('{'))?;
+        let fields = serde_json::from_str(text).ok()?;
         Some(Object {
             path: self.path.clone(),
             fields,
@@ -45,8 +47,8 @@ impl<'a> Node<'a> {
 
     /// The items of the value, if it is a list.
     pub(super) fn as_list(&self) -> Option<Vec<Self>> {
-        let items = serde_json::from_str(self.raw.get()).ok()?;
-        Some(numbered(&self.path, items))
+        let text = Some(self.raw.get()).filter(|text| text.starts_with('['))?;
+        Some(numbered(&self.path, serde_json::from_str(text).ok()?))
     }
 
     /// A text, a number, a boolean, or the texts of a list of message parts.
@@ -206,7 +208,8 @@ impl<'a> Object<'a> {
         let Some(node) = self.node(key) else {
             return serde_json::Map::new();
         };
-        let inner = serde_json::from_str::<String>(node.raw.get()).ok();
+        let quoted = Some(node.raw.get()).filter(|text| text.starts_with('"'));
+        let inner = quoted.and_then(|text| serde_json::from_str::<String>(text).ok());
         let text = inner.as_deref().unwrap_or(node.raw.get());
         let as_python = || serde_json::from_str(&python::to_json(text)?).ok();
         match serde_json::from_str(text).ok().or_else(as_python) {
@@ -254,6 +257,9 @@ pub(super) fn numbered<'a>(path: &str, items: Vec<&'a RawValue>) -> Vec<Node<'a>
 
 /// A scalar as text, and the text parts of a list of message parts.
 fn text_of(node: &Node<'_>) -> Option<String> {
+    if node.raw.get().starts_with('"') {
+        return serde_json::from_str(node.raw.get()).ok();
+    }
     match serde_json::from_str(node.raw.get()).ok()? {
         Value::String(text) => Some(text),
         Value::Number(number) => Some(number.to_string()),

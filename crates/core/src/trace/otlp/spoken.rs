@@ -141,12 +141,12 @@ impl Spoken {
 
 /// Names a step by what it says: ids and flags differ between two spans that tell of it.
 fn hash(step: &Step) -> String {
-    let calls: Vec<_> = step
-        .tool_calls
-        .iter()
-        .map(|call| (&call.name, &call.arguments))
-        .collect();
-    crate::hash::of(&(step.role, step.content.trim(), calls))
+    let mut said = format!("{:?}\n{}", step.role, step.content.trim());
+    for call in &step.tool_calls {
+        let arguments = serde_json::to_string(&call.arguments).unwrap_or_default();
+        said.push_str(&format!("\n{} {arguments}", call.name));
+    }
+    crate::hash::of_text(&said)
 }
 
 fn arguments(text: Option<String>) -> serde_json::Map<String, serde_json::Value> {
