@@ -4,14 +4,16 @@
 use fs_err as fs;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::Read;
+use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 use zip::ZipArchive;
 use zip::read::ZipFile;
 use zip::result::ZipError;
 
 /// Endings of files that may hold traces.
-const TRACES: [&str; 3] = [".json", ".jsonl", ".ndjson"];
+const TRACES: [&str; 6] = [".json", ".jsonl", ".ndjson", ".xml", ".log", ".txt"];
+/// The ending of Inspect's logs, which are archives themselves: the only ones that are opened inside of one.
+const LOGS: &str = ".eval";
 /// Endings of archives, which are not opened inside of one.
 const ARCHIVES: [&str; 6] = [".zip", ".tar", ".tgz", ".gz", ".zst", ".7z"];
 /// Up to so many bytes an entry may be packed as tightly as it likes.
@@ -95,7 +97,7 @@ pub enum ArchiveError {
 }
 
 /// Hands each trace file in a zip to `take`, with its name, which is only a label. One entry is in memory at a time. Whatever is wrong with
-/// an entry is listed, and the others are read.
+/// an entry is listed, and the others are read. The entries of an `.eval` log inside of the zip have its name before theirs.
 ///
 /// # Errors
 /// When the file is no zip or too large.
@@ -108,37 +110,14 @@ pub fn read(path: &Path, limits: &ArchiveLimits, mut take: impl FnMut(&str, &[u8
             limit: limits.bytes_packed,
         });
     }
-    let mut archive = ZipArchive::new(file).map_err(|error| ArchiveError::NoZip(error.to_string()))?;
+    let archive = ZipArchive::new(file).map_err(|error| ArchiveError::NoZip(error.to_string()))?;
     let mut reading = Reading {
         limits,
         listing: Listing::default(),
         names: BTreeSet::new(),
         left: limits.bytes_unpacked,
     };
-    // Entries that share bytes unpack to far more than the archive holds.
-    if archive.has_overlapping_files().unwrap_or(true) {
-        reading.problem("", "its entries lie over each other, so none is read");
-        return Ok(reading.listing);
-    }
-    for at in 0..archive.len() {
-        if at >= limits.entries {
-            let rest = archive.len() - at;
-            reading.problem(
-                "",
-                format!("it has {} entries; the last {rest} are not read", archive.len()),
-            );
-            break;
-        }
-        match archive.by_index(at) {
-            Ok(mut entry) => {
-                if let Some(content) = reading.entry(&mut entry) {
-                    take(&content.0, &content.1);
-                }
-            }
-            Err(ZipError::UnsupportedArchive(what)) => reading.problem(&format!("entry {at}"), what),
-            Err(error) => reading.problem(&format!("entry {at}"), error.to_string()),
-        }
-    }
+    reading.walk(archive, "", &mut take);
     Ok(reading.listing)
 }
 
@@ -160,8 +139,44 @@ impl Reading<'_> {
         }
     }
 
-    fn entry<R: Read>(&mut self, entry: &mut ZipFile<'_, R>) -> Option<(String, Vec<u8>)> {
-        let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
+    /// Hands over what is in an archive; `within` is the one that it lies in.
+    fn walk<R: Read + Seek>(&mut self, mut archive: ZipArchive<R>, within: &str, take: &mut dyn FnMut(&str, &[u8])) {
+        // Entries that share bytes unpack to far more than the archive holds.
+        if archive.has_overlapping_files().unwrap_or(true) {
+            self.problem(within, "its entries lie over each other, so none is read");
+            return;
+        }
+        for at in 0..archive.len() {
+            if at >= self.limits.entries {
+                let rest = archive.len() - at;
+                let what = format!("it has {} entries; the last {rest} are not read", archive.len());
+                self.problem(within, what);
+                break;
+            }
+            match archive.by_index(at) {
+                Ok(mut entry) => {
+                    let Some((name, bytes)) = self.entry(&mut entry, within) else {
+                        continue;
+                    };
+                    drop(entry);
+                    if !is_log(&name, within) {
+                        self.listing.read += 1;
+                        take(&name, &bytes);
+                        continue;
+                    }
+                    match ZipArchive::new(Cursor::new(bytes)) {
+                        Ok(log) => self.walk(log, &format!("{name}/"), take),
+                        Err(error) => self.problem(&name, format!("is no log that can be read ({error})")),
+                    }
+                }
+                Err(ZipError::UnsupportedArchive(what)) => self.problem(&format!("{within}entry {at}"), what),
+                Err(error) => self.problem(&format!("{within}entry {at}"), error.to_string()),
+            }
+        }
+    }
+
+    fn entry<R: Read>(&mut self, entry: &mut ZipFile<'_, R>, within: &str) -> Option<(String, Vec<u8>)> {
+        let name = format!("{within}{}", String::from_utf8_lossy(entry.name_raw()));
         if entry.is_dir() {
             return None;
         }
@@ -174,7 +189,7 @@ impl Reading<'_> {
             self.problem(&name, "is an archive inside of the archive, and not opened");
             return None;
         }
-        if !TRACES.iter().any(|ending| lower.ends_with(ending)) {
+        if !is_log(&name, within) && !TRACES.iter().any(|ending| lower.ends_with(ending)) {
             self.listing.others += 1;
             return None;
         }
@@ -205,9 +220,13 @@ impl Reading<'_> {
             self.problem(name, what);
             return None;
         }
-        self.listing.read += 1;
         Some(bytes)
     }
+}
+
+/// Whether an entry is a log of Inspect, which is opened; one inside of another is none.
+fn is_log(name: &str, within: &str) -> bool {
+    within.is_empty() && name.to_lowercase().ends_with(LOGS)
 }
 
 /// What is wrong with an entry, whatever it holds.

@@ -12,6 +12,7 @@ pub mod flow;
 pub mod forge;
 pub mod helpdesk;
 pub mod init;
+pub mod intake;
 pub mod progress;
 pub mod project;
 pub mod runner;

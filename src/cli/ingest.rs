@@ -1,28 +1,35 @@
 //! `sprag ingest`: recorded traces in, failures and their clusters out.
 
-use super::{print, print_json, session};
+use super::session::load_config;
+use super::{print, print_json};
 use crate::error::{CommandError, Exit};
-use fs_err as fs;
+use crate::intake::FileReader;
 use serde_json::json;
 use sprag_core::cluster::{Cluster, ClusterBook};
+use sprag_core::config::Config;
 use sprag_core::failure::{FailureKind, FailureRecord};
 use sprag_core::mine::mine;
 use sprag_core::redact::Redactor;
 use sprag_core::render::text;
-use sprag_core::trace::read::{ReadTrace, read_any};
+use sprag_core::trace::read::{Format, ReadTrace};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Reads recorded traces, says why the failed ones failed, and groups them.
 ///
-/// Reads tau2, τ³-bench and tau-bench results, and traces of the worker protocol. What cannot be read is named; the rest is used.
+/// Reads files, archives and folders: spans of OpenTelemetry, logs of Inspect, results of promptfoo, tau2 and tau-bench, test reports,
+/// chats, what Claude Code, Harbor and agentic workflows leave, worker traces, and records of your own with `[signals.mapping]`
+/// (docs/formats.md). What cannot be read is named; the rest is used.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Trace files
-    #[arg(required = true, value_name = "FILE")]
+    /// Trace files, archives and folders
+    #[arg(required = true, value_name = "PATH")]
     files: Vec<PathBuf>,
-    /// A configuration whose `[redact]` counts; without it, the one of this folder, if there is one
+    /// The format of all of them, where the content does not tell
+    #[arg(long, value_name = "FORMAT", value_parser = clap::builder::PossibleValuesParser::new(Format::names()))]
+    format: Option<String>,
+    /// The configuration whose `[redact]` and `[signals.mapping]` count; without it, the one of this folder, if there is one
     #[arg(long, env = "SPRAG_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print one JSON object
@@ -31,25 +38,28 @@ pub(super) struct Args {
 }
 
 pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
-    let redactor = redactor(args.config.as_deref())?;
+    let config = config(args.config.as_deref())?;
+    let redactor = config
+        .as_ref()
+        .map(|config| Redactor::new(&config.redact))
+        .unwrap_or_default();
+    let reading = FileReader {
+        format: args.format.as_deref().and_then(Format::named),
+        mapping: config.and_then(|config| config.signals.mapping),
+    };
     let mut traces: Vec<ReadTrace> = Vec::new();
     let mut warnings: Vec<String> = Vec::new();
     for path in &args.files {
-        let bytes = fs::read(path).map_err(|error| {
+        let name = path.display().to_string();
+        let read = reading.path(path, &name).map_err(|error| {
             CommandError::new(
                 Exit::Config,
                 error.to_string(),
-                "name a file that exists and may be read",
+                "name a file or a folder that exists and may be read",
             )
         })?;
-        let name = path.display().to_string();
-        let (read, problems) = read_any(&name, &bytes);
-        warnings.extend(problems.iter().map(|problem| match problem.to_string() {
-            // A problem with the file as a whole names it already.
-            told if told.starts_with(&name) => told,
-            told => format!("{name}: {told}"),
-        }));
-        traces.extend(read);
+        traces.extend(read.traces);
+        warnings.extend(read.problems);
     }
     traces.iter_mut().for_each(|trace| redactor.clean(trace));
     redactor.clean(&mut warnings);
@@ -98,13 +108,13 @@ pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is taken out of the traces before they are mined.
-fn redactor(config: Option<&Path>) -> Result<Redactor, CommandError> {
+/// The configuration that was named, or else the project's.
+fn config(named: Option<&Path>) -> Result<Option<Config>, CommandError> {
     let usual = Path::new("sprag.toml");
-    match config.or_else(|| usual.exists().then_some(usual)) {
-        Some(config) => Ok(Redactor::new(&session::load_config(config)?.redact)),
-        None => Ok(Redactor::default()),
-    }
+    named
+        .or_else(|| usual.is_file().then_some(usual))
+        .map(load_config)
+        .transpose()
 }
 
 /// What the file itself says about who is to blame outweighs what the miner sees in the trace.

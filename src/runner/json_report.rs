@@ -3,6 +3,7 @@
 use super::junit::Report;
 use serde::Deserialize;
 use serde_json::Value;
+use sprag_core::trace::inspect::is_full;
 use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
@@ -90,18 +91,6 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Report, serde_json::Error> {
         }
     }
     Ok(report)
-}
-
-/// Inspect's scores: `C` correct, `I` incorrect, `P` partial, `N` no answer; numbers and truth values; or several by name.
-fn is_full(value: &Value) -> bool {
-    match value {
-        Value::Bool(flag) => *flag,
-        Value::Number(number) => number.as_f64().is_some_and(|number| number >= 1.0),
-        Value::String(text) => text == "C",
-        Value::Array(values) => !values.is_empty() && values.iter().all(is_full),
-        Value::Object(values) => !values.is_empty() && values.values().all(is_full),
-        Value::Null => false,
-    }
 }
 
 #[cfg(test)]

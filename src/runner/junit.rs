@@ -1,7 +1,6 @@
-//! Reading a `JUnit` XML report: what a test run says about one task. Entities of a document type are never expanded.
+//! Reading a `JUnit` XML report: what a test run says about one task.
 
-use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
+use sprag_core::trace::junit::{JunitError, Outcome, cases};
 
 /// What a report counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,100 +13,26 @@ pub(crate) struct Report {
     pub error: Option<String>,
 }
 
-/// Why a report cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReportError {
-    /// It is not XML.
-    #[error("it is not well-formed XML: {0}")]
-    Xml(#[from] quick_xml::Error),
-    /// It stops in the middle.
-    #[error("it ends before its last element is closed")]
-    Truncated,
-}
-
-#[derive(Default)]
-struct TestCase {
-    name: String,
-    failed: bool,
-    skipped: bool,
-    error: Option<String>,
-}
-
-/// Reads a report. Skipped test cases count as neither.
-pub(crate) fn read(xml: &str) -> Result<Report, ReportError> {
-    let mut reader = Reader::from_str(xml);
+/// Reads a report. Skipped test cases count as neither; one that does not end says nothing.
+pub(crate) fn read(xml: &str) -> Result<Report, JunitError> {
+    let (cases, problem) = cases(xml);
+    if let Some(problem) = problem {
+        return Err(problem);
+    }
     let mut report = Report::default();
-    let mut open: Option<TestCase> = None;
-    let mut depth = 0_usize;
-    loop {
-        match reader.read_event()? {
-            Event::Start(element) => {
-                depth += 1;
-                enter(&element, &mut open);
+    for case in cases {
+        match case.outcome {
+            Outcome::Passed => report.passed += 1,
+            Outcome::Failed(_) => report.failed += 1,
+            Outcome::Error(message) => {
+                report
+                    .error
+                    .get_or_insert_with(|| format!("`{}`: {message}", case.name));
             }
-            Event::Empty(element) => {
-                enter(&element, &mut open);
-                if element.name().as_ref() == b"testcase" {
-                    leave(open.take(), &mut report);
-                }
-            }
-            Event::End(element) => {
-                depth = depth.saturating_sub(1);
-                if element.name().as_ref() == b"testcase" {
-                    leave(open.take(), &mut report);
-                }
-            }
-            Event::Eof if depth > 0 => return Err(ReportError::Truncated),
-            Event::Eof => return Ok(report),
-            Event::Text(_)
-            | Event::CData(_)
-            | Event::Comment(_)
-            | Event::Decl(_)
-            | Event::PI(_)
-            | Event::DocType(_)
-            | Event::GeneralRef(_) => {}
+            Outcome::Skipped => {}
         }
     }
-}
-
-fn enter(element: &BytesStart<'_>, open: &mut Option<TestCase>) {
-    match (element.name().as_ref(), open) {
-        (b"testcase", open) => {
-            *open = Some(TestCase {
-                name: attribute(element, b"name"),
-                ..TestCase::default()
-            });
-        }
-        (b"failure", Some(case)) => case.failed = true,
-        (b"skipped", Some(case)) => case.skipped = true,
-        (b"error", Some(case)) => case.error = Some(attribute(element, b"message")),
-        _ => {}
-    }
-}
-
-fn leave(case: Option<TestCase>, report: &mut Report) {
-    match case {
-        Some(TestCase {
-            name,
-            error: Some(message),
-            ..
-        }) => {
-            report.error.get_or_insert_with(|| format!("`{name}`: {message}"));
-        }
-        Some(TestCase { failed: true, .. }) => report.failed += 1,
-        Some(TestCase { skipped: true, .. }) | None => {}
-        Some(_) => report.passed += 1,
-    }
-}
-
-fn attribute(element: &BytesStart<'_>, name: &[u8]) -> String {
-    let found = element
-        .attributes()
-        .flatten()
-        .find(|attribute| attribute.key.as_ref() == name);
-    found
-        .map(|attribute| String::from_utf8_lossy(&attribute.value).into_owned())
-        .unwrap_or_default()
+    Ok(report)
 }
 
 #[cfg(test)]

@@ -141,6 +141,40 @@ pub struct SignalsConfig {
     pub artifacts: Vec<String>,
     /// Workflow files whose artifacts are read.
     pub workflows: Vec<String>,
+    /// Where things stand in records of the team's own making. Not in the digest when it is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<Mapping>,
+}
+
+/// Where things stand in the records of a trace file of the team's own making: JSON pointers such as `/case/id`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Mapping {
+    /// The list of messages, in a record.
+    pub messages: String,
+    /// The task, in a record.
+    pub task: Option<String>,
+    /// Which repetition, in a record.
+    pub trial: Option<String>,
+    /// Whether the run passed, in a record.
+    pub passed: Option<String>,
+    /// The score, in a record.
+    pub score: Option<String>,
+    /// Who speaks, in a message. Default `/role`.
+    pub role: Option<String>,
+    /// What is said, in a message. Default `/content`.
+    pub content: Option<String>,
+    /// The list of calls, in a message. Default `/tool_calls`.
+    pub tool_calls: Option<String>,
+    /// The tool, in a call. Without it calls are read as `OpenAI` writes them.
+    pub tool_name: Option<String>,
+    /// The arguments, in a call. Default `/arguments`.
+    pub tool_arguments: Option<String>,
+    /// The id, in a call. Default `/id`.
+    pub tool_call_id: Option<String>,
+    /// The id of the call that a message answers, in a message. Default `/tool_call_id`.
+    pub answers: Option<String>,
+    /// Whether the call that a message answers failed, in a message. Default `/error`.
+    pub error: Option<String>,
 }
 
 /// How traffic is cut into batches.

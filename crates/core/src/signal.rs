@@ -5,6 +5,7 @@ mod blocks;
 mod form;
 mod label;
 mod links;
+mod pasted;
 
 pub use form::{Told, record_of_told};
 pub use label::{LabelStanding, labelled_by_trusted, same_label};
@@ -125,9 +126,13 @@ fn clues_of(text: &str, known: &[TaskId], place: Option<&Place>) -> Vec<Clue> {
     clues
 }
 
-/// The traces in a fenced block; a block that begins like JSON and holds none is said to be unreadable.
+/// The traces in a fenced block, or the chat; a block that begins like JSON and holds none is said to be unreadable.
 fn traces(block: &str) -> Vec<Clue> {
-    if !block.trim_start().starts_with(['{', '[']) {
+    if let Some(chat) = pasted::read(block) {
+        return vec![Clue::Trace(Box::new(chat))];
+    }
+    let start = block.trim_start();
+    if !start.starts_with(['{', '[']) && !start.starts_with("<testsuite") && !start.starts_with("<?xml") {
         return Vec::new();
     }
     let (traces, warnings) = read_any("the fenced block", block.as_bytes());

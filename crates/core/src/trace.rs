@@ -1,8 +1,23 @@
 //! A trace: one recorded run of the agent. The serialized form is the trace object of `docs/worker-protocol.md`.
 
+mod chat;
+mod claude_code;
+mod document;
+mod folder;
+mod format;
+mod gh_aw;
+mod harbor;
+pub mod inspect;
 mod json;
+pub mod junit;
+mod mapped;
 mod message;
+mod otlp;
+mod parts;
+mod promptfoo;
+mod python;
 pub mod read;
+mod responses;
 pub mod tau2;
 mod tau_bench;
 mod worker;

@@ -2,16 +2,17 @@
 
 use super::signals::{failures, problem};
 use super::{Hub, Notebook, Report};
-use crate::archive::{self, ArchiveLimits};
+use crate::archive::ArchiveLimits;
 use crate::flow::FlowError;
 use crate::forge::ErrorClass;
+use crate::intake::FileReader;
 use crate::progress::Progress;
 use fs_err as fs;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use sprag_core::fact::What;
 use sprag_core::failure::FailureRecord;
 use sprag_core::github::{Artifact, WorkflowRun};
-use sprag_core::trace::read::{ReadTrace, read_any};
+use sprag_core::trace::read::ReadTrace;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -46,32 +47,24 @@ pub(super) async fn read_artifact(
     {
         return problem(error, &format!("the artifact {}", artifact.name));
     }
-    let content = unpack(&path, &format!("artifact {}", artifact.name), &limits);
+    let reading = FileReader {
+        format: None,
+        mapping: hub.config.signals.mapping.clone(),
+    };
+    let content = unpack(&reading, &path, &artifact.name);
     fs::remove_file(&path)?;
     Ok(content)
 }
 
-/// What a zip holds, or half a sentence about what is wrong with it; `what` it is: `artifact traces`.
-pub(super) fn unpack(path: &Path, what: &str, limits: &ArchiveLimits) -> Result<ArtifactContent, String> {
-    let mut content = ArtifactContent {
-        traces: Vec::new(),
-        problems: Vec::new(),
-    };
-    let listed = archive::read(path, limits, |entry, bytes| {
-        let (traces, warnings) = read_any(entry, bytes);
-        content.traces.extend(traces);
-        content
-            .problems
-            .extend(warnings.iter().take(3).map(ToString::to_string));
-    });
-    match listed {
-        Ok(listing) => content
-            .problems
-            .extend(listing.problems.iter().map(ToString::to_string)),
-        Err(error) => return Err(format!("the {what} cannot be read ({error})")),
-    }
-    content.problems.truncate(20);
-    Ok(content)
+fn unpack(reading: &FileReader, path: &Path, name: &str) -> Result<ArtifactContent, String> {
+    let read = reading.archive(path);
+    let read = read.map_err(|error| format!("the artifact {name} cannot be read ({error})"))?;
+    let mut problems = read.problems;
+    problems.truncate(20);
+    Ok(ArtifactContent {
+        traces: read.traces,
+        problems,
+    })
 }
 
 /// Reads the artifacts of the named workflows that were not read yet.

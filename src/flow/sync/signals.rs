@@ -1,10 +1,10 @@
 //! Reads what is new in labelled issues: their text, their comments, and the traces that these lead to.
 
-use super::artifacts::{globs, read_artifact, unpack};
+use super::artifacts::{globs, read_artifact};
 use super::{Hub, Notebook, Report};
-use crate::archive::ArchiveLimits;
 use crate::flow::FlowError;
 use crate::forge::{ErrorClass, ForgeError};
+use crate::intake::{FileReader, IntakeError};
 use crate::progress::Progress;
 use fs_err as fs;
 use sprag_core::fact::{Reading, What};
@@ -17,7 +17,7 @@ use sprag_core::mine::text::counted;
 use sprag_core::redact::Redactor;
 use sprag_core::render::markdown;
 use sprag_core::signal::{self, Clue, LabelStanding, Remark};
-use sprag_core::trace::read::{ReadTrace, read_any};
+use sprag_core::trace::read::ReadTrace;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -353,21 +353,22 @@ async fn attachment(hub: &Hub<'_>, url: &str, name: &str) -> Result<Result<Vec<R
     if let Err(error) = hub.forge.download(url, &path, ATTACHMENT_BYTES).await {
         return problem(error, &format!("the attachment {name}"));
     }
-    let what = format!("attachment {name}");
-    let read = if name.to_lowercase().ends_with(".zip") {
-        unpack(&path, &what, &ArchiveLimits::default()).map(|content| (content.traces, content.problems))
-    } else {
-        let (traces, warnings) = read_any(name, &fs::read(&path)?);
-        Ok((traces, warnings.iter().map(ToString::to_string).collect()))
+    let reading = FileReader {
+        format: None,
+        mapping: hub.config.signals.mapping.clone(),
     };
+    let read = reading.path(&path, name);
     fs::remove_file(&path)?;
-    Ok(
-        read.and_then(|(traces, problems)| match (traces.is_empty(), problems.first()) {
-            (true, Some(problem)) => Err(format!("the {what} cannot be read as a trace ({problem})")),
-            (true, None) => Err(format!("the {what} has no trace in it")),
-            (false, _) => Ok(traces),
-        }),
-    )
+    let read = match read {
+        Ok(read) => read,
+        Err(IntakeError::Io(error)) => return Err(error.into()),
+        Err(IntakeError::Archive(error)) => return Ok(Err(format!("the attachment {name} cannot be read ({error})"))),
+    };
+    Ok(match (read.traces.is_empty(), read.problems.first()) {
+        (true, Some(problem)) => Err(format!("the attachment {name} cannot be read as a trace ({problem})")),
+        (true, None) => Err(format!("the attachment {name} has no trace in it")),
+        (false, _) => Ok(read.traces),
+    })
 }
 
 /// The traces in the artifacts of a workflow run that an issue links.

@@ -4,8 +4,8 @@ use super::convert::{Mistake, anything, choice, duration, number, text, whole};
 use super::problem::Problem;
 use super::reader::{Log, Reader};
 use super::{
-    BudgetConfig, CommandTasks, Config, GateConfig, GateMode, HarnessConfig, ProposerConfig, ProposerKind, ReportKind,
-    RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, recipe, redact,
+    BudgetConfig, CommandTasks, Config, GateConfig, GateMode, HarnessConfig, Mapping, ProposerConfig, ProposerKind,
+    ReportKind, RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, recipe, redact,
 };
 use crate::harness::PathPolicy;
 use globset::Glob;
@@ -186,7 +186,48 @@ fn signals(table: &Reader<'_>) -> SignalsConfig {
             .unwrap_or_else(|| vec!["agent-failure".to_owned()]),
         artifacts: table.many("artifacts", glob).unwrap_or_default(),
         workflows: table.many("workflows", text).unwrap_or_default(),
+        mapping: mapping(table),
     }
+}
+
+fn mapping(signals: &Reader<'_>) -> Option<Mapping> {
+    let there = signals.has("mapping");
+    let mapping = signals.table("mapping", |table| {
+        if there {
+            table.require(
+                "messages",
+                "write where a record has its messages, such as \"/messages\"",
+            );
+        }
+        let at = |key: &str| table.one(key, pointer);
+        Mapping {
+            messages: at("messages").unwrap_or_default(),
+            task: at("task"),
+            trial: at("trial"),
+            passed: at("passed"),
+            score: at("score"),
+            role: at("role"),
+            content: at("content"),
+            tool_calls: at("tool_calls"),
+            tool_name: at("tool_name"),
+            tool_arguments: at("tool_arguments"),
+            tool_call_id: at("tool_call_id"),
+            answers: at("answers"),
+            error: at("error"),
+        }
+    });
+    there.then_some(mapping)
+}
+
+fn pointer(value: &DeValue<'_>) -> Result<String, Mistake> {
+    let written = text(value)?;
+    if written.starts_with('/') {
+        return Ok(written);
+    }
+    Err(Mistake::new(
+        format!("is \"{written}\", which is not a JSON pointer"),
+        format!("write \"/{}\"", written.replace('.', "/")),
+    ))
 }
 
 /// `[model]` is checked and not used yet.

@@ -29,6 +29,11 @@ retries = 0
 issue_labels = ["bug"]
 artifacts = ["agent-traces*"]
 workflows = ["nightly.yml"]
+[signals.mapping]
+messages = "/log"
+task = "/case/id"
+passed = "/ok"
+tool_name = "/fn"
 
 [model]
 provider = "github-models"
@@ -160,6 +165,11 @@ fn every_key_is_read() {
     );
     assert_eq!(config.runner.env, ["MODEL_KEY"]);
     assert_eq!(config.signals.workflows, ["nightly.yml"]);
+    let mapping = config.signals.mapping.as_ref().expect("a mapping");
+    assert_eq!(
+        (mapping.messages.as_str(), mapping.tool_name.as_deref()),
+        ("/log", Some("/fn"))
+    );
     assert_eq!(config.traffic.batch_size, 5);
     assert_eq!(
         config.budget,
@@ -246,6 +256,8 @@ fn each_mistake_is_found_at_its_line() {
         ("[runner]\nkind = \"command\"\ncommand = [\"x\", \"{task}\"]\ntasks = { train = [\"a\"], validation = [\"b\"] }".into(), 3, "runner.command", "{out}"),
         ("[runner]\nkind = \"command\"\ncommand = [\"x\", \"{task}\", \"{out}\"]".into(), 1, "runner.tasks", "must name train and validation tasks"),
         ("[runner]\nkind = \"command\"\ncommand = [\"x\", \"{task}\", \"{out}\"]\ntasks = { train = [\"a\"], validation = [\"a\"] }".into(), 4, "runner.tasks", "in both splits"),
+        ("[signals.mapping]\ntask = \"/id\"".into(), 1, "signals.mapping.messages", "is missing"),
+        ("[signals.mapping]\nmessages = \"case.log\"".into(), 2, "signals.mapping.messages", "write \"/case/log\""),
         ("[traffic]\nbatch_size = 0".into(), 2, "traffic.batch_size", "too small"),
         ("[model]\nprovider = \"opnai\"".into(), 2, "model.provider", "did you mean \"openai\"?"),
         ("[review]\nclusters = true".into(), 2, "review.clusters", "is true or false, but a text is needed"),

@@ -14,7 +14,7 @@ pub struct Place {
 }
 
 /// Endings of files that may hold traces.
-const ENDINGS: [&str; 5] = [".json", ".jsonl", ".ndjson", ".txt", ".zip"];
+const ENDINGS: [&str; 8] = [".json", ".jsonl", ".ndjson", ".txt", ".log", ".xml", ".zip", ".eval"];
 
 pub(super) fn find(text: &str, place: Option<&Place>) -> Vec<Clue> {
     let Some(place) = place else { return Vec::new() };

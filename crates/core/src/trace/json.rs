@@ -2,13 +2,12 @@
 //!
 //! Values stay unparsed slices of the file until somebody asks for them, so what nobody asks for (`raw_data`, audio) costs no memory.
 
+use super::python;
 use super::read::Warning;
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// An unparsed value and where it stands, such as `simulations[3].messages[7]`.
 #[derive(Clone)]
@@ -35,6 +34,46 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// The value as an object, or nothing.
+    pub(super) fn as_object(&self) -> Option<Object<'a>> {
+        // Asking the parser costs a message about the whole value each time that it is something else.
+        let text = Some(self.raw.get()).filter(|text| text.starts_with('{'))?;
+        let fields = serde_json::from_str(text).ok()?;
+        Some(Object {
+            path: self.path.clone(),
+            fields,
+        })
+    }
+
+    /// The items of the value, if it is a list.
+    pub(super) fn as_list(&self) -> Option<Vec<Self>> {
+        let text = Some(self.raw.get()).filter(|text| text.starts_with('['))?;
+        Some(numbered(&self.path, serde_json::from_str(text).ok()?))
+    }
+
+    /// A text, a number, a boolean, or the texts of a list of message parts.
+    pub(super) fn as_text(&self) -> Option<String> {
+        text_of(self)
+    }
+
+    /// The value as people can read it: a text as it is, anything else as JSON.
+    pub(super) fn shown(&self) -> String {
+        self.as_text().unwrap_or_else(|| self.raw.get().to_owned())
+    }
+
+    /// What a JSON pointer such as `/case/id` or `/0/text` leads to. The empty pointer is the value itself.
+    pub(super) fn at(&self, pointer: &str) -> Option<Self> {
+        let mut node = self.clone();
+        for token in pointer.split('/').skip(1) {
+            let token = token.replace("~1", "/").replace("~0", "~");
+            node = match node.raw.get().as_bytes().first() {
+                Some(b'[') => node.as_list()?.into_iter().nth(token.parse().ok()?)?,
+                _ => node.as_object()?.node(&token)?,
+            };
+        }
+        (node.raw.get() != "null").then_some(node)
+    }
+
     /// The value as `T`; one that is none is reported.
     pub(super) fn parse<T: DeserializeOwned>(&self, warnings: &mut Vec<Warning>) -> Option<T> {
         let parsed = serde_json::from_str(self.raw.get());
@@ -51,8 +90,37 @@ pub(super) struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
+    /// An object of fields that were read elsewhere.
+    pub(super) fn new(path: impl Into<String>, fields: BTreeMap<String, &'a RawValue>) -> Self {
+        Self {
+            path: path.into(),
+            fields,
+        }
+    }
+
     pub(super) fn has(&self, key: &str) -> bool {
         self.fields.contains_key(key)
+    }
+
+    /// The names of the fields, in the order of the alphabet.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.fields.keys().map(String::as_str)
+    }
+
+    /// The first of some fields that is there and not null.
+    pub(super) fn any(&self, keys: &[&str]) -> Option<Node<'a>> {
+        keys.iter().find_map(|key| self.node(key))
+    }
+
+    /// A text, if that is what the field holds; anything else is not reported.
+    pub(super) fn word(&self, key: &str) -> Option<String> {
+        self.node(key)?.as_text()
+    }
+
+    /// A number, if that is what the field holds; anything else is not reported.
+    pub(super) fn amount(&self, key: &str) -> Option<f64> {
+        let number = self.word(key)?.trim().parse::<f64>().ok()?;
+        number.is_finite().then_some(number)
     }
 
     /// A field that is there and not null.
@@ -135,17 +203,19 @@ impl<'a> Object<'a> {
         flag
     }
 
-    /// An object by name; a text that holds one, as `OpenAI` writes arguments, counts.
+    /// An object by name; a text that holds one, as `OpenAI` writes arguments, counts, also in Python's notation.
     pub(super) fn map(&self, key: &str, warnings: &mut Vec<Warning>) -> serde_json::Map<String, Value> {
         let Some(node) = self.node(key) else {
             return serde_json::Map::new();
         };
-        let inner = serde_json::from_str::<String>(node.raw.get()).ok();
+        let quoted = Some(node.raw.get()).filter(|text| text.starts_with('"'));
+        let inner = quoted.and_then(|text| serde_json::from_str::<String>(text).ok());
         let text = inner.as_deref().unwrap_or(node.raw.get());
-        match serde_json::from_str(text) {
-            Ok(map) => map,
-            Err(_) if text.trim().is_empty() => serde_json::Map::new(),
-            Err(_) => {
+        let as_python = || serde_json::from_str(&python::to_json(text)?).ok();
+        match serde_json::from_str(text).ok().or_else(as_python) {
+            Some(map) => map,
+            None if text.trim().is_empty() => serde_json::Map::new(),
+            None => {
                 warnings.push(Warning::new(
                     node.path,
                     "expected an object of arguments by name".to_owned(),
@@ -174,7 +244,7 @@ impl<'a> Object<'a> {
     }
 }
 
-fn numbered<'a>(path: &str, items: Vec<&'a RawValue>) -> Vec<Node<'a>> {
+pub(super) fn numbered<'a>(path: &str, items: Vec<&'a RawValue>) -> Vec<Node<'a>> {
     items
         .into_iter()
         .enumerate()
@@ -187,6 +257,9 @@ fn numbered<'a>(path: &str, items: Vec<&'a RawValue>) -> Vec<Node<'a>> {
 
 /// A scalar as text, and the text parts of a list of message parts.
 fn text_of(node: &Node<'_>) -> Option<String> {
+    if node.raw.get().starts_with('"') {
+        return serde_json::from_str(node.raw.get()).ok();
+    }
     match serde_json::from_str(node.raw.get()).ok()? {
         Value::String(text) => Some(text),
         Value::Number(number) => Some(number.to_string()),
@@ -211,47 +284,6 @@ fn kind_of(raw: &RawValue) -> String {
     }
 }
 
-/// The items of the lists at the top of a document, as far as the document can be read.
-#[derive(Default)]
-pub(super) struct Document<'a> {
-    /// The items of a list, or of each list among the fields of an object.
-    pub(super) lists: BTreeMap<String, Vec<&'a RawValue>>,
-    /// The other fields of an object.
-    pub(super) fields: BTreeMap<String, &'a RawValue>,
-}
-
-impl<'a> Document<'a> {
-    /// Reads a document whose top is an object or a list. `streamed` are the fields whose items are kept even if
-    /// the document breaks off in the middle of them. For a list at the top the name of the field is empty.
-    pub(super) fn read(text: &'a str, streamed: &[&str], warnings: &mut Vec<Warning>) -> Self {
-        let mut document = Self::default();
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        let top = Top {
-            document: &mut document,
-            streamed,
-        };
-        let end = top.deserialize(&mut deserializer).and_then(|()| deserializer.end());
-        if let Err(error) = end {
-            let message = format!("{}; what stands before it is used", in_words(&error));
-            warnings.push(Warning::new(format!("byte {}", offset_of(text, &error)), message));
-        }
-        document
-    }
-
-    /// The items of a list, numbered as people see them.
-    pub(super) fn items(&self, field: &str) -> Vec<Node<'a>> {
-        numbered(field, self.lists.get(field).cloned().unwrap_or_default())
-    }
-
-    /// The fields of the object as an object.
-    pub(super) fn into_object(self) -> Object<'a> {
-        Object {
-            path: String::new(),
-            fields: self.fields,
-        }
-    }
-}
-
 /// What a JSON error says, without the place that its text ends with.
 pub(super) fn in_words(error: &serde_json::Error) -> String {
     let text = error.to_string();
@@ -261,88 +293,4 @@ pub(super) fn in_words(error: &serde_json::Error) -> String {
     } else {
         text[..end].to_owned()
     }
-}
-
-fn offset_of(text: &str, error: &serde_json::Error) -> usize {
-    let before: usize = text
-        .split_inclusive('\n')
-        .take(error.line().saturating_sub(1))
-        .map(str::len)
-        .sum();
-    (before + error.column()).min(text.len())
-}
-
-struct Top<'d, 'a, 's> {
-    document: &'d mut Document<'a>,
-    streamed: &'s [&'s str],
-}
-
-impl<'a> DeserializeSeed<'a> for Top<'_, 'a, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'a> Visitor<'a> for Top<'_, 'a, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object or a list")
-    }
-
-    fn visit_seq<A: SeqAccess<'a>>(self, sequence: A) -> Result<(), A::Error> {
-        push_all(sequence, self.document.lists.entry(String::new()).or_default())
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<String>()? {
-            if self.streamed.contains(&key.as_str()) {
-                map.next_value_seed(Items(self.document.lists.entry(key).or_default()))?;
-            } else {
-                self.document.fields.insert(key, map.next_value()?);
-            }
-        }
-        Ok(())
-    }
-}
-
-struct Items<'d, 'a>(&'d mut Vec<&'a RawValue>);
-
-impl<'a> DeserializeSeed<'a> for Items<'_, 'a> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'a> Visitor<'a> for Items<'_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'a>>(self, sequence: A) -> Result<(), A::Error> {
-        push_all(sequence, self.0)
-    }
-}
-
-fn push_all<'a, A: SeqAccess<'a>>(mut sequence: A, into: &mut Vec<&'a RawValue>) -> Result<(), A::Error> {
-    while let Some(item) = sequence.next_element::<&'a RawValue>()? {
-        into.push(item);
-    }
-    Ok(())
-}
-
-/// Whether a text is one JSON value and nothing else; cheap, as nothing is kept.
-pub(super) fn is_one_value(text: &str) -> bool {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    IgnoredAny::deserialize(&mut deserializer).is_ok() && deserializer.end().is_ok()
 }

@@ -1,11 +1,16 @@
 //! Reading trace files: what format a file has, and what every reader hands back.
 
-use super::json::{self, Document};
-use super::{Trace, tau2, worker};
+use super::document::{self, Document};
+use super::folder::Piece;
+use super::{Role, Step, Trace, format, junit, mapped};
+use crate::config::Mapping;
 use crate::failure::FailureKind;
 use crate::id::TaskId;
 use std::borrow::Cow;
 use std::fmt;
+
+pub use super::folder::Folder;
+pub use super::format::Format;
 
 /// One run that was read from a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,50 +62,100 @@ impl fmt::Display for Warning {
 /// `name` is what people call the file; it is only used in warnings.
 pub fn read_any(name: &str, bytes: &[u8]) -> (Vec<ReadTrace>, Vec<Warning>) {
     let mut warnings = Vec::new();
-    let text = decoded(bytes, &mut warnings);
-    let traces = match format_of(&text) {
-        Some(Format::Tau) => tau2::read_text(&text, &mut warnings),
-        Some(Format::Worker) => worker::read_text(&text, &mut warnings),
-        Some(Format::Lines) => worker::read_lines(&text, &mut warnings),
-        None if text.trim().is_empty() => {
-            warnings.push(Warning::new(name, "the file is empty"));
-            Vec::new()
-        }
-        None => {
-            Document::read(&text, &[], &mut warnings);
-            warnings.push(Warning::new(name, UNKNOWN));
-            Vec::new()
-        }
+    let content = content(name, bytes, None, &mut warnings);
+    (content.alone(&mut warnings), warnings)
+}
+
+/// Reads a trace file of a format that somebody names.
+pub fn read_as(format: Format, name: &str, bytes: &[u8]) -> (Vec<ReadTrace>, Vec<Warning>) {
+    let mut warnings = Vec::new();
+    let content = content(name, bytes, Some(format), &mut warnings);
+    (content.alone(&mut warnings), warnings)
+}
+
+/// Reads a file whose records have the keys that `[signals.mapping]` names; a file that has none of them is read by its own format.
+pub fn read_mapped(mapping: &Mapping, name: &str, bytes: &[u8]) -> (Vec<ReadTrace>, Vec<Warning>) {
+    let mut warnings = Vec::new();
+    match mapped::read(mapping, bytes, &mut warnings) {
+        Some(traces) => (traces, warnings),
+        None => read_any(name, bytes),
+    }
+}
+
+/// What one file gives: runs, or a piece of a run whose other pieces are other files.
+#[derive(Default)]
+pub(super) struct Content {
+    pub(super) traces: Vec<ReadTrace>,
+    pub(super) piece: Option<Piece>,
+    /// Whether the file has a format that sprag knows.
+    pub(super) known: bool,
+}
+
+impl Content {
+    /// The runs when there are no other files.
+    fn alone(self, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
+        let mut traces = self.traces;
+        traces.extend(self.piece.and_then(|piece| piece.alone(warnings)));
+        traces
+    }
+}
+
+pub(super) fn content(name: &str, bytes: &[u8], format: Option<Format>, warnings: &mut Vec<Warning>) -> Content {
+    let text = decoded(bytes, warnings);
+    if text.trim().is_empty() {
+        warnings.push(Warning::new(name, "the file is empty"));
+        return Content::default();
+    }
+    let is_xml = format.map_or_else(|| junit::recognises(&text), |format| format == Format::Junit);
+    if is_xml {
+        return Content {
+            traces: junit::read(&text, warnings),
+            piece: None,
+            known: true,
+        };
+    }
+    let text = document::as_json(&text);
+    let document = Document::read(&text, warnings);
+    let Some(format) = format.or_else(|| format::of(&document)) else {
+        warnings.push(Warning::new(name, UNKNOWN));
+        return Content::default();
     };
-    (traces, warnings)
-}
-
-const UNKNOWN: &str = "not a format that sprag knows; it reads tau2 result files, tau-bench lists and traces of a worker (docs/formats.md)";
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Tau,
-    Worker,
-    Lines,
-}
-
-fn format_of(text: &str) -> Option<Format> {
-    let text = text.trim();
-    let first_line = text.lines().next().unwrap_or_default();
-    if first_line.len() < text.len() && first_line.starts_with('{') && json::is_one_value(first_line) {
-        return Some(Format::Lines);
+    Content {
+        known: true,
+        ..format.read(&document, warnings)
     }
-    let document = Document::read(text, &["simulations"], &mut Vec::new());
-    if tau2::recognises(&document) {
-        return Some(Format::Tau);
-    }
-    let listed = document
-        .items("")
-        .into_iter()
-        .find_map(|item| item.object(&mut Vec::new()));
-    let object = listed.unwrap_or_else(|| document.into_object());
-    (object.has("steps") || object.has("trace")).then_some(Format::Worker)
 }
+
+/// A run of which only the steps are known; `kind` begins its name.
+pub(crate) fn of_steps(kind: &str, steps: Vec<Step>) -> ReadTrace {
+    let trace = Trace {
+        steps,
+        ..Trace::default()
+    };
+    ReadTrace {
+        source: format!("{kind}:{}", crate::hash::of(&trace)),
+        task: unnamed_task(&trace.steps),
+        trial: 0,
+        passed: None,
+        score: None,
+        kind_hint: None,
+        trace,
+    }
+}
+
+/// A name for a task that nobody named: runs that begin with the same request are of the same task.
+pub(super) fn unnamed_task(steps: &[Step]) -> TaskId {
+    let asked = steps
+        .iter()
+        .find(|step| step.role == Role::User && !step.content.trim().is_empty());
+    let hash = match asked {
+        Some(step) => crate::hash::of_text(&step.content),
+        None => crate::hash::of(&steps),
+    };
+    TaskId::new(format!("trace-{}", &hash[..12]))
+}
+
+const UNKNOWN: &str = "not a format that sprag knows (docs/formats.md lists them)";
 
 /// The text of a file; bytes that are not UTF-8 are reported and replaced.
 pub(super) fn decoded<'a>(bytes: &'a [u8], warnings: &mut Vec<Warning>) -> Cow<'a, str> {

@@ -1,6 +1,7 @@
 //! Reader for tau2 and τ³-bench result files, and for the lists of the old tau-bench.
 
-use super::json::{Document, Node, Object};
+use super::document::Document;
+use super::json::{Node, Object};
 use super::read::{ReadTrace, Warning, decoded};
 use super::{Check, Expected, Termination, Trace, message, tau_bench};
 use crate::id::TaskId;
@@ -23,15 +24,12 @@ pub(super) fn recognises(document: &Document<'_>) -> bool {
         || tau_bench::recognises(document)
 }
 
-pub(super) fn read_text(text: &str, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
+fn read_text(text: &str, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
     if text.trim().is_empty() {
         warnings.push(Warning::new("byte 0", "the file is empty"));
         return Vec::new();
     }
-    let document = Document::read(text, &["simulations"], warnings);
-    if tau_bench::recognises(&document) {
-        return tau_bench::read(&document, warnings);
-    }
+    let document = Document::read(text, warnings);
     if !recognises(&document) {
         warnings.push(Warning::new(
             "",
@@ -39,21 +37,24 @@ pub(super) fn read_text(text: &str, warnings: &mut Vec<Warning>) -> Vec<ReadTrac
         ));
         return Vec::new();
     }
-    let simulations = document.items("simulations");
-    let is_results = document.lists.contains_key("simulations");
-    let top = document.into_object();
-    if !is_results {
+    read_document(&document, warnings)
+}
+
+pub(super) fn read_document(document: &Document<'_>, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
+    if tau_bench::recognises(document) {
+        return tau_bench::read(document, warnings);
+    }
+    let top = document.object();
+    if !document.has_list("simulations") {
         return simulation(&top, &BTreeMap::new(), warnings).into_iter().collect();
     }
     let criteria = criteria_by_task(top.list("tasks", warnings), warnings);
-    let objects = simulations
-        .into_iter()
-        .filter_map(|node| node.object(warnings))
-        .collect::<Vec<_>>();
-    objects
-        .iter()
-        .filter_map(|object| simulation(object, &criteria, warnings))
-        .collect()
+    let mut traces = Vec::new();
+    for node in document.items("simulations") {
+        let object = node.object(warnings);
+        traces.extend(object.and_then(|object| simulation(&object, &criteria, warnings)));
+    }
+    traces
 }
 
 /// What a task asks for.

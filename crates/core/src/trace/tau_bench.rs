@@ -1,13 +1,14 @@
 //! Reader for the lists of the old tau-bench: `OpenAI` messages, arguments as JSON in a text.
 
-use super::json::{Document, Object};
+use super::document::Document;
+use super::json::Object;
 use super::read::{ReadTrace, Warning};
 use super::{Check, Expected, Role, Step, Termination, Trace, message, tau2};
 use crate::id::TaskId;
 
 pub(super) fn recognises(document: &Document<'_>) -> bool {
-    let mut items = document.items("").into_iter();
-    let first = items.find_map(|item| item.object(&mut Vec::new()));
+    let heads = document.heads(1);
+    let first = heads.first().filter(|_| document.has_list(""));
     first.is_some_and(|run| run.has("traj") && run.has("task_id"))
 }
 

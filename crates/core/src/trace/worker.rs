@@ -1,42 +1,19 @@
 //! Reader for the trace object of the worker protocol: bare, or as `{task, passed, score, trace}`, alone, in a list or one a line.
 
-use super::json::{Document, Node, Object};
+use super::document::Document;
+use super::json::Object;
 use super::read::{ReadTrace, Warning};
 use super::{Expected, Trace, message, tau2};
 use crate::failure::FailureKind;
 use crate::id::TaskId;
 
-/// Reads one object or a list of them.
-pub(super) fn read_text(text: &str, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
-    let document = Document::read(text, &[], warnings);
-    let items = document.items("");
-    if items.is_empty() {
-        return one(&document.into_object(), warnings).into_iter().collect();
-    }
-    let objects: Vec<_> = items.into_iter().filter_map(|item| item.object(warnings)).collect();
-    objects.iter().filter_map(|object| one(object, warnings)).collect()
+pub(super) fn recognises(run: &Object<'_>) -> bool {
+    run.has("steps") || run.has("trace")
 }
 
-/// Reads one object a line.
-pub(super) fn read_lines(text: &str, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
-    let mut traces = Vec::new();
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        match serde_json::from_str(line) {
-            Ok(raw) => {
-                let node = Node {
-                    path: format!("line {}", number + 1),
-                    raw,
-                };
-                let object = node.object(warnings);
-                traces.extend(object.and_then(|object| one(&object, warnings)));
-            }
-            Err(error) => warnings.push(Warning::new(
-                format!("line {}", number + 1),
-                super::json::in_words(&error),
-            )),
-        }
-    }
-    traces
+pub(super) fn read(document: &Document<'_>, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
+    let objects = document.objects(warnings);
+    objects.iter().filter_map(|object| one(object, warnings)).collect()
 }
 
 fn one(run: &Object<'_>, warnings: &mut Vec<Warning>) -> Option<ReadTrace> {

@@ -1,3 +1,4 @@
+use super::places::Place;
 use super::*;
 use crate::render::fixtures::{self, CANARY};
 

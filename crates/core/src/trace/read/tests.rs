@@ -94,7 +94,7 @@ fn what_is_none_of_the_formats_says_what_would_be() {
         ("", "nothing.txt: the file is empty"),
         (
             "{}",
-            "nothing.txt: not a format that sprag knows; it reads tau2 result files, tau-bench lists and traces of a worker (docs/formats.md)",
+            "nothing.txt: not a format that sprag knows (docs/formats.md lists them)",
         ),
     ] {
         let (runs, warnings) = read_any("nothing.txt", text.as_bytes());
@@ -123,5 +123,63 @@ proptest! {
             }
             read_any("mutated", &bytes);
         }
+    }
+}
+
+/// One small file of each format, to be damaged.
+const SAMPLES: [&str; 9] = [
+    r#"{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "t", "spanId": "s", "startTimeUnixNano": "5", "status": {"code": 2}, "events": [{"name": "gen_ai.evaluation.result"}], "attributes": [{"key": "gen_ai.prompt.0.content", "value": {"stringValue": "x"}}, {"key": "a", "value": {"arrayValue": {"values": [{"kvlistValue": {"values": []}}]}}}]}]}]}]}"#,
+    r#"{"version": 2, "status": "success", "eval": {"task": "t"}, "samples": [{"id": 1, "epoch": 1, "input": "x", "messages": [{"role": "tool", "error": {"message": "m"}}], "scores": {"a": {"value": [1, "C"]}}, "attachments": {"a": "b"}}]}"#,
+    r#"{"evalId": "e", "results": {"version": 3, "results": [{"success": false, "provider": {"id": "p"}, "vars": {}, "prompt": {"raw": "[{\"role\": \"user\"}]"}, "response": {"output": []}, "gradingResult": {"componentResults": [{"pass": false, "score": 1, "reason": "I cannot verify", "assertion": {"type": "llm-rubric"}}]}}]}}"#,
+    "<testsuites><testsuite><testcase name=\"a\"><failure message=\"&amp;&#27;[1m\">x</failure><rerunFailure/></testcase></testsuite></testsuites>",
+    r#"[{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": []}]}, {"type": "function_call", "call_id": "c", "name": "n", "arguments": "{}"}]"#,
+    "{\"type\": \"system\", \"subtype\": \"init\"}\n{\"type\": \"assistant\", \"message\": {\"content\": [{\"type\": \"tool_use\"}]}}\n{\"type\": \"result\", \"subtype\": \"success\", \"is_error\": true}\n",
+    r#"{"task_name": "t", "verifier_result": {"rewards": {"reward": 0}}, "agent_execution": {"started_at": "2026-01-01T00:00:00Z", "finished_at": "2026-01-01T00:00:00.1Z"}, "exception_info": {"exception_type": "E"}}"#,
+    r#"{"run": {"graderCount": 1}, "results": [{"id": "a", "passed": false, "value": 1}]}"#,
+    r"[{'role': 'user', 'content': 'it\'s \x41'}, {'role': 'assistant', 'tool_calls': [{'name': 'x', 'arguments': '{\'a\': None}'}]}]",
+];
+
+#[test]
+fn each_sample_is_of_a_known_format() {
+    for text in SAMPLES {
+        assert!(!read_any("x", text.as_bytes()).0.is_empty(), "{text}");
+    }
+}
+
+fn mapping() -> Mapping {
+    Mapping {
+        messages: "/messages".to_owned(),
+        task: Some("/0/~1/x".to_owned()),
+        ..Mapping::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_bytes_make_any_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[\\[\\]{}:,\"'<>/a-z0-9 \\\\\n]{0,80}") {
+        for name in Format::names() {
+            let format = Format::named(name).unwrap();
+            read_as(format, "noise", &bytes);
+            read_as(format, "noise", text.as_bytes());
+        }
+        read_mapped(&mapping(), "noise", text.as_bytes());
+    }
+
+    #[test]
+    fn no_damage_makes_any_reader_panic(sample in 0..SAMPLES.len(), at in 0_usize..600, piece in "[\\[\\]{}:,\"'<>/0-9null]{0,4}", cut in 0_usize..900) {
+        let text = SAMPLES[sample].as_bytes();
+        let at = at.min(text.len());
+        let mut bytes = [&text[..at], piece.as_bytes(), &text[(at + piece.len()).min(text.len())..]].concat();
+        bytes.truncate(cut.max(20));
+        read_any("damaged", &bytes);
+        for name in Format::names() {
+            read_as(Format::named(name).unwrap(), "damaged", &bytes);
+        }
+        let mut folder = Folder::new(Some(mapping()));
+        folder.take("a/samples/x.json", &bytes);
+        folder.take("a/graders/x.json", &bytes);
+        folder.finish();
     }
 }
