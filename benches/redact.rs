@@ -1,6 +1,5 @@
 //! How fast redaction reads, beside parsing the same bytes: `cargo bench -p sprag-core --bench redact`.
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
-#![expect(clippy::disallowed_methods, reason = "a benchmark looks at the clock")]
 
 use serde_json::{Value, json};
 use sprag_core::redact::Redactor;
