@@ -7,7 +7,7 @@ use sprag_core::github::LabelEvent;
 
 impl Forge {
     /// Labels put on and taken off in the whole repository since a time (RFC 3339), oldest first. GitHub gives no more than some 30,000
-    /// events of any kind; what is older is missing, so a label of that time is one that nobody is known to have put on.
+    /// events of any kind; what is older is missing.
     ///
     /// # Errors
     /// See [`ForgeError`].

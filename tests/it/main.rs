@@ -8,6 +8,7 @@ mod faults;
 mod git;
 mod github;
 mod input;
+mod intake;
 mod kill;
 mod people;
 mod secrets;

@@ -19,8 +19,6 @@ const PER_PAGE: usize = 30;
 /// The issues of a repository are paged through by number up to here: with pages of 100, GitHub refuses the hundredth.
 const MOST_BY_NUMBER: usize = 10_000;
 const BY_CURSOR: &str = "Pagination with the page parameter is not supported for large datasets, please use cursor based pagination (after/before)";
-/// A repository's comments and events have no cursors, and end here; people have met 30,000 and 40,000.
-const MOST_ITEMS: usize = 30_000;
 const NO_FURTHER: &str = "In order to keep the API fast for everyone, pagination is limited for this resource.";
 /// How GitHub's cursors begin.
 const CURSOR: &str = "Y3Vyc29yOnYyOpLP";
@@ -164,9 +162,9 @@ impl Ask<'_> {
     }
 
     /// A list that GitHub pages through by number, up to a limit.
-    pub(super) fn limited<T>(&self, items: &[T], show: impl Fn(&T) -> Value) -> Outcome {
+    pub(super) fn limited<T>(&self, most: usize, items: &[T], show: impl Fn(&T) -> Value) -> Outcome {
         let (size, page) = self.wanted();
-        if page * size > MOST_ITEMS {
+        if page * size > most {
             return Err(denied(422, NO_FURTHER));
         }
         self.list(items, show)

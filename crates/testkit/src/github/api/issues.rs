@@ -181,7 +181,7 @@ fn comments(world: &World, ask: &Ask<'_>) -> Outcome {
             comments.reverse();
         }
     }
-    ask.limited(&comments, |comment| view.comment(repo, comment))
+    ask.limited(world.most_items, &comments, |comment| view.comment(repo, comment))
 }
 
 fn comment(world: &mut World, ask: &Ask<'_>) -> Outcome {
@@ -288,7 +288,7 @@ fn events(world: &World, ask: &Ask<'_>) -> Outcome {
     }
     // Of the whole repository: newest first.
     let events: Vec<&Event> = repo.events.iter().rev().collect();
-    ask.limited(&events, |event| view.event(repo, event, true))
+    ask.limited(world.most_items, &events, |event| view.event(repo, event, true))
 }
 
 fn add_labels(world: &mut World, ask: &Ask<'_>) -> Outcome {
