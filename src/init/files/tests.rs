@@ -83,6 +83,7 @@ fn no_mark_of_a_template_is_left() {
                 "@action@",
                 "@checkout@",
                 "@labels@",
+                "@label@",
                 "@cron@",
                 "@workflow_run",
                 "@repository@",
@@ -181,6 +182,16 @@ fn a_project_in_a_folder_is_named_in_the_workflows_of_the_repository() {
         text.contains("- run: python -m pip install .\n        working-directory: bots/desk\n"),
         "{text}"
     );
+}
+
+#[test]
+fn the_issue_form_has_the_first_of_the_labels_that_are_configured() {
+    let choices = Choices {
+        labels: vec!["agent: it's \"wrong\"".to_owned(), "other".to_owned()],
+        ..choices()
+    };
+    let form = text_of(ISSUE_FORM, &choices, &Setup::default(), &Place::default());
+    assert!(form.contains("\nlabels: [\"agent: it's \\\"wrong\\\"\"]\n"), "{form}");
 }
 
 #[test]
