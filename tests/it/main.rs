@@ -1,6 +1,7 @@
 //! Integration tests.
 #![expect(clippy::unwrap_used, reason = "a test stops when anything fails")]
 
+mod action;
 mod afterwards;
 mod canary;
 mod check;
