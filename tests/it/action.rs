@@ -6,13 +6,14 @@ use std::path::Path;
 use std::process::Command;
 
 /// What the action did: the line that it ran, and the exit code.
+#[expect(clippy::disallowed_methods, reason = "the script is started as the action starts it")]
 fn gets(version: &str, listed: &[&str], asked: &str) -> (String, Option<i32>) {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
     for folder in ["bin", "action/assets", "temp"] {
-        std::fs::create_dir_all(path(folder)).unwrap();
+        fs_err::create_dir_all(path(folder)).unwrap();
     }
-    std::fs::write(
+    fs_err::write(
         path("action/Cargo.toml"),
         format!("[workspace]\nresolver = \"3\"\n\n[workspace.package]\nversion = \"{version}\"\n\n[package]\nversion.workspace = true\n\n[dependencies.x]\nversion = \"7.7.7\"\n"),
     )
@@ -28,7 +29,7 @@ fn gets(version: &str, listed: &[&str], asked: &str) -> (String, Option<i32>) {
             writeln!(lines, "{}  sprag-{version}-{target}.tar.gz", "0".repeat(64)).unwrap();
         }
     }
-    std::fs::write(path("action/assets/checksums.txt"), lines).unwrap();
+    fs_err::write(path("action/assets/checksums.txt"), lines).unwrap();
     for name in ["cargo", "curl"] {
         // Whatever comes after it is not asked for here.
         stand_in(
@@ -51,12 +52,12 @@ fn gets(version: &str, listed: &[&str], asked: &str) -> (String, Option<i32>) {
         .stdout(std::process::Stdio::null())
         .status()
         .unwrap();
-    (std::fs::read_to_string(path("ran")).unwrap_or_default(), status.code())
+    (fs_err::read_to_string(path("ran")).unwrap_or_default(), status.code())
 }
 
 fn stand_in(path: &Path, script: &str) {
-    std::fs::write(path, format!("#!/bin/sh\n{script}")).unwrap();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    fs_err::write(path, format!("#!/bin/sh\n{script}")).unwrap();
+    fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]
