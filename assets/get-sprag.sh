@@ -3,7 +3,7 @@
 #
 # In:  SPRAG_ACTION      the folder of the action
 #      SPRAG_REPOSITORY  owner/name of the action's repository; empty when the action is a folder of the workflow's own repository
-#      SPRAG_VERSION     a released version, `source`, or nothing: the newest that is listed for this machine, else source
+#      SPRAG_VERSION     a released version, `source`, or nothing: the version of the action itself if it is listed for this machine, else source
 set -euo pipefail
 
 case "$(uname -s)-$(uname -m)" in
@@ -16,8 +16,10 @@ esac
 listed="$SPRAG_ACTION/assets/checksums.txt"
 version="${SPRAG_VERSION#v}"
 if [ -z "$version" ]; then
-    version="$(sed -n "s/^[0-9a-f]\{64\}  sprag-\(.*\)-$target\.tar\.gz\$/\1/p" "$listed" | tail -n 1)"
-    version="${version:-source}"
+    # The program of the commit that is pinned, never one of another version that happens to be listed.
+    version="$(sed -n '/^\[workspace\.package\]/,/^$/s/^version = "\(.*\)"$/\1/p' "$SPRAG_ACTION/Cargo.toml")"
+    # Compared as a fixed text: the first 66 characters are the checksum.
+    cut -c 67- "$listed" | grep -xF -- "sprag-$version-$target.tar.gz" > /dev/null || version=source
 fi
 
 if [ "$version" = source ]; then

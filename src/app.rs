@@ -18,6 +18,14 @@ pub const PERMISSIONS: [(&str, &str); 6] = [
     ("pull_requests", "write"),
 ];
 
+/// What of them `sprag gate` needs. It asks for no more, since what it measures may be code that runs beside it.
+pub const GATE_PERMISSIONS: [(&str, &str); 4] = [
+    ("checks", "write"),
+    ("contents", "read"),
+    ("metadata", "read"),
+    ("pull_requests", "read"),
+];
+
 /// The longest head of a request that is read, in bytes.
 const MAX_HEAD: u64 = 16 * 1024;
 /// How long a browser may take for one request; browsers open connections that they never use.

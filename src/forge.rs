@@ -51,6 +51,8 @@ pub struct ForgeConfig {
     pub repo: RepoName,
     /// Who asks.
     pub credentials: Credentials,
+    /// What the tokens of an App are good for, name and access; all that the App may when empty. A plain token is what it is.
+    pub permissions: &'static [(&'static str, &'static str)],
     /// The least time between two changes.
     pub pace: Duration,
     /// What time it is.
@@ -72,6 +74,7 @@ impl ForgeConfig {
             api_url: api_url.into(),
             repo,
             credentials,
+            permissions: &[],
             pace: Duration::from_secs(1),
             clock: Arc::new(Timestamp::now),
             wait: Arc::new(|wait| Box::pin(tokio::time::sleep(wait))),

@@ -311,7 +311,7 @@ async fn labels(forge: &Forge, wanted: &[String]) -> Vec<Finding> {
             warning(
                 "labels",
                 format!("there is no label `{label}`, so no issue can have it"),
-                "make it under Issues, Labels",
+                "run `sprag sync`, which makes it",
             )
         })
         .collect();

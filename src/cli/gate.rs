@@ -5,6 +5,7 @@ use super::session::{self, Session};
 use super::simulate::project_dir;
 use super::{print, print_json};
 use crate::actions::Job;
+use crate::app::GATE_PERMISSIONS;
 use crate::error::{CommandError, Exit};
 use crate::flow::gate;
 use crate::flow::pull::{self, Compared, Outcome, Setup, SetupError, Silent, Target, Tell};
@@ -125,7 +126,7 @@ impl Place<'_> {
 
     async fn on_github(&self, job: &Job) -> Result<Outcome, CommandError> {
         let github = &self.args.github;
-        let forge = github.forge()?;
+        let forge = github.forge_for(&GATE_PERMISSIONS)?;
         let webhook = job.webhook()?;
         let target = match (self.named(), &webhook) {
             (Some(target), _) => Some(target),

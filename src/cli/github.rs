@@ -42,7 +42,7 @@ pub(super) struct GithubArgs {
         value_name = "URL"
     )]
     server_url: String,
-    /// A token: the job's own, or one of yours
+    /// A token: that of a job of GitHub Actions. With one of your own everything works but check runs, which GitHub takes from Apps alone
     #[arg(long, env = "GITHUB_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
     /// The id of the GitHub App; comes before the token
@@ -75,8 +75,16 @@ impl GithubArgs {
         })
     }
 
-    /// The way to the repository's API.
+    /// The way to the repository's API, with all that an App may.
     pub(super) fn forge(&self) -> Result<Forge, CommandError> {
+        self.forge_for(&[])
+    }
+
+    /// The way to the repository's API; the tokens of an App are good for these permissions alone.
+    pub(super) fn forge_for(
+        &self,
+        permissions: &'static [(&'static str, &'static str)],
+    ) -> Result<Forge, CommandError> {
         let some = |value: &Option<String>| value.clone().filter(|value| !value.trim().is_empty());
         let credentials = match (some(&self.app_id), some(&self.app_private_key), some(&self.token)) {
             (Some(id), Some(key), _) => Credentials::App {
@@ -96,6 +104,7 @@ impl GithubArgs {
             api_url: self.api_url.clone(),
             repo: self.repository()?,
             credentials,
+            permissions,
             pace: Duration::try_from_secs_f64(self.pace).unwrap_or(Duration::from_secs(1)),
             clock: Arc::new(jiff::Timestamp::now),
             wait: Arc::new(|time| Box::pin(tokio::time::sleep(time))),

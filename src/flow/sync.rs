@@ -12,7 +12,7 @@ pub use commands::press;
 pub use notebook::Notebook;
 
 use super::FlowError;
-use crate::forge::Forge;
+use crate::forge::{ErrorClass, Forge};
 use crate::progress::Progress;
 use crate::workspace::Remote;
 use sprag_core::case::EvalCase;
@@ -20,6 +20,7 @@ use sprag_core::config::Config;
 use sprag_core::id::TaskId;
 use sprag_core::mine::text::counted;
 use sprag_core::redact::Redactor;
+use sprag_core::render::labels::FAILURE;
 use sprag_core::signal::Place;
 use std::fmt;
 use std::path::Path;
@@ -104,6 +105,7 @@ impl fmt::Display for Report {
 pub async fn sync(hub: &Hub<'_>, notebook: &mut Notebook, progress: &Progress) -> Result<Report, FlowError> {
     let before = hub.forge.requests();
     let mut report = Report::default();
+    keep_labels(hub).await?;
     commands::hear(hub, notebook, &mut report).await?;
     let seen = signals::issues(hub, notebook, &mut report, progress).await?;
     artifacts::artifacts(hub, notebook, &mut report, progress).await?;
@@ -111,6 +113,20 @@ pub async fn sync(hub: &Hub<'_>, notebook: &mut Notebook, progress: &Progress) -
     answers::give(hub, notebook, &mut report, &seen, progress).await?;
     report.requests = usize::try_from(hub.forge.requests() - before).unwrap_or(usize::MAX);
     Ok(report)
+}
+
+/// Makes the labels that report failures: GitHub drops the label of an issue form without a word where the repository has none of that name.
+async fn keep_labels(hub: &Hub<'_>) -> Result<(), FlowError> {
+    for name in &hub.config.signals.issue_labels {
+        let kept = hub.forge.keep_label(name, FAILURE.color, FAILURE.description).await;
+        match kept {
+            Err(error) if matches!(error.class(), ErrorClass::Forbidden | ErrorClass::Invalid) => {
+                tracing::warn!("the label {name} cannot be made: {error}");
+            }
+            kept => kept?,
+        }
+    }
+    Ok(())
 }
 
 /// The second half of [`sync`] alone: brings the answers up to date after a run.

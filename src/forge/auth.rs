@@ -112,7 +112,7 @@ impl Forge {
         Ok(fresh)
     }
 
-    /// A new token of the installation, for this repository alone.
+    /// A new token of the installation, for this repository alone and what it is needed for.
     async fn mint(&self) -> Result<Held, ForgeError> {
         #[derive(Deserialize)]
         struct Installation {
@@ -128,9 +128,14 @@ impl Forge {
             permissions: BTreeMap<String, String>,
         }
         let installation: Installation = self.as_app(&self.call(endpoint::INSTALLATION, &[])).await?.0;
+        let mut wanted = json!({"repositories": [self.inner.repo.name]});
+        let permissions = self.inner.config.permissions;
+        if !permissions.is_empty() {
+            wanted["permissions"] = permissions.iter().map(|(name, access)| (*name, *access)).collect();
+        }
         let call = self
             .call(endpoint::INSTALLATION_TOKEN, &[&installation.id])
-            .body(json!({"repositories": [self.inner.repo.name]}));
+            .body(wanted);
         let (granted, date): (Granted, _) = self.as_app(&call).await?;
         // Its lifetime by the server's clock, counted from now by ours: neither needs to be right.
         let now = self.now();

@@ -9,7 +9,7 @@ use std::fmt::Display;
 pub(super) struct Call {
     pub(super) endpoint: Endpoint,
     path: String,
-    query: String,
+    query: Vec<(String, String)>,
     pub(super) body: Option<Value>,
 }
 
@@ -18,18 +18,25 @@ impl Call {
         Self {
             endpoint,
             path,
-            query: String::new(),
+            query: Vec::new(),
             body: None,
         }
     }
 
-    /// With one more parameter behind `?`.
+    /// With a parameter behind `?`; a name that is there already gets the new value.
     pub(super) fn query(mut self, key: &str, value: impl Display) -> Self {
-        self.query.push(if self.query.is_empty() { '?' } else { '&' });
-        self.query += key;
-        self.query.push('=');
-        self.query += &encode(&value.to_string());
+        let value = value.to_string();
+        match self.query.iter_mut().find(|(known, _)| known == key) {
+            Some((_, known)) => *known = value,
+            None => self.query.push((key.to_owned(), value)),
+        }
         self
+    }
+
+    /// What was asked for by a parameter behind `?`.
+    pub(super) fn asked(&self, key: &str) -> Option<&str> {
+        let found = self.query.iter().find(|(known, _)| known == key);
+        found.map(|(_, value)| value.as_str())
     }
 
     /// With one more parameter behind `?`, when there is a value.
@@ -48,6 +55,13 @@ impl Call {
 
     /// Path and query, behind the base of the API.
     pub(super) fn target(&self) -> String {
-        format!("{}{}", self.path, self.query)
+        let mut target = self.path.clone();
+        for (n, (key, value)) in self.query.iter().enumerate() {
+            target.push(if n == 0 { '?' } else { '&' });
+            target += &encode(key);
+            target.push('=');
+            target += &encode(value);
+        }
+        target
     }
 }

@@ -18,7 +18,7 @@ impl Forge {
             .query("sort", "updated")
             .query("direction", "asc")
             .query_if("since", since);
-        let comments: Vec<CommentWire> = self.list_by_update(&call, CommentWire::id).await?;
+        let comments: Vec<CommentWire> = self.list_by_update(&call, CommentWire::stamp).await?;
         Ok(comments.into_iter().map(Comment::from).collect())
     }
 

@@ -6,16 +6,23 @@ use super::{Forge, ForgeError, endpoint};
 use sprag_core::github::LabelEvent;
 
 impl Forge {
-    /// Labels put on and taken off in the whole repository since a time (RFC 3339), oldest first.
+    /// Labels put on and taken off in the whole repository since a time (RFC 3339), oldest first. GitHub gives no more than some 30,000
+    /// events of any kind; what is older is missing.
     ///
     /// # Errors
     /// See [`ForgeError`].
     pub async fn label_events(&self, since: &str) -> Result<Vec<LabelEvent>, ForgeError> {
         let call = self.call(endpoint::EVENTS, &[]);
-        let events = self
-            .list::<Vec<EventWire>>(&call, |event| event.created_at.as_str() < since)
+        let read = self
+            .read_list::<Vec<EventWire>>(&call, |event| event.created_at.as_str() < since)
             .await?;
-        let events = oldest_first(events, |event| event.id);
+        if let Some(cut) = read.cut {
+            tracing::warn!(
+                "labels that were put on before the newest {} events are not known: {cut}",
+                read.items.len()
+            );
+        }
+        let events = oldest_first(read.items, |event| event.id);
         Ok(events.into_iter().filter_map(|event| event.of_label(None)).collect())
     }
 

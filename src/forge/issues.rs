@@ -46,7 +46,7 @@ impl Forge {
             .query("sort", "updated")
             .query("direction", "asc")
             .query_if("since", since);
-        let issues: Vec<IssueWire> = self.list_by_update(&call, IssueWire::number).await?;
+        let issues: Vec<IssueWire> = self.list_by_update(&call, IssueWire::stamp).await?;
         Ok(issues.into_iter().map(Issue::from).collect())
     }
 

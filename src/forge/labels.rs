@@ -65,6 +65,9 @@ impl Forge {
             }
             created => created.map(|_| ()),
         }
+        .map(|()| {
+            self.labels_there().insert(name.to_owned());
+        })
     }
 
     /// Puts labels on an issue or pull request.

@@ -68,8 +68,9 @@ pub(super) struct IssueWire {
 }
 
 impl IssueWire {
-    pub(super) fn number(&self) -> u64 {
-        self.number
+    /// Its number, and when it was updated last.
+    pub(super) fn stamp(&self) -> (u64, &str) {
+        (self.number, &self.updated_at)
     }
 }
 
@@ -102,8 +103,9 @@ pub(super) struct CommentWire {
 }
 
 impl CommentWire {
-    pub(super) fn id(&self) -> u64 {
-        self.id
+    /// Its id, and when it was updated last.
+    pub(super) fn stamp(&self) -> (u64, &str) {
+        (self.id, &self.updated_at)
     }
 }
 

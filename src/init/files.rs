@@ -79,10 +79,7 @@ pub fn files(choices: &Choices, setup: &Setup, place: &Place) -> Vec<Planned> {
                 place,
             ),
         ),
-        (
-            ISSUE_FORM,
-            include_str!("../../assets/github/agent-failure.yml").to_owned(),
-        ),
+        (ISSUE_FORM, issue_form(choices)),
     ];
     files.extend(github.map(|(path, text)| Planned {
         path: path.to_owned(),
@@ -154,6 +151,15 @@ fn list(items: &[String]) -> String {
 fn lines(items: &[String]) -> String {
     let items: String = items.iter().map(|item| format!("    {},\n", quoted(item))).collect();
     format!("[\n{items}]")
+}
+
+/// The issue form, with the label that the workflow listens to. Any of several would do, so the first is taken.
+fn issue_form(choices: &Choices) -> String {
+    let label = choices
+        .labels
+        .first()
+        .map(|label| serde_json::Value::from(label.as_str()).to_string());
+    include_str!("../../assets/github/agent-failure.yml").replace("@label@", &label.unwrap_or_default())
 }
 
 /// A workflow of its template.

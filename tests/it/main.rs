@@ -1,6 +1,7 @@
 //! Integration tests.
 #![expect(clippy::unwrap_used, reason = "a test stops when anything fails")]
 
+mod action;
 mod afterwards;
 mod canary;
 mod check;
@@ -8,6 +9,7 @@ mod faults;
 mod git;
 mod github;
 mod input;
+mod intake;
 mod kill;
 mod people;
 mod secrets;

@@ -48,6 +48,17 @@ pub const EXCEPTIONS: &[Exception] = &[
             label["properties"]["description"]["nullable"] = true.into();
         },
     },
+    Exception {
+        what: "the query parameters `after` and `before` of a repository's issues",
+        why: "they are not declared, but `Link` has them, and beyond some 10,000 issues GitHub refuses `page` and asks for them: \"please use cursor based pagination (after/before)\" (python-github-backup issue 429, go-github issue 3565)",
+        change: |description| {
+            let parameters = &mut description["paths"]["/repos/{owner}/{repo}/issues"]["get"]["parameters"];
+            if let Some(parameters) = parameters.as_array_mut() {
+                let cursor = |name| json!({"name": name, "in": "query", "schema": {"type": "string"}});
+                parameters.extend(["after", "before"].map(cursor));
+            }
+        },
+    },
 ];
 
 /// Answers that any endpoint may give, though the description seldom lists them: nothing new, bad credentials, missing permission, nothing

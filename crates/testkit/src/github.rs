@@ -104,6 +104,11 @@ impl FakeGitHub {
         world.now += by;
     }
 
+    /// Comments and events of a repository are paged through to no more than so many; a multiple of 100.
+    pub fn pages_no_further_than(&self, items: usize) {
+        self.shared.world().most_items = items;
+    }
+
     /// Makes a repository, without commits and with the branch `main` as default; the owner is made too, and may do everything.
     pub fn create_repo(&self, name: &str, private: bool) -> Repository {
         let mut world = self.shared.world();

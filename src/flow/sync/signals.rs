@@ -116,7 +116,7 @@ async fn read_all(
     label: &str,
     report: &mut Report,
 ) -> Result<(), FlowError> {
-    let around = Around::of(hub, issues).await?;
+    let around = Around::of(hub, issues, label).await?;
     for (n, issue) in (1..).zip(issues) {
         read_issue(hub, notebook, issue, label, &around, report).await?;
         if n % KEEP_EVERY == 0 {
@@ -146,7 +146,7 @@ struct Around {
 }
 
 impl Around {
-    async fn of(hub: &Hub<'_>, issues: &[Issue]) -> Result<Self, FlowError> {
+    async fn of(hub: &Hub<'_>, issues: &[Issue], label: &str) -> Result<Self, FlowError> {
         let mut comments: BTreeMap<u64, Vec<Comment>> = BTreeMap::new();
         let mut events: BTreeMap<u64, Vec<LabelEvent>> = BTreeMap::new();
         if issues.len() <= ONE_BY_ONE {
@@ -160,6 +160,13 @@ impl Around {
             }
             for event in hub.forge.label_events(oldest).await? {
                 events.entry(event.issue).or_default().push(event);
+            }
+            // Somebody put the label on: where nobody is known to have, GitHub's list did not reach back far enough.
+            for issue in issues {
+                let known = events.entry(issue.number).or_default();
+                if !known.iter().any(|event| signal::same_label(&event.label, label)) {
+                    *known = hub.forge.label_events_of(issue.number).await?;
+                }
             }
         }
         Ok(Self { comments, events })

@@ -102,6 +102,21 @@ async fn an_app_gets_a_token_for_this_repository_alone_and_renews_it_before_it_e
 }
 
 #[tokio::test]
+async fn an_app_asks_for_no_more_than_a_job_needs() {
+    let minted = AtomicU64::new(0);
+    let narrow = |config: &mut ForgeConfig| {
+        app(TEST_ONLY_KEY)(config);
+        config.permissions = &[("checks", "write"), ("contents", "read")];
+    };
+    let bench = Bench::with(move |seen| github(seen, &minted, NOW), narrow).await;
+    bench.forge.token().await.unwrap();
+    assert_eq!(
+        bench.seen()[1].body,
+        json!({"repositories": ["shop"], "permissions": {"checks": "write", "contents": "read"}})
+    );
+}
+
+#[tokio::test]
 async fn a_token_that_is_refused_is_renewed_once() {
     for healed in [true, false] {
         let minted = AtomicU64::new(0);

@@ -2,6 +2,7 @@
 
 use super::super::ENDPOINTS;
 use super::server::{Bench, Reply, Seen, comment, issue, ok, status, user};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use sprag_core::github::Permission;
 use std::collections::BTreeSet;
@@ -9,7 +10,7 @@ use std::sync::Mutex;
 
 fn page(seen: &Seen) -> usize {
     assert_eq!(seen.query["per_page"], "100");
-    seen.query["page"].parse().unwrap()
+    seen.query.get("page").map_or(1, |page| page.parse().unwrap())
 }
 
 /// The items of one page, with or without a `Link` to the next.
@@ -19,10 +20,16 @@ fn paged(seen: &Seen, items: &[Value], link: bool) -> Reply {
     let reply = ok(json!(pages.get(number - 1).copied().unwrap_or_default()));
     match link {
         // GitHub names other addresses than those it was asked at; they must not be followed.
-        true if number < pages.len() => reply.header(
-            "link",
-            "<https://elsewhere.example/repositories/1/x?page=2>; rel=\"next\"",
-        ),
+        true if number < pages.len() => {
+            let next = format!(
+                "https://elsewhere.example/repositories/1/x?per_page=7&page={}",
+                number + 1
+            );
+            reply.header(
+                "link",
+                format!("<https://elsewhere.example/x?page=1>; rel=\"prev\", <{next}>; rel=\"next\""),
+            )
+        }
         true => reply.header("link", "<https://elsewhere.example/x?page=1>; rel=\"first\""),
         false => reply,
     }
@@ -72,6 +79,101 @@ async fn a_list_is_read_to_its_end_with_and_without_link() {
     }
 }
 
+/// GitHub's refusals to page any further.
+const NO_NUMBERS: &str = "Pagination with the page parameter is not supported for large datasets, please use cursor based pagination (after/before)";
+const NO_FURTHER: &str = "In order to keep the API fast for everyone, pagination is limited for this resource.";
+
+#[tokio::test]
+async fn a_long_list_is_read_by_the_cursors_that_github_gives() {
+    let items = issues(450);
+    let bench = Bench::new(move |seen| {
+        assert_eq!(seen.query["labels"], "agent: failure");
+        // A cursor as GitHub writes it; how far it is, is told by its letters alone.
+        let after = seen
+            .query
+            .get("after")
+            .map_or(0, |after| after.trim_end_matches('=').len());
+        if after == 0 && page(seen) > 1 {
+            return status(422, NO_NUMBERS);
+        }
+        let reply = ok(json!(items[after * 100..items.len().min(after * 100 + 100)]));
+        let address = "https://api.elsewhere.example/repositories/1/issues?labels=other&per_page=100";
+        let cursor = format!("{}%3D%3D", "C".repeat(after + 1));
+        let next = format!("<{address}&after={cursor}&page={}>; rel=\"next\"", after + 2);
+        let prev = format!("<{address}&page={after}&before={cursor}>; rel=\"prev\"");
+        match after {
+            0 => reply.header("link", next),
+            4 => reply.header("link", prev),
+            _ => reply.header("link", format!("{next}, {prev}")),
+        }
+    })
+    .await;
+    let all = bench.forge.issues("agent: failure", None).await.unwrap();
+    assert!(all.iter().map(|issue| issue.number).eq(1..=450));
+    let seen = bench.seen();
+    assert_eq!(seen.len(), 5);
+    assert!(
+        seen[1].raw_query.ends_with("&per_page=100&after=C%3D%3D&page=2"),
+        "{}",
+        seen[1].raw_query
+    );
+}
+
+#[tokio::test]
+async fn where_a_list_by_update_is_cut_it_goes_on_by_time() {
+    // GitHub pages through so many; what is behind is there by `since` alone. Some were updated in one second.
+    for (silently, most) in [(false, 200), (true, super::super::list::LONG)] {
+        let count = most + most / 2;
+        let at = |n: usize| {
+            Timestamp::from_second(i64::try_from(n / 7).unwrap())
+                .unwrap()
+                .to_string()
+        };
+        let comments: Vec<Value> = (0..count)
+            .map(|n| {
+                let mut one = comment(n as u64, &user(1, "ann"), "hi");
+                one["updated_at"] = json!(at(n));
+                one
+            })
+            .collect();
+        let bench = Bench::new(move |seen| {
+            let since = seen.query.get("since").map_or("", String::as_str);
+            let fitting = &comments[comments.partition_point(|one| one["updated_at"].as_str().unwrap() < since)..];
+            let (number, all) = (page(seen), fitting.len().div_ceil(100));
+            if number * 100 > most {
+                return status(422, NO_FURTHER);
+            }
+            let last = if silently { all.min(most / 100) } else { all };
+            paged(seen, &fitting[..fitting.len().min(last * 100)], true)
+        })
+        .await;
+        let all = bench.forge.comments(None).await.unwrap();
+        assert!(
+            all.iter().map(|one| one.id).eq(0..count as u64),
+            "{} of {count}",
+            all.len()
+        );
+        let again = usize::from(!silently);
+        assert_eq!(bench.lines().len(), count / 100 + 1 + again, "no list is read twice");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_refused_in_the_middle_is_not_taken_for_the_whole() {
+    let refuse = |seen: &Seen| match page(seen) {
+        1 => {
+            let comments: Vec<Value> = (0..150).map(|n| comment(n, &user(1, "ann"), "hi")).collect();
+            paged(seen, &comments, true)
+        }
+        _ => status(422, NO_FURTHER),
+    };
+    let bench = Bench::new(refuse).await;
+    assert_eq!(
+        bench.forge.comments_of(7).await.unwrap_err().class(),
+        super::super::ErrorClass::Invalid
+    );
+}
+
 #[tokio::test]
 async fn an_issue_that_moves_while_the_list_is_read_hides_no_other() {
     let reads = Mutex::new(0);
@@ -111,7 +213,7 @@ async fn lists_that_are_newest_first_stop_at_what_is_known() {
         let number = page(seen) as u64;
         let from = 300 - (number - 1) * 100;
         ok(json!({"total_count": 300, "artifacts": (from - 99..=from).rev().map(artifact).collect::<Vec<_>>()}))
-            .header("link", if number < 3 { "<x>; rel=\"next\"" } else { "" })
+            .header("link", if number < 3 { "<x>; rel=\"next\"" } else { "" }) // No way to go on but to count.
     })
     .await;
     assert_eq!(bench.forge.artifacts(Some(201)).await.unwrap().len(), 99);
@@ -253,7 +355,7 @@ async fn an_enterprise_server_has_its_api_below_a_path() {
         sprag_core::github::RepoName::parse("api/v3").unwrap(),
         super::super::Credentials::Token("t".into()),
     );
-    config.clock = std::sync::Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
+    config.clock = std::sync::Arc::new(|| Timestamp::UNIX_EPOCH);
     let ghes = super::super::Forge::new(config).unwrap();
     ghes.issue(7).await.unwrap_err();
     ghes.branch("feature/x").await.unwrap_err();

@@ -1,5 +1,6 @@
 use super::*;
 use crate::init::TraceWorkflow;
+use sprag_core::render::labels;
 
 fn choices() -> Choices {
     Choices {
@@ -83,6 +84,7 @@ fn no_mark_of_a_template_is_left() {
                 "@action@",
                 "@checkout@",
                 "@labels@",
+                "@label@",
                 "@cron@",
                 "@workflow_run",
                 "@repository@",
@@ -123,7 +125,67 @@ fn issues_count_by_any_of_their_labels() {
     };
     let text = text_of(WORKFLOWS[0], &choices, &Setup::default(), &Place::default());
     let line = text.lines().find(|line| line.contains("'issues'")).unwrap_or_default();
-    insta::assert_snapshot!(line.trim(), @"(github.event_name == 'issues' && (contains(github.event.issue.labels.*.name, 'agent-failure') || contains(github.event.issue.labels.*.name, 'it''s wrong') || contains(github.event.issue.labels.*.name, 'sprag: dashboard'))) ||");
+    insta::assert_snapshot!(line.trim(), @"(github.event_name == 'issues' && github.event.sender.type != 'Bot' && (contains(github.event.issue.labels.*.name, 'agent-failure') || contains(github.event.issue.labels.*.name, 'it''s wrong') || contains(github.event.issue.labels.*.name, 'sprag: dashboard'))) ||");
+}
+
+/// A job of a written workflow.
+fn job(workflow: &str, name: &str) -> String {
+    let text = text_of(workflow, &choices(), &Setup::default(), &Place::default());
+    let lines = text.lines().skip_while(|line| *line != format!("  {name}:")).skip(1);
+    lines
+        .take_while(|line| line.is_empty() || line.starts_with("   "))
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+#[test]
+fn a_comment_on_an_issue_that_lacks_a_trace_is_looked_at_without_a_command() {
+    let wanted = labels::STANDINGS
+        .iter()
+        .find(|label| label.description.contains("needs a recorded run"));
+    let label = wanted.map(|label| label.name).unwrap_or_default();
+    let sync = job(WORKFLOWS[0], "sync");
+    let asks = format!(
+        "github.event.comment.user.type != 'Bot' &&\n      (contains(github.event.comment.body, '/sprag') || \
+         contains(github.event.issue.labels.*.name, '{label}')))"
+    );
+    assert!(sync.contains(&asks), "{sync}");
+}
+
+#[test]
+fn a_pressed_button_is_dropped_by_no_other_event() {
+    let sync = job(WORKFLOWS[0], "sync");
+    let group =
+        "group: sprag-sync${{ github.event_name == 'check_run' && format('-{0}', github.event.check_run.id) || '' }}\n";
+    assert!(sync.contains(group), "{sync}");
+}
+
+#[test]
+fn each_job_may_do_what_its_command_does_and_no_more() {
+    // By the endpoints that src/flow calls for it. Who may do what is asked with `metadata`, which every token has.
+    let permissions = |workflow, name| {
+        let job = job(workflow, name);
+        let lines = job
+            .lines()
+            .skip_while(|line| !line.starts_with("    permissions:"))
+            .skip(1);
+        let of_job: Vec<String> = lines
+            .take_while(|line| line.starts_with("      "))
+            .filter_map(|line| Some(line.split_once('#')?.0.trim().to_owned()))
+            .collect();
+        of_job.join(", ")
+    };
+    let (gate, asked) = (
+        "contents: read, checks: write",
+        "contents: read, pull-requests: read, checks: write",
+    );
+    assert_eq!(permissions(WORKFLOWS[1], "gate"), gate);
+    assert_eq!(permissions(WORKFLOWS[0], "gate"), asked);
+    assert_eq!(permissions(WORKFLOWS[0], "again"), asked);
+    let rest =
+        |checks: &str| format!("contents: write, issues: write, pull-requests: write, checks: {checks}, actions: read");
+    assert_eq!(permissions(WORKFLOWS[0], "sync"), rest("read"));
+    assert_eq!(permissions(WORKFLOWS[0], "run"), rest("write"));
 }
 
 #[test]
@@ -181,6 +243,16 @@ fn a_project_in_a_folder_is_named_in_the_workflows_of_the_repository() {
         text.contains("- run: python -m pip install .\n        working-directory: bots/desk\n"),
         "{text}"
     );
+}
+
+#[test]
+fn the_issue_form_has_the_first_of_the_labels_that_are_configured() {
+    let choices = Choices {
+        labels: vec!["agent: it's \"wrong\"".to_owned(), "other".to_owned()],
+        ..choices()
+    };
+    let form = text_of(ISSUE_FORM, &choices, &Setup::default(), &Place::default());
+    assert!(form.contains("\nlabels: [\"agent: it's \\\"wrong\\\"\"]\n"), "{form}");
 }
 
 #[test]

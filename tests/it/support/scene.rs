@@ -2,6 +2,7 @@
 
 use super::kiosk::{self, Kiosk};
 use serde_json::json;
+use sprag::app::GATE_PERMISSIONS;
 use sprag::flow::gate;
 use sprag::flow::job::{self, Begun, Done};
 use sprag::flow::pull::{self, SetupError, Stranger, Target};
@@ -116,18 +117,32 @@ impl Scene {
 
     /// The way to GitHub of a new job. Waiting moves the clock of GitHub.
     pub(crate) fn forge(&self) -> Forge {
-        self.forge_as(Credentials::App {
+        self.forge_as(self.app_credentials())
+    }
+
+    /// The same of a job that measures.
+    fn forge_to_gate(&self) -> Forge {
+        self.forge_for(self.app_credentials(), &GATE_PERMISSIONS)
+    }
+
+    fn app_credentials(&self) -> Credentials {
+        Credentials::App {
             id: self.app.to_string(),
             private_key: PRIVATE_KEY.into(),
-        })
+        }
     }
 
     fn forge_as(&self, credentials: Credentials) -> Forge {
+        self.forge_for(credentials, &[])
+    }
+
+    fn forge_for(&self, credentials: Credentials, permissions: &'static [(&'static str, &'static str)]) -> Forge {
         let fake = Arc::clone(&self.fake);
         Forge::new(ForgeConfig {
             api_url: self.fake.enterprise_url(),
             repo: RepoName::parse(REPO).unwrap(),
             credentials,
+            permissions,
             pace: Duration::ZERO,
             clock: self.fake.clock(),
             wait: Arc::new(move |time| {
@@ -371,12 +386,12 @@ impl Scene {
     /// `sprag gate` on a fresh runner, for an event.
     pub(crate) async fn gate_on(&self, event: &str, payload: &serde_json::Value) -> Result<pull::Outcome, GateError> {
         let hint = Webhook::read(event, &payload.to_string()).unwrap().hint;
-        let target = pull::target(&self.forge(), &hint).await?;
+        let target = pull::target(&self.forge_to_gate(), &hint).await?;
         self.gate_of(&target.expect("it is about a pull request")).await
     }
 
     async fn gate_of(&self, target: &Target) -> Result<pull::Outcome, GateError> {
-        self.gate_with(self.forge(), target).await
+        self.gate_with(self.forge_to_gate(), target).await
     }
 
     /// `sprag gate` on a fresh runner that has no more than the token of its job, for an event.
@@ -385,7 +400,7 @@ impl Scene {
         event: &str,
         payload: &serde_json::Value,
     ) -> Result<pull::Outcome, GateError> {
-        let read = ["contents", "pull_requests", "issues"].map(|name| (name, "read"));
+        let read = ["contents", "pull_requests"].map(|name| (name, "read"));
         let token = self
             .fake
             .repo(REPO)

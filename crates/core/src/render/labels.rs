@@ -47,6 +47,13 @@ const FIXED: Label = label(
 const REOPENED: Label = label("sprag: reopened", "d93f0b", "It was fixed, and is not any more");
 const IGNORED: Label = label("sprag: ignored", "cfd3d7", "People said to leave it alone");
 
+/// How a label that reports a failure looks when sprag makes it; its name is configured.
+pub const FAILURE: Label = label(
+    "agent-failure",
+    "b60205",
+    "An agent did something wrong; sprag finds out why",
+);
+
 /// All labels that tell where an issue stands.
 pub const STANDINGS: [Label; 7] = [MINED, NEEDS_TRACE, UNCONFIRMED, PROPOSED, FIXED, REOPENED, IGNORED];
 
@@ -71,7 +78,7 @@ mod tests {
     #[test]
     fn labels_are_what_github_takes_and_no_two_are_the_same() {
         let mut names = std::collections::BTreeSet::new();
-        for label in STANDINGS.iter().chain([&DASHBOARD]) {
+        for label in STANDINGS.iter().chain([&DASHBOARD, &FAILURE]) {
             assert!(names.insert(label.name), "{}", label.name);
             assert!(label.name.len() <= 50 && label.description.chars().count() <= 100);
             assert!(label.color.len() == 6 && label.color.chars().all(|c| c.is_ascii_hexdigit()));

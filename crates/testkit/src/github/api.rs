@@ -3,6 +3,7 @@
 mod actions;
 mod checks;
 mod issues;
+mod list;
 mod pulls;
 
 use super::auth::{self, Needs, Who};
@@ -12,9 +13,6 @@ use crate::contract::Call;
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-
-/// What one page holds if nobody says.
-const PER_PAGE: usize = 30;
 
 /// An answer.
 #[derive(Debug, Clone, Default)]
@@ -77,56 +75,6 @@ impl Ask<'_> {
             Who::Token(token) => token.app.is_some() || rank(repo.role(&token.login)) >= rank(role),
             Who::Nobody | Who::App(_) => false,
         }
-    }
-
-    /// One page of a list, with links to the others.
-    pub(super) fn page<T>(&self, items: &[T], show: impl Fn(&T) -> Value) -> (Vec<Value>, Vec<(String, String)>) {
-        let number = |name: &str| self.query(name).and_then(|value| value.parse::<usize>().ok());
-        let size = number("per_page").unwrap_or(PER_PAGE).clamp(1, 100);
-        let page = number("page").unwrap_or(1).max(1);
-        let last = items.len().div_ceil(size).max(1);
-        let shown = items.iter().skip((page - 1) * size).take(size).map(show).collect();
-        let link = |page: usize, rel: &str| {
-            let (path, query) = self.target.split_once('?').unwrap_or((self.target, ""));
-            let kept = query
-                .split('&')
-                .filter(|pair| !pair.is_empty() && !pair.starts_with("page="));
-            let pairs: Vec<String> = kept.map(str::to_owned).chain([format!("page={page}")]).collect();
-            format!("<{}{path}?{}>; rel=\"{rel}\"", self.api, pairs.join("&"))
-        };
-        let mut links = Vec::new();
-        if page > 1 {
-            links.extend([link(page - 1, "prev"), link(1, "first")]);
-        }
-        if page < last {
-            links.extend([link(page + 1, "next"), link(last, "last")]);
-        }
-        let headers = if links.is_empty() {
-            Vec::new()
-        } else {
-            vec![("link".to_owned(), links.join(", "))]
-        };
-        (shown, headers)
-    }
-
-    pub(super) fn list<T>(&self, items: &[T], show: impl Fn(&T) -> Value) -> Outcome {
-        let (shown, headers) = self.page(items, show);
-        Ok(Reply {
-            status: 200,
-            body: Some(shown.into()),
-            headers,
-        })
-    }
-
-    /// A list in an object that also says how many there are.
-    pub(super) fn counted<T>(&self, name: &str, items: &[T], show: impl Fn(&T) -> Value) -> Outcome {
-        let (shown, headers) = self.page(items, show);
-        let body = json!({"total_count": items.len(), name: shown});
-        Ok(Reply {
-            status: 200,
-            body: Some(body),
-            headers,
-        })
     }
 
     /// The query parameter `since`, in any RFC 3339 form.

@@ -130,6 +130,18 @@ pub struct Repository {
 }
 
 impl Repository {
+    /// Makes a label; one that is there stays as it is.
+    pub fn has_label(&self, name: &str, color: &str) {
+        self.world().keep_label(&self.name, name, color, None);
+    }
+
+    /// Its labels with their colours.
+    pub fn labels(&self) -> Vec<(String, String)> {
+        let world = self.world();
+        let labels = world.repo(&self.name).labels.iter();
+        labels.map(|label| (label.name.clone(), label.color.clone())).collect()
+    }
+
     /// Where git clones it from and pushes to.
     pub fn clone_url(&self) -> String {
         format!("{}/{}.git", self.world().web, self.name)

@@ -159,6 +159,72 @@ async fn tokens_end_and_open_only_what_they_are_for() {
     assert_eq!(play.get("/repos/acme/shop").await.0, 401);
 }
 
+/// The query that a `Link` header leads on with.
+fn query_of(response: &Response, rel: &str) -> Option<String> {
+    let link = response.headers().get("link")?.to_str().ok()?;
+    let found = link
+        .split(", ")
+        .find(|link| link.ends_with(&format!("rel=\"{rel}\"")))?;
+    Some(found.split_once('?')?.1.split_once('>')?.0.to_owned())
+}
+
+#[tokio::test]
+async fn long_lists_end_or_go_on_by_cursors() {
+    let play = Play::start().await;
+    let alice = play.fake.person("alice");
+    for number in 1..=5 {
+        alice.opens_issue(&format!("Issue {number}"), "It failed.");
+        alice.comments(number, "Once more.");
+        play.fake.advance(Duration::from_secs(1));
+    }
+    let issues = "/repos/acme/shop/issues";
+    let (status, said) = play.get(&format!("{issues}?page=100&per_page=100")).await;
+    assert_eq!(status, 422);
+    assert!(
+        said["message"].as_str().unwrap().contains("cursor based pagination"),
+        "{said}"
+    );
+    assert_eq!(play.get(&format!("{issues}?page=99&per_page=100")).await.0, 200);
+    for list in ["comments", "events"] {
+        let (status, said) = play.get(&format!("{issues}/{list}?page=301&per_page=100")).await;
+        assert_eq!(status, 422);
+        assert!(
+            said["message"].as_str().unwrap().contains("pagination is limited"),
+            "{said}"
+        );
+        assert_eq!(play.get(&format!("{issues}/{list}?page=300&per_page=100")).await.0, 200);
+    }
+
+    let get = async |query: &str| {
+        let response = play
+            .send(&play.token, Method::GET, &format!("{issues}?{query}"), None)
+            .await
+            .unwrap();
+        assert_eq!(response.status(), 200);
+        let (next, prev) = (query_of(&response, "next"), query_of(&response, "prev"));
+        let shown: Value = response.json().await.unwrap();
+        let numbers: Vec<u64> = shown
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|issue| issue["number"].as_u64().unwrap())
+            .collect();
+        (numbers, next, prev)
+    };
+    let (first, next, prev) = get("sort=updated&direction=asc&per_page=2").await;
+    assert_eq!((first, prev), (vec![1, 2], None));
+    // What is updated meanwhile moves to the end, and nothing moves over the edge of the page.
+    alice.comments(1, "And once more.");
+    let (second, next, prev) = get(&next.unwrap()).await;
+    assert_eq!((second, get(&prev.unwrap()).await.0), (vec![3, 4], vec![2, 3]));
+    // The number beside a cursor says nothing.
+    let (last, next, _) = get(&next.unwrap().replace("page=3", "page=300")).await;
+    assert_eq!((last, next), (vec![5, 1], None));
+    assert_eq!(get("per_page=2&sort=created").await.0, [5, 4]);
+    assert_eq!(play.get(&format!("{issues}?after=x")).await.0, 422);
+    assert_eq!(play.fake.violations(), Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn issues_are_written_listed_and_paged() {
     let play = Play::start().await;
@@ -182,7 +248,7 @@ async fn issues_are_written_listed_and_paged() {
     let response = play.send(&play.token, Method::GET, path, None).await.unwrap();
     let link = response.headers()["link"].to_str().unwrap().to_owned();
     assert!(
-        link.contains("page=2>; rel=\"next\"") && link.contains("page=3>; rel=\"last\""),
+        link.contains("&after=Y3Vyc29y") && link.ends_with("%3D%3D&page=2>; rel=\"next\""),
         "{link}"
     );
     let tag = response.headers()["etag"].to_str().unwrap().to_owned();

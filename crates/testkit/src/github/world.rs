@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 /// Requests that a token has an hour.
 pub(super) const RATE: u64 = 5000;
+/// A repository's comments and events have no cursors, and end here; people have met 30,000 and 40,000.
+const MOST_ITEMS: usize = 30_000;
 
 #[derive(Debug)]
 pub(super) struct World {
@@ -28,6 +30,8 @@ pub(super) struct World {
     pub(super) attachments: BTreeMap<String, (String, Vec<u8>)>,
     pub(super) rate_left: u64,
     pub(super) rate_reset: Timestamp,
+    /// Of a repository's comments and events, no more are paged through.
+    pub(super) most_items: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -207,6 +211,7 @@ impl World {
             attachments: BTreeMap::new(),
             rate_left: RATE,
             rate_reset: now + 1.hour(),
+            most_items: MOST_ITEMS,
         };
         // The app behind every workflow's own token, with the ids that it really has.
         world.apps.push(App {

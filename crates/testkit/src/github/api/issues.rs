@@ -70,16 +70,15 @@ fn list(world: &World, ask: &Ask<'_>) -> Outcome {
     };
     let mut issues: Vec<&Issue> = repo.issues.iter().filter(fits).collect();
     let by_update = ask.query("sort") == Some("updated");
-    issues.sort_by_key(|issue| {
-        Reverse((
-            if by_update { issue.updated_at } else { issue.created_at },
-            issue.number,
-        ))
-    });
+    let place = |issue: &Issue| {
+        let at = if by_update { issue.updated_at } else { issue.created_at };
+        (at, issue.number)
+    };
+    issues.sort_by_key(|issue| Reverse(place(issue)));
     if ask.query("direction") == Some("asc") {
         issues.reverse();
     }
-    ask.list(&issues, |issue| view.issue(repo, issue))
+    ask.by_cursor(&issues, |issue| place(issue), |issue| view.issue(repo, issue))
 }
 
 fn create(world: &mut World, ask: &Ask<'_>) -> Outcome {
@@ -182,7 +181,7 @@ fn comments(world: &World, ask: &Ask<'_>) -> Outcome {
             comments.reverse();
         }
     }
-    ask.list(&comments, |comment| view.comment(repo, comment))
+    ask.limited(world.most_items, &comments, |comment| view.comment(repo, comment))
 }
 
 fn comment(world: &mut World, ask: &Ask<'_>) -> Outcome {
@@ -289,7 +288,7 @@ fn events(world: &World, ask: &Ask<'_>) -> Outcome {
     }
     // Of the whole repository: newest first.
     let events: Vec<&Event> = repo.events.iter().rev().collect();
-    ask.list(&events, |event| view.event(repo, event, true))
+    ask.limited(world.most_items, &events, |event| view.event(repo, event, true))
 }
 
 fn add_labels(world: &mut World, ask: &Ask<'_>) -> Outcome {
