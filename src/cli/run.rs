@@ -57,7 +57,10 @@ pub(super) async fn run(args: Args, job: &Job) -> Result<ExitCode, CommandError>
         return Ok(ExitCode::SUCCESS);
     }
     let Done {
-        summary, state, pulls, ..
+        summary,
+        state,
+        pulls,
+        revert,
     } = if args.local {
         let session = session_of(&args, &config, &workspace, &project_dir);
         let (summary, state) = session::run(session).await?;
@@ -75,6 +78,8 @@ pub(super) async fn run(args: Args, job: &Job) -> Result<ExitCode, CommandError>
         }
         on_github(&args, &config, &workspace, &project_dir, job).await?
     };
+    let opened: Vec<u64> = pulls.iter().map(|pull| pull.number).collect();
+    job.put_summary(&summary::run(&state, &opened, revert))?;
     let newest = pulls.last();
     let pull_request = match (newest, &summary.pull_request) {
         (Some(pull), _) => args.github.pull_url(pull.number)?,
@@ -171,8 +176,6 @@ async fn on_github(
     })
     .await?;
     sync::answer(&hub, &mut notebook, &mut report, &progress).await?;
-    let opened: Vec<u64> = done.pulls.iter().map(|pull| pull.number).collect();
-    job_of.put_summary(&summary::run(&done.state, &opened, done.revert))?;
     Ok(done)
 }
 

@@ -223,7 +223,8 @@ pub(super) fn issue(number: u64, author: &Value, title: &str, body: &str) -> Val
 
 pub(super) fn comment(id: u64, author: &Value, body: &str) -> Value {
     json!({
-        "id": id, "issue_url": "https://api.github.com/repos/acme/shop/issues/7", "user": author, "body": body,
+        "id": id, "issue_url": "https://api.github.com/repos/acme/shop/issues/7",
+        "html_url": "https://github.com/acme/shop/issues/7#issuecomment-1", "user": author, "body": body,
         "created_at": "2026-11-01T00:00:00Z", "updated_at": "2026-11-01T00:00:00Z"
     })
 }

@@ -2,7 +2,7 @@
 
 use super::check::check_runs;
 use super::dashboard;
-use super::markdown::escape;
+use super::markdown::{escape, inline_code};
 use super::view::CheckView;
 use crate::machine::State;
 
@@ -14,7 +14,11 @@ pub fn sync(done: &str) -> String {
 /// After a run.
 pub fn run(state: &State, pulls: &[u64], revert: Option<u64>) -> String {
     let opened = match pulls {
-        [] => "No change passed its gates.".to_owned(),
+        [] if state.published.is_empty() => "No change passed its gates.".to_owned(),
+        [] => {
+            let branches: Vec<String> = state.published.values().map(|branch| inline_code(branch)).collect();
+            format!("Changes that passed stand on {}.", branches.join(", "))
+        }
         pulls => {
             let numbers: Vec<String> = pulls.iter().map(|number| format!("#{number}")).collect();
             format!("Opened {}.", numbers.join(", "))
