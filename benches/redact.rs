@@ -1,4 +1,4 @@
-//! How fast redaction reads, beside parsing the same bytes: `cargo bench -p sprag-core --bench redact`.
+//! How fast redaction reads, beside parsing the same bytes: `cargo bench --bench redact`.
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
 
 use serde_json::{Value, json};
