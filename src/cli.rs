@@ -49,6 +49,7 @@ enum Command {
 
 /// Parses the command line, runs the command, prints what went wrong.
 pub fn main() -> ExitCode {
+    keep_to_ourselves();
     let filter = EnvFilter::try_from_env("SPRAG_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -72,6 +73,14 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => report(&error),
+    }
+}
+
+/// Tokens and keys come by the environment, and what sprag runs has the same user: it must not read them out of this process.
+fn keep_to_ourselves() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
+        tracing::debug!("other processes of this user may read the environment of this one: {error}");
     }
 }
 
@@ -119,4 +128,15 @@ fn print_json(value: &impl serde::Serialize) -> Result<(), CommandError> {
         )
     })?;
     print(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn other_processes_of_the_user_cannot_read_our_environment() {
+        use rustix::process::{DumpableBehavior, dumpable_behavior};
+        super::keep_to_ourselves();
+        assert_eq!(dumpable_behavior().ok(), Some(DumpableBehavior::NotDumpable));
+    }
 }

@@ -10,7 +10,7 @@ use sprag_core::harness::Harness;
 use sprag_core::hash;
 use sprag_core::id::RunId;
 use sprag_core::ledger::{Entry, Event, Plan};
-use sprag_core::machine::State;
+use sprag_core::machine::{self, State};
 use std::time::{Duration, Instant};
 
 /// A run hands its ledger on at most this often, and at its end: GitHub wants few pushes.
@@ -86,7 +86,17 @@ pub async fn run(
         (ended, store.entries().to_vec())
     };
     notebook.keep()?;
-    let state = ended?;
+    let state = match ended {
+        Ok(state) => state,
+        Err(FlowError::OutOfTime) => {
+            // What was accepted before the time was over need not wait for the next run.
+            if let (Some(state), _) = machine::replay(entries.iter().map(|entry| &entry.event)) {
+                deliver(hub, notebook, request, &begun.run, &state).await?;
+            }
+            return Err(FlowError::OutOfTime);
+        }
+        Err(error) => return Err(error),
+    };
     let summary = Summary::write(request, &state, &entries)?;
     let pulls = deliver(hub, notebook, request, &begun.run, &state).await?;
     Ok(Done {
