@@ -1,6 +1,10 @@
 //! Clusters: failure records with one mechanism.
 
+mod signature;
 mod title;
+
+pub use signature::signature;
+pub use title::of as title;
 
 use crate::failure::{FailureKind, FailureRecord, Mechanism};
 use crate::hash;

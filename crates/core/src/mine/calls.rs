@@ -1,6 +1,6 @@
 //! What a call is: who made it, whether it changes anything, whether it hands over to a person.
 
-use crate::trace::{Effect, Exchange, Role, Trace};
+use crate::trace::{Effect, Exchange, Role, ToolCall, Trace};
 use serde_json::Value;
 
 /// Names of tools that only look begin with one of these words.
@@ -36,7 +36,7 @@ pub(super) fn person_acts(trace: &Trace) -> bool {
 }
 
 /// Whether a tool hands the conversation over to a person, by the words of its name.
-pub(super) fn hands_over(tool: &str) -> bool {
+pub(crate) fn hands_over(tool: &str) -> bool {
     let words = words(tool);
     let has = |any: &[&str]| words.iter().any(|word| any.contains(&word.as_str()));
     let receiver = [
@@ -53,6 +53,17 @@ pub(super) fn hands_over(tool: &str) -> bool {
     has(&["escalate", "escalation", "handoff", "handover", "human", "humans"])
         || (has(&["transfer"]) && (words.len() == 1 || has(&receiver)))
         || (has(&["hand"]) && has(&["over", "off"]))
+}
+
+/// The request of a call that hands work on in plain words or code: its only argument, if that is a long text. A person gets no requests.
+pub(super) fn delegated(call: &ToolCall) -> Option<&str> {
+    let mut texts = call.arguments.values();
+    let text = texts
+        .next()
+        .and_then(Value::as_str)
+        .filter(|_| texts.next().is_none() && !hands_over(&call.name))?;
+    (text.chars().count() >= 30 && text.contains(|letter: char| !letter.is_ascii() || letter.is_whitespace()))
+        .then_some(text)
 }
 
 /// The index of the last step in which the agent could have done more: where it handed over, or else its last step.
