@@ -1,8 +1,13 @@
 //! Clusters: failure records with one mechanism.
 
+mod explain;
+mod neighbour;
+mod rank;
 mod signature;
 mod title;
 
+pub use explain::{Explanation, Trend, explain};
+pub use rank::Rank;
 pub use signature::signature;
 pub use title::of as title;
 
@@ -11,9 +16,6 @@ use crate::hash;
 use crate::id::{ClusterId, RecordId, TaskId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// How much a failure weighs when it is one batch older.
-const FADING: f64 = 0.9;
 
 /// Failure records with one mechanism. A record with several root causes belongs to several clusters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -137,12 +139,6 @@ impl Cluster {
         }
     }
 
-    fn rank(&self, now: u32) -> f64 {
-        let weight = |member: &Member| FADING.powi(i32::try_from(now.saturating_sub(member.batch)).unwrap_or(i32::MAX));
-        let recurrence: f64 = self.members.values().map(weight).sum();
-        recurrence * (1.0 + self.severity) * (1.0 - self.resolution_rate())
-    }
-
     /// `resolved / total_failures`, from 0 to 1.
     #[expect(clippy::cast_precision_loss, reason = "counts of failures stay far below 2^52")]
     pub fn resolution_rate(&self) -> f64 {
@@ -184,17 +180,11 @@ impl ClusterBook {
 
     /// The clusters that are worth work, highest rank first; resolved and ignored ones are not ranked.
     ///
-    /// `rank = recurrence × (1 + severity) × (1 − resolution rate)`, where recurrence counts every member `0.9^age`, its age
-    /// being the number of batches since. So a failure of ten batches ago weighs a third of one of today. Equal ranks go by id.
+    /// [`Rank`] has the formula. Equal ranks go by id.
     pub fn ranked(&self) -> Vec<(f64, &Cluster)> {
-        let now = self
-            .clusters
-            .values()
-            .map(|cluster| cluster.last_batch)
-            .max()
-            .unwrap_or(0);
+        let now = self.now();
         let open = self.clusters.values().filter(|cluster| cluster.state.is_unresolved());
-        let mut ranked: Vec<_> = open.map(|cluster| (cluster.rank(now), cluster)).collect();
+        let mut ranked: Vec<_> = open.map(|cluster| (Rank::of(cluster, now).value, cluster)).collect();
         ranked.sort_by(|(left, _), (right, _)| right.total_cmp(left));
         ranked
     }
@@ -360,4 +350,4 @@ fn id_of(mechanism: &Mechanism) -> ClusterId {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,6 +5,7 @@ pub mod beside;
 mod blocked_write;
 mod calls;
 mod category;
+mod clump;
 mod compare;
 mod extra_write;
 mod failed_check;
@@ -34,6 +35,7 @@ mod wrong_tool;
 pub use beside::{Judged, mine_beside};
 pub(crate) use calls::hands_over;
 pub use category::{Category, category};
+pub use clump::clumps;
 pub use settle::settle;
 
 use crate::failure::{FailureKind, FailureRecord, RootCause};

@@ -18,6 +18,10 @@ pub struct Rarity {
     holding: BTreeMap<u32, u32>,
 }
 
+/// The sum of many vectors.
+#[derive(Debug, Clone, Default)]
+pub struct Sum(BTreeMap<u32, f64>);
+
 /// Finds the vectors nearest to one without looking at all of them.
 #[derive(Debug, Clone, Default)]
 pub struct Index {
@@ -83,6 +87,23 @@ impl Sparse {
             }
         }
         sum
+    }
+}
+
+impl Sum {
+    /// Adds a vector. Sums of the same vectors in another order may differ in the last digit.
+    pub fn add(&mut self, vector: &Sparse) {
+        for (feature, weight) in &vector.0 {
+            *self.0.entry(*feature).or_default() += f64::from(*weight);
+        }
+    }
+
+    /// The sum of the cosines of one vector with all that were added.
+    pub fn cosines(&self, vector: &Sparse) -> f64 {
+        let weights = vector.0.iter();
+        weights
+            .filter_map(|(feature, weight)| Some(self.0.get(feature)? * f64::from(*weight)))
+            .sum()
     }
 }
 
@@ -184,6 +205,16 @@ mod tests {
                 .cosine(&rarity.vector("返金先のカードが誤り"))
                 > 0.3
         );
+    }
+
+    #[test]
+    fn a_sum_gives_the_cosines_of_all_at_once() {
+        let rarity = Rarity::of(TEXTS);
+        let mut sum = Sum::default();
+        TEXTS.iter().for_each(|text| sum.add(&rarity.vector(text)));
+        let asked = rarity.vector("a refund to the wrong card");
+        let one_by_one: f64 = TEXTS.iter().map(|text| rarity.vector(text).cosine(&asked)).sum();
+        assert!((sum.cosines(&asked) - one_by_one).abs() < 1e-6);
     }
 
     #[test]

@@ -47,6 +47,9 @@ pub(super) struct Issue {
     body: String,
 }
 
+/// The ids of two issues that are one.
+pub(super) type Pair = (String, String);
+
 impl Issue {
     pub(super) fn text(&self) -> String {
         format!("{}\n{}", self.title, self.body)
@@ -79,7 +82,7 @@ pub(super) fn labelled(dir: &Path, set: &str) -> Result<(Vec<Run>, Vec<Label>), 
 }
 
 /// Issues and the pairs of them that are one.
-pub(super) fn issues(dir: &Path) -> Result<(Vec<Issue>, Vec<(String, String)>), CommandError> {
+pub(super) fn issues(dir: &Path) -> Result<(Vec<Issue>, Vec<Pair>), CommandError> {
     let issues = lines(dir, "clustering/gitbugs_hadoop.jsonl")?;
     let pairs = text(dir, "clustering/gitbugs_hadoop_duplicates.csv")?;
     let pair = |line: &str| {

@@ -4,7 +4,7 @@ use super::*;
 use crate::failure::RootCause;
 use crate::trace::Termination;
 
-fn record(id: &str, task: &str, mechanisms: &[(&str, &str)]) -> FailureRecord {
+pub(crate) fn record(id: &str, task: &str, mechanisms: &[(&str, &str)]) -> FailureRecord {
     let cause = |&(rule, subject): &(&str, &str)| RootCause {
         mechanism: Mechanism {
             rule: rule.to_owned(),
@@ -30,7 +30,7 @@ fn record(id: &str, task: &str, mechanisms: &[(&str, &str)]) -> FailureRecord {
 const REFUND: (&str, &str) = ("missing_action", "refund");
 const HANDOVER: (&str, &str) = ("premature_handover", "transfer");
 
-fn task(id: &str) -> TaskId {
+pub(crate) fn task(id: &str) -> TaskId {
     TaskId::new(id)
 }
 

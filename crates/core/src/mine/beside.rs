@@ -17,6 +17,8 @@ const TRUST: f64 = 0.8;
 const SAME_REQUEST: f64 = 0.3;
 /// How many similar passing runs say what such a request needs.
 const NEIGHBOURS: usize = 5;
+/// So many of the latest passing and of the latest failed runs are looked at, so that mining one failure takes a bounded time.
+const MOST: usize = 2_000;
 /// With fewer passing runs nobody knows how often a finding stands in them.
 const ENOUGH: usize = 5;
 /// A finding of which less than this share is due to the failure is more often than not no reason for it.
@@ -47,12 +49,12 @@ struct Seen {
 }
 
 impl Judged {
-    /// Takes runs with whether they passed.
+    /// Takes runs with whether they passed, the oldest first. Of many, the last 2,000 of each kind are kept.
     pub fn new<'a>(runs: impl IntoIterator<Item = (&'a TaskId, &'a Trace, bool)>) -> Self {
-        let runs: Vec<_> = runs
-            .into_iter()
-            .filter(|(_, trace, _)| !trace.steps.is_empty())
-            .collect();
+        let begun = runs.into_iter().filter(|(_, trace, _)| !trace.steps.is_empty());
+        let (passing, failing): (Vec<_>, Vec<_>) = begun.partition(|(_, _, passed)| *passed);
+        let latest = |runs: &[_]| runs.len().saturating_sub(MOST);
+        let runs = [&passing[latest(&passing)..], &failing[latest(&failing)..]].concat();
         let requests: Vec<String> = runs.iter().map(|(_, trace, _)| request(trace)).collect();
         let rarity = Rarity::of(requests.iter().map(String::as_str));
         let (mut passed, mut failed) = (Vec::new(), Vec::new());

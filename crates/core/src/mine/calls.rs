@@ -3,9 +3,13 @@
 use crate::trace::{Effect, Exchange, Role, ToolCall, Trace};
 use serde_json::Value;
 
-/// Names of tools that only look begin with one of these words.
+/// Names of tools that only look begin with one of these words: English, then Spanish and Portuguese, French, German, Italian.
 const LOOKING: &str = "get check list search find read view show look lookup fetch query describe count calculate think can is has \
-                       verify validate test";
+                       verify validate test inspect browse compute \
+                       consultar consulta buscar busca obtener obter listar lista ver leer ler mostrar verificar validar calcular contar revisar comprobar pensar \
+                       chercher rechercher lire lister afficher obtenir consulter verifier vérifier calculer compter voir trouver \
+                       suche suchen finde finden lies lesen zeige zeigen hole holen prüfe prüfen berechne berechnen liste \
+                       cercare cerca leggere elencare mostrare ottenere verificare calcolare";
 
 /// Whether a tool changes something: as the trace says, and where it says nothing, by its name.
 pub(super) fn writes(trace: &Trace, tool: &str) -> bool {
@@ -49,9 +53,28 @@ pub(crate) fn hands_over(tool: &str) -> bool {
         "specialist",
         "staff",
         "call",
+        "agente",
+        "asesor",
+        "operador",
+        "soporte",
+        "conseiller",
+        "operatore",
+    ];
+    // The same in Spanish and Portuguese, French, German and Italian, as far as the words mean nothing else.
+    let elsewhere = [
+        "escalar",
+        "derivar",
+        "humano",
+        "humana",
+        "escalader",
+        "humain",
+        "weiterleiten",
+        "mensch",
+        "umano",
     ];
     has(&["escalate", "escalation", "handoff", "handover", "human", "humans"])
-        || (has(&["transfer"]) && (words.len() == 1 || has(&receiver)))
+        || has(&elsewhere)
+        || (has(&["transfer", "transferir", "transférer", "trasferire"]) && (words.len() == 1 || has(&receiver)))
         || (has(&["hand"]) && has(&["over", "off"]))
 }
 
@@ -117,6 +140,7 @@ mod tests {
     fn the_trace_knows_better_than_the_name() {
         let mut trace = Trace::default();
         assert!(!writes(&trace, "get_order") && !writes(&trace, "searchFlights") && !writes(&trace, "run_speed_test"));
+        assert!(!writes(&trace, "consultar_pedido") && writes(&trace, "cancelar_pedido"));
         assert!(writes(&trace, "refund") && writes(&trace, "toggle_data") && writes(&trace, "canary_release"));
         trace.tools = vec![ToolSpec {
             name: "get_order".to_owned(),
@@ -134,6 +158,8 @@ mod tests {
             "handoffToSupport",
             "hand_over_to_person",
             "transfer",
+            "transferir_a_agente_humano",
+            "an_mitarbeiter_weiterleiten",
         ] {
             assert!(hands_over(tool), "{tool}");
         }

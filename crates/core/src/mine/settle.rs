@@ -3,7 +3,7 @@
 use super::{extra_write, unexplained_write, unwarranted_write, wrong_argument, wrong_tool};
 use crate::cluster::signature;
 use crate::failure::{FailureRecord, Mechanism, RootCause};
-use crate::similar::{Rarity, Sparse};
+use crate::similar::{Rarity, Sparse, Sum};
 use std::collections::BTreeMap;
 
 /// Gives a failure of which only the changes are known the mechanism of the explained failures that are most like it: those with a fault in
@@ -22,7 +22,7 @@ pub fn settle(records: &mut [FailureRecord]) {
     for (record, mechanism) in explained {
         let Some(tool) = tool_of(&mechanism) else { continue };
         let group = groups.entry(tool.to_owned()).or_default().entry(mechanism).or_default();
-        group.requests.push(vector(record));
+        group.requests.add(&vector(record));
         if group.causes.is_empty() {
             let rule = &record.causes[0].mechanism.rule;
             group.causes = record
@@ -57,13 +57,13 @@ pub fn settle(records: &mut [FailureRecord]) {
 #[derive(Default)]
 struct Group {
     causes: Vec<RootCause>,
-    requests: Vec<Sparse>,
+    requests: Sum,
 }
 
 impl Group {
     /// How much the group as a whole is like a request: many that are somewhat like it outweigh one that is very.
     fn likeness(&self, request: &Sparse) -> f64 {
-        self.requests.iter().map(|other| other.cosine(request)).sum()
+        self.requests.cosines(request)
     }
 }
 
