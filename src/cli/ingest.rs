@@ -50,18 +50,7 @@ pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
         }));
         traces.extend(read);
     }
-    let judged = Judged::new(
-        traces
-            .iter()
-            .filter_map(|run| Some((&run.task, &run.trace, run.passed?))),
-    );
-    let mut records: Vec<FailureRecord> = traces
-        .iter()
-        .filter(|trace| trace.passed == Some(false))
-        .map(|run| record(run, &judged))
-        .collect();
-    mine::clumps(&mut records);
-    mine::settle(&mut records);
+    let records = mined(&traces);
     let mut book = ClusterBook::default();
     let agent = records.iter().filter(|record| record.kind == FailureKind::Agent);
     book.join_all(agent, 1);
@@ -117,6 +106,20 @@ pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The failed runs, mined beside all that were judged.
+fn mined(traces: &[ReadTrace]) -> Vec<FailureRecord> {
+    let judged = Judged::new(
+        traces
+            .iter()
+            .filter_map(|run| Some((&run.task, &run.trace, run.passed?))),
+    );
+    let failed = traces.iter().filter(|run| run.passed == Some(false));
+    let mut records: Vec<FailureRecord> = failed.map(|run| record(run, &judged)).collect();
+    mine::clumps(&mut records);
+    mine::settle(&mut records);
+    records
 }
 
 /// What the file itself says about who is to blame outweighs what the miner sees in the trace.

@@ -12,6 +12,7 @@ mod failed_check;
 mod format_error;
 mod gave_up;
 mod invented_argument;
+mod kept_out;
 mod kind;
 mod looping;
 mod missing_action;
@@ -76,6 +77,7 @@ pub const BESIDE: &[Rule] = &[
     blocked_write::RULE,
     format_error::RULE,
     invented_argument::RULE,
+    kept_out::RULE,
     asked_again::RULE,
     skipped_confirmation::RULE,
     ungrounded_answer::RULE,

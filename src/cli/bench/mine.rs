@@ -90,7 +90,7 @@ fn with_truth(run: &Run, truths: &BTreeMap<String, TauTruth>) -> FailureRecord {
         trace.expected = Some(truth.expected.clone());
         trace.checks.clone_from(&truth.checks);
     }
-    mine::mine(&run.id, &run.task, &trace)
+    mine::mine_beside(&run.id, &run.task, &trace, &mine::Judged::default())
 }
 
 /// Mines all failures, and compares the clusters of those whose label is a class with the labels.

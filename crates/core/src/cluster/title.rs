@@ -37,6 +37,7 @@ pub fn of(mechanism: &Mechanism) -> String {
             Some((tool, argument)) => format!("calls `{tool}` with an invented `{argument}`"),
             None => format!("calls `{subject}` with invented arguments"),
         },
+        "kept_out" => format!("is kept out where `{subject}` looks"),
         "skipped_confirmation" => format!("does `{subject}` before the person has seen what it will do"),
         "ungrounded_answer" => format!("says a {subject} that nothing it saw holds"),
         "format_error" if subject == "empty" => "says and calls nothing in its turn".to_owned(),

@@ -3,7 +3,7 @@
 use super::{Rule, calls, text};
 use crate::failure::{Evidence, Mechanism, RootCause};
 use crate::similar::{Rarity, Sparse};
-use crate::trace::{Role, Trace};
+use crate::trace::{Exchange, Role, Trace};
 
 pub(super) const RULE: Rule = Rule {
     ident: "asked_again",
@@ -12,15 +12,17 @@ pub(super) const RULE: Rule = Rule {
     find,
 };
 
-/// Two requests with this cosine differ in a few words.
-const SAME: f64 = 0.8;
+/// Two requests with this cosine differ in a few words of a sentence; their endings and n-grams count too.
+const SAME: f64 = 0.7;
 
 fn find(trace: &Trace) -> Vec<RootCause> {
     if trace.expected.is_some() {
         return Vec::new();
     }
     let exchanges = trace.exchanges();
-    let requests = exchanges.iter().filter(|call| !calls::by_person(trace, call));
+    // Who only looks or thinks may well do so again.
+    let helper = |call: &&Exchange<'_>| !calls::by_person(trace, call) && calls::writes(trace, &call.call.name);
+    let requests = exchanges.iter().filter(helper);
     let requests: Vec<_> = requests
         .filter_map(|call| Some((call, calls::delegated(call.call)?)))
         .collect();

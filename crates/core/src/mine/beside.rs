@@ -2,8 +2,7 @@
 
 use super::{
     BESIDE, RULES, calls, compare, extra_write, gave_up, kind, missing_action, missing_handover, premature_handover,
-    termination, tool_error, unexplained_write, unwarranted_write, wrong_answer, wrong_argument, wrong_order,
-    wrong_tool,
+    termination, unexplained_write, unwarranted_write, wrong_answer, wrong_argument, wrong_order, wrong_tool,
 };
 use crate::failure::{FailureKind, FailureRecord, RootCause};
 use crate::id::TaskId;
@@ -168,6 +167,22 @@ impl Seen {
         (family.len(), shown)
     }
 
+    /// What this run did, with the arguments that all passing runs of the task which use the tool have in common: in the others one may differ.
+    fn agreed(&self, peers: &[&Self]) -> Vec<ExpectedAction> {
+        let mut actions = self.actions.clone();
+        for action in &mut actions {
+            let common = |name: &String| {
+                peers.iter().all(|peer| {
+                    let mut same = peer.actions.iter().filter(|other| other.name == action.name).peekable();
+                    same.peek().is_none() || same.any(|other| other.arguments.get(name) == action.arguments.get(name))
+                })
+            };
+            let names: Vec<String> = action.arguments.keys().filter(|name| common(name)).cloned().collect();
+            action.compare = (names.len() < action.arguments.len()).then_some(names);
+        }
+        actions
+    }
+
     /// Whether another run works with the same tools: it has more than half of this run's.
     fn is_family_of(&self, other: &Self) -> bool {
         let shared = self.tools.intersection(&other.tools).count();
@@ -181,8 +196,19 @@ impl Seen {
 /// family do not show it too, and similar passing runs say which tool such a request needs.
 pub fn mine_beside(source: &str, task: &TaskId, trace: &Trace, judged: &Judged) -> FailureRecord {
     let mut record = super::mine(source, task, trace);
-    if trace.expected.is_some() || kind::not_the_agent(trace).is_some() {
+    if kind::not_the_agent(trace).is_some() {
         return record;
+    }
+    if trace.expected.is_some() {
+        let refined = told(trace);
+        record
+            .causes
+            .retain(|cause| !TOLD.iter().any(|rule| rule.ident == cause.mechanism.rule));
+        record.causes.extend(refined);
+        if record.causes.is_empty() {
+            record.causes = (wrong_answer::RULE.find)(trace);
+        }
+        return ordered(record);
     }
     let run = Seen::new(task, trace, judged.rarity.vector(&request(trace)));
     let weights = judged.weights(&run);
@@ -212,12 +238,18 @@ pub fn mine_beside(source: &str, task: &TaskId, trace: &Trace, judged: &Judged) 
     for cause in &mut record.causes {
         cause.confidence *= weight(cause);
     }
-    let guesses = judged.peers(&run).map(|peer| guess(trace, &peer.actions));
+    let peers: Vec<&Seen> = judged.peers(&run).collect();
+    let guesses = peers.iter().map(|peer| guess(trace, peer.agreed(&peers)));
     let nearest = guesses.min_by_key(difference);
     match nearest {
         Some(guess) => record.causes.extend(unlike(&guess)),
         None => name_what_was_needed(&mut record.causes, judged.needed(&run)),
     }
+    ordered(record)
+}
+
+/// The surest cause first, and the agent to blame if there is one.
+fn ordered(mut record: FailureRecord) -> FailureRecord {
     record
         .causes
         .sort_by(|left, right| right.confidence.total_cmp(&left.confidence));
@@ -256,10 +288,10 @@ fn changed(tool: &str) -> String {
 }
 
 /// The run as if what a passing run did had been expected.
-fn guess(trace: &Trace, actions: &[ExpectedAction]) -> Trace {
+fn guess(trace: &Trace, actions: Vec<ExpectedAction>) -> Trace {
     Trace {
         expected: Some(Expected {
-            actions: actions.to_vec(),
+            actions,
             communicate: Vec::new(),
         }),
         checks: Vec::new(),
@@ -273,42 +305,11 @@ fn difference(guess: &Trace) -> usize {
     })
 }
 
-/// What the rules for ground truth say of a run whose ground truth is a passing run. What is missing is told by what the agent did instead,
-/// since another instruction helps an agent that hands over than one that only forgets.
+/// What a run lacks beside a passing run.
 fn unlike(guess: &Trace) -> Vec<RootCause> {
-    let exchanges = guess.exchanges();
-    let own = || exchanges.iter().filter(|call| !calls::by_person(guess, call));
-    let handover = own().find(|call| calls::hands_over(&call.call.name));
-    let wrote = own()
-        .any(|call| call.succeeded() && calls::writes(guess, &call.call.name) && !calls::hands_over(&call.call.name));
-    let missing = (missing_action::RULE.find)(guess).into_iter();
-    let missing = missing.filter(|cause| !calls::hands_over(&cause.mechanism.subject));
-    let mut causes: Vec<RootCause> = missing
-        .map(|cause| match handover {
-            Some(handover) => premature_handover::instead_of(&cause, handover),
-            None if !wrote => gave_up::instead_of(&cause),
-            None => cause,
-        })
-        .collect();
-    let rules = [
-        wrong_argument::RULE,
-        wrong_tool::RULE,
-        missing_handover::RULE,
-        unwarranted_write::RULE,
-        tool_error::RULE,
-    ];
-    causes.extend(rules.iter().flat_map(|rule| (rule.find)(guess)));
-    if !causes
-        .iter()
-        .any(|cause| cause.mechanism.rule == unwarranted_write::RULE.ident)
-    {
-        causes.extend((extra_write::RULE.find)(guess));
-    }
-    let last = [wrong_order::RULE, wrong_answer::RULE];
-    for rule in last.iter().filter(|_| !cut_off(guess)) {
-        if causes.is_empty() {
-            causes = (rule.find)(guess);
-        }
+    let mut causes = told(guess);
+    if causes.is_empty() && !termination::is_limit(guess.termination) {
+        causes = (wrong_answer::RULE.find)(guess);
     }
     for cause in &mut causes {
         cause.confidence *= TRUST;
@@ -317,8 +318,42 @@ fn unlike(guess: &Trace) -> Vec<RootCause> {
     causes
 }
 
-fn cut_off(trace: &Trace) -> bool {
-    termination::is_limit(trace.termination)
+/// The rules that compare what was expected with what was done.
+const TOLD: [super::Rule; 8] = [
+    missing_action::RULE,
+    premature_handover::RULE,
+    wrong_argument::RULE,
+    wrong_tool::RULE,
+    unwarranted_write::RULE,
+    missing_handover::RULE,
+    extra_write::RULE,
+    wrong_order::RULE,
+];
+
+/// What these rules say of a run. What is missing is told by what the agent did instead, since another instruction helps an agent that hands
+/// over than one that only forgets; and so is a change too many, where none was to be made at all.
+fn told(run: &Trace) -> Vec<RootCause> {
+    let exchanges = run.exchanges();
+    let own = || exchanges.iter().filter(|call| !calls::by_person(run, call));
+    let handover = own().find(|call| calls::hands_over(&call.call.name));
+    let wrote = own()
+        .any(|call| call.succeeded() && calls::writes(run, &call.call.name) && !calls::hands_over(&call.call.name));
+    let mut causes = Vec::new();
+    for rule in TOLD.iter().filter(|rule| rule.ident != premature_handover::RULE.ident) {
+        for cause in (rule.find)(run) {
+            let missing = cause.mechanism.rule == missing_action::RULE.ident;
+            let unwarranted = |known: &RootCause| known.mechanism.rule == unwarranted_write::RULE.ident;
+            match handover {
+                // The rules for handovers tell of those.
+                _ if missing && calls::hands_over(&cause.mechanism.subject) => {}
+                Some(handover) if missing => causes.push(premature_handover::instead_of(&cause, handover)),
+                None if missing && !wrote => causes.push(gave_up::instead_of(&cause)),
+                _ if cause.mechanism.rule == extra_write::RULE.ident && causes.iter().any(unwarranted) => {}
+                _ => causes.push(cause),
+            }
+        }
+    }
+    causes
 }
 
 /// Where nothing but the lack of an action is known, the tool that similar passing runs used says more than that something lacks.

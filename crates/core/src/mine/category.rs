@@ -58,6 +58,7 @@ pub fn category(record: &FailureRecord) -> Option<Category> {
         "blocked_write" | "wrong_order" | "wrong_tool" | "premature_handover" | "unexplained_write" => {
             Category::IntentPlanMisalignment
         }
+        "kept_out" => Category::Guardrails,
         "termination" => Category::SystemFailure,
         _ => Category::MisinterpretTool,
     })

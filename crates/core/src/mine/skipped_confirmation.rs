@@ -38,7 +38,7 @@ fn find(trace: &Trace) -> Vec<RootCause> {
             ),
             evidence: vec![text::call_evidence(call.step, call.call)],
             // A person can agree to what was said in other words.
-            confidence: 0.3,
+            confidence: 0.15,
             should: format!(
                 "say what `{}` will be called with, and wait for the answer",
                 call.call.name

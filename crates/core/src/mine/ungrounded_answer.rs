@@ -45,7 +45,8 @@ fn cause(content: &str, at: usize, place: usize, number: &str) -> RootCause {
             step: Some(at),
             quote: content[place..].chars().take(text::QUOTE / 2).collect(),
         }],
-        confidence: 0.35,
+        // More than a first step that nobody knows anything of, less than a change that may be wrong: a sum done in the head is no invention.
+        confidence: 0.22,
         should: "say only what a tool answered or the person said, or calculate it with a tool".to_owned(),
         action: None,
     }

@@ -1,5 +1,4 @@
 use super::*;
-use crate::mine::mine;
 use crate::mine::tests::support::{agent_calls, answer, expects, said, trace, user};
 use crate::trace::Step;
 
@@ -77,6 +76,15 @@ fn the_nearest_of_several_passing_runs_counts() {
 }
 
 #[test]
+fn what_passing_runs_do_differently_is_free() {
+    let with = |reason: &str| run(&[("cancel", &format!(r#"{{"order":"O-7731","reason":"{reason}"}}"#))]);
+    let two = judged("t", &[(with("storm"), true), (with("strike"), true)]);
+    assert_eq!(mechanisms(&with("late"), &two)[0], "wrong_answer:answer");
+    let one = judged("t", &[(with("storm"), true)]);
+    assert_eq!(mechanisms(&with("late"), &one)[0], "wrong_argument:cancel.reason");
+}
+
+#[test]
 fn another_task_of_the_same_name_is_none() {
     let mut other = run(&[CANCEL]);
     other.steps[0] = user("quiero cambiar mi vuelo a Lima");
@@ -126,11 +134,21 @@ fn of_several_changes_the_one_that_goes_with_failures_is_the_first_suspect() {
 }
 
 #[test]
-fn ground_truth_needs_no_passing_runs() {
+fn ground_truth_needs_no_passing_runs_and_names_the_same_mechanisms() {
     let passed = judged("t", &[(run(&[HANDOVER]), true)]);
-    let failed = expects(run(&[]), "refund", "{}");
     let task = TaskId::new("t");
-    assert_eq!(mine_beside("run", &task, &failed, &passed), mine("run", &task, &failed));
+    for (calls, mechanism) in [
+        (vec![], "gave_up:cancel"),
+        (vec![HANDOVER], "premature_handover:cancel"),
+        (vec![("notify", r#"{"who":"Ann"}"#)], "missing_action:cancel"),
+        (vec![CANCEL, ("refund", "{}")], "extra_write:refund"),
+        (vec![CANCEL], "wrong_answer:answer"),
+    ] {
+        let failed = expects(run(&calls), CANCEL.0, CANCEL.1);
+        let record = mine_beside("run", &task, &failed, &passed);
+        assert_eq!(record.causes[0].mechanism.to_string(), mechanism);
+        assert_eq!(record, mine_beside("run", &task, &failed, &Judged::default()));
+    }
 }
 
 #[test]
