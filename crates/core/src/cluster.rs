@@ -15,7 +15,7 @@ use crate::failure::{FailureKind, FailureRecord, Mechanism};
 use crate::hash;
 use crate::id::{ClusterId, RecordId, TaskId};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Failure records with one mechanism. A record with several root causes belongs to several clusters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -322,11 +322,14 @@ impl ClusterBook {
     /// Weighs all clusters: severity is the share of all failed runs that show the mechanism.
     #[expect(clippy::cast_precision_loss, reason = "counts of failures stay far below 2^52")]
     pub fn weigh(&mut self) {
-        let runs: BTreeSet<_> = self
+        // Sorting what is mostly sorted and counting it is several times faster than a set of it.
+        let mut runs: Vec<&RecordId> = self
             .clusters
             .values()
             .flat_map(|cluster| cluster.members.keys())
             .collect();
+        runs.sort();
+        runs.dedup();
         let runs = runs.len().max(1) as f64;
         for cluster in self.clusters.values_mut() {
             cluster.severity = cluster.members.len() as f64 / runs;

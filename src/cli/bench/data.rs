@@ -50,9 +50,14 @@ pub(super) struct Issue {
 /// The ids of two issues that are one.
 pub(super) type Pair = (String, String);
 
+/// How much of an issue's text is read, in characters: what follows is mostly logs, which many issues share.
+const READ: usize = 1_000;
+
 impl Issue {
+    /// What the issue is about: its title, which counts three times, and the beginning of its text.
     pub(super) fn text(&self) -> String {
-        format!("{}\n{}", self.title, self.body)
+        let body: String = self.body.chars().take(READ).collect();
+        format!("{0}\n{0}\n{0}\n{body}", self.title)
     }
 }
 
@@ -85,11 +90,16 @@ pub(super) fn labelled(dir: &Path, set: &str) -> Result<(Vec<Run>, Vec<Label>), 
 pub(super) fn issues(dir: &Path) -> Result<(Vec<Issue>, Vec<Pair>), CommandError> {
     let issues = lines(dir, "clustering/gitbugs_hadoop.jsonl")?;
     let pairs = text(dir, "clustering/gitbugs_hadoop_duplicates.csv")?;
-    let pair = |line: &str| {
-        let (left, right) = line.split_once(',')?;
-        Some((left.trim().to_owned(), right.trim().to_owned()))
-    };
-    Ok((issues, pairs.lines().skip(1).filter_map(pair).collect()))
+    // An issue may have several duplicates, quoted as one value.
+    let pairs = pairs.lines().skip(1).flat_map(|line| {
+        let mut ids = line
+            .split(',')
+            .map(|id| id.trim_matches(|letter: char| !letter.is_alphanumeric()));
+        let first = ids.next().unwrap_or_default();
+        ids.map(|other| (first.to_owned(), other.to_owned()))
+            .collect::<Vec<_>>()
+    });
+    Ok((issues, pairs.collect()))
 }
 
 #[derive(Deserialize)]

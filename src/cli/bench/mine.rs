@@ -296,3 +296,92 @@ impl Measured {
         rows
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fs_err as fs;
+
+    const REFUND: &str = r#"{"role":"assistant","content":null,"tool_calls":[{"name":"refund","args":{"order":"O-7731"},"requestor":"assistant"}]},{"role":"tool","content":"ok"}"#;
+
+    /// A folder with two failures of one mechanism in each of three tasks, a passing run of each, and one labelled group chat.
+    fn folder(expected: &str) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        let (mut traces, mut gold) = (String::new(), String::new());
+        for task in ["a", "b", "c"] {
+            for (trial, passed, steps) in [("1", false, ""), ("2", false, ""), ("3", true, REFUND)] {
+                let ask = format!(r#"{{"role":"user","content":"please refund order O-7731 of {task}"}}"#);
+                let steps = if steps.is_empty() {
+                    ask
+                } else {
+                    format!("{ask},{steps}")
+                };
+                let end = r#"{"role":"assistant","content":"Done."}"#;
+                traces += &format!(
+                    r#"{{"id":"{task}{trial}","domain":"shop","task_id":"{task}","passed":{passed},"termination":"user_stop","steps":[{steps},{end},{{"role":"user","content":"ok"}},{end}]}}"#
+                );
+                traces.push('\n');
+                let label = if passed {
+                    ""
+                } else {
+                    r#","det":{"mechanism":"no_action|refund"}"#
+                };
+                gold += &format!(
+                    r#"{{"id":"{task}{trial}","expected_actions":[{expected}],"checks":{{"db":0.0}}{label}}}"#
+                );
+                gold.push('\n');
+            }
+        }
+        write("tau/traces.jsonl", &traces);
+        write("tau/gold.jsonl", &gold);
+        for (set, ..) in LABELLED {
+            let chat = r#"{"id":"1","history":[{"role":"assistant","name":"Boss","content":"The task"},{"role":"user","name":"Expert","content":"import this, then count all of it"},{"role":"user","name":"Computer_terminal","content":"exitcode: 1 (execution failed)"}]}"#;
+            write(&format!("labels/{set}.traces.jsonl"), chat);
+            let label = r#"{"id":"1","mistake_step":"1","root_category":null}"#;
+            write(&format!("labels/{set}.gold.jsonl"), label);
+        }
+        let issues = [
+            "disk is full",
+            "the disk is full again",
+            "no such user",
+            "colour of the lamp",
+        ];
+        let lines = issues
+            .iter()
+            .enumerate()
+            .map(|(at, title)| format!(r#"{{"id":"{at}","title":"{title}"}}"#));
+        write("clustering/gitbugs_hadoop.jsonl", &lines.collect::<Vec<_>>().join("\n"));
+        write(
+            "clustering/gitbugs_hadoop_duplicates.csv",
+            "Issue id,Duplicate id\n0,\"1, 9\"\n",
+        );
+        dir
+    }
+
+    #[test]
+    fn a_small_folder_is_measured_and_truth_stays_in_its_mode() {
+        let right = r#"{"name":"refund","args":{"order":"O-7731"},"requestor":"assistant","compare_args":null}"#;
+        let told = measure(folder(right).path()).unwrap().json();
+        assert_eq!(told["tau"]["without_truth"]["ari"], 1.0);
+        assert_eq!(told["tau"]["with_truth"]["cross_task_f1"], 1.0);
+        assert_eq!(told["whowhen_algo"]["step_exact"], 1.0, "the code that fails decides");
+        assert!(told["whowhen_algo"]["category"].is_null());
+        assert_eq!(told["issues"]["recall_at_1"], 1.0);
+        let other = measure(folder(r#"{"name":"notify","args":{}}"#).path()).unwrap();
+        assert_eq!(other.json()["tau"]["without_truth"], told["tau"]["without_truth"]);
+        assert_eq!(other.clusters()[0].0, "changes nothing where `refund` is needed");
+        assert_eq!(other.clusters()[0].1, [("no_action|refund".to_owned(), 6)]);
+    }
+
+    #[test]
+    fn a_folder_that_lacks_something_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = measure(dir.path()).err().unwrap().to_string();
+        assert!(error.contains("traces.jsonl") && error.contains("--data"), "{error}");
+    }
+}
