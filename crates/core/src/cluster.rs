@@ -227,6 +227,12 @@ impl ClusterBook {
 
     /// A person's word that two clusters are one: what is in `from` and what joins it later is in `into`.
     pub fn merge(&mut self, into: &ClusterId, from: &ClusterId) {
+        self.unite(into, from);
+        self.weigh();
+    }
+
+    /// Merges without weighing.
+    fn unite(&mut self, into: &ClusterId, from: &ClusterId) {
         if into == from || !self.clusters.contains_key(into) {
             return;
         }
@@ -246,7 +252,6 @@ impl ClusterBook {
             target.clone_from(into);
         }
         self.merged.insert(from.clone(), into.clone());
-        self.weigh();
     }
 
     /// A person's word that these records are something else: they leave the cluster and found one of their own.

@@ -24,10 +24,11 @@ impl ClusterBook {
                 continue;
             };
             for id in gone {
-                self.merge(kept, id);
+                self.unite(kept, id);
                 merged.push((id.clone(), kept.clone()));
             }
         }
+        self.weigh();
         merged
     }
 }
