@@ -147,20 +147,33 @@ impl Cluster {
 }
 
 /// All clusters.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct ClusterBook {
     /// By id.
     pub clusters: BTreeMap<ClusterId, Cluster>,
     /// Clusters that a person said are another one.
     merged: BTreeMap<ClusterId, ClusterId>,
+    /// How many failed runs the clusters hold, if nothing has come or gone since they were counted.
+    runs: Option<usize>,
+}
+
+/// Two books are equal if they hold the same; whether the runs have been counted does not matter.
+impl PartialEq for ClusterBook {
+    fn eq(&self, other: &Self) -> bool {
+        self.clusters == other.clusters && self.merged == other.merged
+    }
 }
 
 impl ClusterBook {
     /// Puts a record into the clusters of its mechanisms, founding those that do not exist yet, and weighs all clusters anew.
     /// Joining twice changes nothing. Only failures of the agent join; the clusters come back surest cause first.
     pub fn join(&mut self, record: &FailureRecord, batch: u32) -> Vec<ClusterId> {
+        let (counted, known) = (self.runs, !self.holding(&record.id).is_empty());
         let joined = self.place(record, batch, |_| false);
-        self.weigh();
+        match counted {
+            Some(runs) => self.weigh_among(runs + usize::from(!known && !joined.is_empty())),
+            None => self.weigh(),
+        }
         joined
     }
 
@@ -296,6 +309,7 @@ impl ClusterBook {
 
     /// Takes a record that was no failure after all out of its clusters. One that only it had founded, and nobody has worked on, is gone.
     pub fn leave(&mut self, record: &RecordId) {
+        self.runs = None;
         self.clusters.retain(|_, cluster| {
             let left = cluster.members.remove(record).is_some();
             !(left && cluster.members.is_empty() && cluster.state == ClusterState::Open)
@@ -309,6 +323,7 @@ impl ClusterBook {
         if record.kind != FailureKind::Agent {
             return joined;
         }
+        self.runs = None;
         for cause in &record.causes {
             let id = self.current(&id_of(&cause.mechanism));
             if joined.contains(&id) {
@@ -325,7 +340,6 @@ impl ClusterBook {
     }
 
     /// Weighs all clusters: severity is the share of all failed runs that show the mechanism.
-    #[expect(clippy::cast_precision_loss, reason = "counts of failures stay far below 2^52")]
     pub fn weigh(&mut self) {
         // Sorting what is mostly sorted and counting it is several times faster than a set of it.
         let mut runs: Vec<&RecordId> = self
@@ -335,9 +349,14 @@ impl ClusterBook {
             .collect();
         runs.sort();
         runs.dedup();
-        let runs = runs.len().max(1) as f64;
+        let runs = runs.len();
+        self.weigh_among(runs);
+    }
+
+    fn weigh_among(&mut self, runs: usize) {
+        self.runs = Some(runs);
         for cluster in self.clusters.values_mut() {
-            cluster.severity = cluster.members.len() as f64 / runs;
+            cluster.severity = crate::agreement::share(cluster.members.len(), runs);
         }
     }
 }

@@ -83,6 +83,23 @@ fn joining_many_is_joining_one_by_one() {
 }
 
 #[test]
+fn a_record_that_comes_alone_weighs_as_much_as_when_all_are_counted() {
+    let mut book = ClusterBook::default();
+    book.join_all(&[record("r1", "t1", &[REFUND]), record("r2", "t2", &[REFUND])], 1);
+    book.leave(&RecordId::new("r2"));
+    for (id, mechanisms) in [
+        ("r3", [REFUND, HANDOVER]),
+        ("r3", [REFUND, HANDOVER]),
+        ("r4", [HANDOVER, HANDOVER]),
+    ] {
+        book.join(&record(id, id, &mechanisms), 1);
+        let mut counted = book.clone();
+        counted.weigh();
+        assert_eq!(book, counted);
+    }
+}
+
+#[test]
 fn only_failures_of_the_agent_join() {
     let mut book = ClusterBook::default();
     for kind in [
