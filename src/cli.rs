@@ -1,6 +1,7 @@
 //! The command line: arguments in, a request to the flow, a result printed. One file a command.
 
 pub mod app;
+mod bench;
 mod demo;
 mod doctor;
 mod gate;
@@ -39,6 +40,7 @@ enum Command {
     Gate(Box<gate::Args>),
     Doctor(Box<doctor::Args>),
     Ingest(ingest::Args),
+    Bench(bench::Args),
     Init(init::InitArgs),
     App(app::Args),
     Worker(worker::Args),
@@ -94,6 +96,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Gate(args) => gate::gate(*args, &job).await,
         Command::Doctor(args) => doctor::doctor(*args, &job).await,
         Command::Ingest(args) => ingest::ingest(&args),
+        Command::Bench(args) => bench::bench(args),
         Command::Init(args) => init::on_terminal(&args).map(|()| ExitCode::SUCCESS),
         Command::App(args) => app::on_github(args).await.map(|()| ExitCode::SUCCESS),
         Command::Worker(args) => worker::worker(args).await,

@@ -5,16 +5,20 @@ use super::{print, print_json};
 use crate::error::{CommandError, Exit};
 use crate::intake::FileReader;
 use serde_json::json;
-use sprag_core::cluster::{Cluster, ClusterBook};
+use sprag_core::cluster::{self, Cluster, ClusterBook, Rank};
 use sprag_core::config::Config;
 use sprag_core::failure::{FailureKind, FailureRecord};
-use sprag_core::mine::mine;
+use sprag_core::id::ClusterId;
+use sprag_core::mine::{self, Judged};
 use sprag_core::redact::Redactor;
 use sprag_core::render::text;
 use sprag_core::trace::read::{Format, ReadTrace};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+/// How many clusters are explained on a terminal; `--json` has all.
+const EXPLAINED: usize = 5;
 
 /// Reads recorded traces, says why the failed ones failed, and groups them.
 ///
@@ -63,14 +67,21 @@ pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
     }
     traces.iter_mut().for_each(|trace| redactor.clean(trace));
     redactor.clean(&mut warnings);
-    let records: Vec<FailureRecord> = traces
-        .iter()
-        .filter(|trace| trace.passed == Some(false))
-        .map(record)
-        .collect();
+    let records = mined(&traces);
     let mut book = ClusterBook::default();
     let agent = records.iter().filter(|record| record.kind == FailureKind::Agent);
     book.join_all(agent, 1);
+    book.gather();
+    let by_id = records
+        .iter()
+        .map(|record| (record.id.clone(), record.clone()))
+        .collect();
+    let explained = cluster::explain(&book, &by_id);
+    let ranks: BTreeMap<&ClusterId, Rank> = book
+        .clusters
+        .keys()
+        .filter_map(|id| Some((id, book.rank_of(id)?)))
+        .collect();
     let clusters: Vec<Cluster> = book.ranked().into_iter().map(|(_, cluster)| cluster.clone()).collect();
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     records
@@ -79,7 +90,7 @@ pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
     if args.json {
         let failed = records.len();
         print_json(
-            &json!({"traces": traces.len(), "failed": failed, "kinds": kinds, "clusters": clusters, "warnings": warnings}),
+            &json!({"traces": traces.len(), "failed": failed, "kinds": kinds, "clusters": clusters, "ranks": ranks, "explanations": explained, "warnings": warnings}),
         )?;
     } else {
         warnings
@@ -97,6 +108,12 @@ pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
             }
         ))?;
         print(&text::clusters(&clusters))?;
+        let told = clusters
+            .iter()
+            .take(EXPLAINED)
+            .filter_map(|cluster| Some((cluster, ranks.get(&cluster.id)?, explained.get(&cluster.id)?)));
+        told.into_iter()
+            .try_for_each(|(cluster, rank, why)| print(&text::explained(cluster, rank, why)))?;
     }
     if traces.is_empty() {
         return Err(CommandError::new(
@@ -117,9 +134,23 @@ fn config(named: Option<&Path>) -> Result<Option<Config>, CommandError> {
         .transpose()
 }
 
+/// The failed runs, mined beside all that were judged.
+fn mined(traces: &[ReadTrace]) -> Vec<FailureRecord> {
+    let judged = Judged::new(
+        traces
+            .iter()
+            .filter_map(|run| Some((&run.task, &run.trace, run.passed?))),
+    );
+    let failed = traces.iter().filter(|run| run.passed == Some(false));
+    let mut records: Vec<FailureRecord> = failed.map(|run| record(run, &judged)).collect();
+    mine::clumps(&mut records);
+    mine::settle(&mut records);
+    records
+}
+
 /// What the file itself says about who is to blame outweighs what the miner sees in the trace.
-fn record(trace: &ReadTrace) -> FailureRecord {
-    let mined = mine(&trace.source, &trace.task, &trace.trace);
+fn record(trace: &ReadTrace, judged: &Judged) -> FailureRecord {
+    let mined = mine::mine_beside(&trace.source, &trace.task, &trace.trace, judged);
     let kind = trace.kind_hint.unwrap_or(mined.kind);
     FailureRecord { kind, ..mined }
 }

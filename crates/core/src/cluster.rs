@@ -1,15 +1,21 @@
 //! Clusters: failure records with one mechanism.
 
+mod explain;
+mod neighbour;
+mod rank;
+mod signature;
 mod title;
+
+pub use explain::{Explanation, Trend, explain};
+pub use rank::Rank;
+pub use signature::signature;
+pub use title::of as title;
 
 use crate::failure::{FailureKind, FailureRecord, Mechanism};
 use crate::hash;
 use crate::id::{ClusterId, RecordId, TaskId};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// How much a failure weighs when it is one batch older.
-const FADING: f64 = 0.9;
+use std::collections::BTreeMap;
 
 /// Failure records with one mechanism. A record with several root causes belongs to several clusters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -133,12 +139,6 @@ impl Cluster {
         }
     }
 
-    fn rank(&self, now: u32) -> f64 {
-        let weight = |member: &Member| FADING.powi(i32::try_from(now.saturating_sub(member.batch)).unwrap_or(i32::MAX));
-        let recurrence: f64 = self.members.values().map(weight).sum();
-        recurrence * (1.0 + self.severity) * (1.0 - self.resolution_rate())
-    }
-
     /// `resolved / total_failures`, from 0 to 1.
     #[expect(clippy::cast_precision_loss, reason = "counts of failures stay far below 2^52")]
     pub fn resolution_rate(&self) -> f64 {
@@ -147,20 +147,33 @@ impl Cluster {
 }
 
 /// All clusters.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct ClusterBook {
     /// By id.
     pub clusters: BTreeMap<ClusterId, Cluster>,
     /// Clusters that a person said are another one.
     merged: BTreeMap<ClusterId, ClusterId>,
+    /// How many failed runs the clusters hold, if nothing has come or gone since they were counted.
+    runs: Option<usize>,
+}
+
+/// Two books are equal if they hold the same; whether the runs have been counted does not matter.
+impl PartialEq for ClusterBook {
+    fn eq(&self, other: &Self) -> bool {
+        self.clusters == other.clusters && self.merged == other.merged
+    }
 }
 
 impl ClusterBook {
     /// Puts a record into the clusters of its mechanisms, founding those that do not exist yet, and weighs all clusters anew.
     /// Joining twice changes nothing. Only failures of the agent join; the clusters come back surest cause first.
     pub fn join(&mut self, record: &FailureRecord, batch: u32) -> Vec<ClusterId> {
+        let (counted, known) = (self.runs, !self.holding(&record.id).is_empty());
         let joined = self.place(record, batch, |_| false);
-        self.weigh();
+        match counted {
+            Some(runs) => self.weigh_among(runs + usize::from(!known && !joined.is_empty())),
+            None => self.weigh(),
+        }
         joined
     }
 
@@ -180,17 +193,11 @@ impl ClusterBook {
 
     /// The clusters that are worth work, highest rank first; resolved and ignored ones are not ranked.
     ///
-    /// `rank = recurrence × (1 + severity) × (1 − resolution rate)`, where recurrence counts every member `0.9^age`, its age
-    /// being the number of batches since. So a failure of ten batches ago weighs a third of one of today. Equal ranks go by id.
+    /// [`Rank`] has the formula. Equal ranks go by id.
     pub fn ranked(&self) -> Vec<(f64, &Cluster)> {
-        let now = self
-            .clusters
-            .values()
-            .map(|cluster| cluster.last_batch)
-            .max()
-            .unwrap_or(0);
+        let now = self.now();
         let open = self.clusters.values().filter(|cluster| cluster.state.is_unresolved());
-        let mut ranked: Vec<_> = open.map(|cluster| (cluster.rank(now), cluster)).collect();
+        let mut ranked: Vec<_> = open.map(|cluster| (Rank::of(cluster, now).value, cluster)).collect();
         ranked.sort_by(|(left, _), (right, _)| right.total_cmp(left));
         ranked
     }
@@ -255,6 +262,12 @@ impl ClusterBook {
 
     /// A person's word that two clusters are one: what is in `from` and what joins it later is in `into`.
     pub fn merge(&mut self, into: &ClusterId, from: &ClusterId) {
+        self.unite(into, from);
+        self.weigh();
+    }
+
+    /// Merges without weighing.
+    fn unite(&mut self, into: &ClusterId, from: &ClusterId) {
         if into == from || !self.clusters.contains_key(into) {
             return;
         }
@@ -274,7 +287,6 @@ impl ClusterBook {
             target.clone_from(into);
         }
         self.merged.insert(from.clone(), into.clone());
-        self.weigh();
     }
 
     /// A person's word that these records are something else: they leave the cluster and found one of their own.
@@ -319,6 +331,7 @@ impl ClusterBook {
 
     /// Takes a record that was no failure after all out of its clusters. One that only it had founded, and nobody has worked on, is gone.
     pub fn leave(&mut self, record: &RecordId) {
+        self.runs = None;
         self.clusters.retain(|_, cluster| {
             let left = cluster.members.remove(record).is_some();
             !(left && cluster.members.is_empty() && cluster.state == ClusterState::Open)
@@ -332,6 +345,7 @@ impl ClusterBook {
         if record.kind != FailureKind::Agent {
             return joined;
         }
+        self.runs = None;
         for cause in &record.causes {
             let id = self.current(&id_of(&cause.mechanism));
             if joined.contains(&id) {
@@ -348,16 +362,23 @@ impl ClusterBook {
     }
 
     /// Weighs all clusters: severity is the share of all failed runs that show the mechanism.
-    #[expect(clippy::cast_precision_loss, reason = "counts of failures stay far below 2^52")]
     pub fn weigh(&mut self) {
-        let runs: BTreeSet<_> = self
+        // Sorting what is mostly sorted and counting it is several times faster than a set of it.
+        let mut runs: Vec<&RecordId> = self
             .clusters
             .values()
             .flat_map(|cluster| cluster.members.keys())
             .collect();
-        let runs = runs.len().max(1) as f64;
+        runs.sort();
+        runs.dedup();
+        let runs = runs.len();
+        self.weigh_among(runs);
+    }
+
+    fn weigh_among(&mut self, runs: usize) {
+        self.runs = Some(runs);
         for cluster in self.clusters.values_mut() {
-            cluster.severity = cluster.members.len() as f64 / runs;
+            cluster.severity = crate::agreement::share(cluster.members.len(), runs);
         }
     }
 }
@@ -378,4 +399,4 @@ fn id_of(mechanism: &Mechanism) -> ClusterId {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

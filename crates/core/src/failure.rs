@@ -96,3 +96,14 @@ pub struct FailureRecord {
     /// Why it failed, the most likely reason first. Empty when nothing was found.
     pub causes: Vec<RootCause>,
 }
+
+impl FailureRecord {
+    /// The step that decided the run: where the evidence of the surest cause begins. `None` where no cause points at a step.
+    pub fn decisive_step(&self) -> Option<usize> {
+        let mut steps = self
+            .causes
+            .iter()
+            .flat_map(|cause| cause.evidence.iter().filter_map(|evidence| evidence.step));
+        steps.next()
+    }
+}

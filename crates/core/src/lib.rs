@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a file, a clock, the environment or a random source: time, ids and seeds come in as arguments.
 
+pub mod agreement;
 pub mod book;
 pub mod budget;
 pub mod candidate;
@@ -26,6 +27,7 @@ pub mod redact;
 pub mod render;
 pub mod score;
 pub mod signal;
+pub mod similar;
 pub mod trace;
 pub mod trial;
 pub mod webhook;

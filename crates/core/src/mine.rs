@@ -1,21 +1,43 @@
 //! The rules miner: failed traces in, failure records out. Deterministic, no model.
 
+mod asked_again;
+pub mod beside;
+mod blocked_write;
 mod calls;
+mod category;
+mod clump;
 mod compare;
 mod extra_write;
 mod failed_check;
+mod format_error;
 mod gave_up;
+mod invented_argument;
+mod kept_out;
 mod kind;
 mod looping;
 mod missing_action;
+mod missing_handover;
 mod premature_handover;
+mod settle;
+mod skipped_confirmation;
 mod termination;
 pub mod text;
 mod tool_error;
+mod unexplained_answer;
+mod unexplained_write;
+mod ungrounded_answer;
 mod unmet_communication;
+mod unwarranted_write;
+mod wrong_answer;
 mod wrong_argument;
 mod wrong_order;
 mod wrong_tool;
+
+pub use beside::{Judged, mine_beside};
+pub(crate) use calls::hands_over;
+pub use category::{Category, category};
+pub use clump::clumps;
+pub use settle::settle;
 
 use crate::failure::{FailureKind, FailureRecord, RootCause};
 use crate::id::{RecordId, TaskId};
@@ -59,6 +81,22 @@ pub const RULES: &[Rule] = &[
     unmet_communication::RULE,
     failed_check::RULE,
     gave_up::RULE,
+];
+
+/// Rules that are only asked beside runs that were judged; see [`mine_beside`].
+pub const BESIDE: &[Rule] = &[
+    blocked_write::RULE,
+    format_error::RULE,
+    invented_argument::RULE,
+    kept_out::RULE,
+    asked_again::RULE,
+    skipped_confirmation::RULE,
+    ungrounded_answer::RULE,
+    unexplained_write::RULE,
+    unexplained_answer::RULE,
+    missing_handover::RULE,
+    unwarranted_write::RULE,
+    wrong_answer::RULE,
 ];
 
 /// Triages one failed trace. `source` names where it came from (a run key, a file and index) and makes the record's id.
@@ -165,4 +203,4 @@ fn behaviour(trace: &Trace) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

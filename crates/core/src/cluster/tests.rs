@@ -4,7 +4,7 @@ use super::*;
 use crate::failure::RootCause;
 use crate::trace::Termination;
 
-fn record(id: &str, task: &str, mechanisms: &[(&str, &str)]) -> FailureRecord {
+pub(crate) fn record(id: &str, task: &str, mechanisms: &[(&str, &str)]) -> FailureRecord {
     let cause = |&(rule, subject): &(&str, &str)| RootCause {
         mechanism: Mechanism {
             rule: rule.to_owned(),
@@ -30,7 +30,7 @@ fn record(id: &str, task: &str, mechanisms: &[(&str, &str)]) -> FailureRecord {
 const REFUND: (&str, &str) = ("missing_action", "refund");
 const HANDOVER: (&str, &str) = ("premature_handover", "transfer");
 
-fn task(id: &str) -> TaskId {
+pub(crate) fn task(id: &str) -> TaskId {
     TaskId::new(id)
 }
 
@@ -80,6 +80,23 @@ fn joining_many_is_joining_one_by_one() {
     let ids: Vec<_> = records.iter().map(|record| one_by_one.join(record, 2)).collect();
     assert_eq!(at_once.join_all(&records, 2), ids);
     assert_eq!(at_once, one_by_one);
+}
+
+#[test]
+fn a_record_that_comes_alone_weighs_as_much_as_when_all_are_counted() {
+    let mut book = ClusterBook::default();
+    book.join_all(&[record("r1", "t1", &[REFUND]), record("r2", "t2", &[REFUND])], 1);
+    book.leave(&RecordId::new("r2"));
+    for (id, mechanisms) in [
+        ("r3", [REFUND, HANDOVER]),
+        ("r3", [REFUND, HANDOVER]),
+        ("r4", [HANDOVER, HANDOVER]),
+    ] {
+        book.join(&record(id, id, &mechanisms), 1);
+        let mut counted = book.clone();
+        counted.weigh();
+        assert_eq!(book, counted);
+    }
 }
 
 #[test]

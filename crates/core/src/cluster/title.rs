@@ -1,14 +1,15 @@
 //! What people call a cluster.
 
 use crate::failure::Mechanism;
+use crate::mine::hands_over;
 
 /// A title from a mechanism, which reads on after "the agent": "never does `refund` when it is needed".
-pub(super) fn of(mechanism: &Mechanism) -> String {
+pub fn of(mechanism: &Mechanism) -> String {
     let subject = mechanism.subject.as_str();
     match mechanism.rule.as_str() {
         "missing_action" => format!("never does `{subject}` when it is needed"),
         "wrong_argument" => match subject.rsplit_once('.') {
-            Some((tool, argument)) => format!("calls `{tool}` with the wrong `{argument}`"),
+            Some((tool, argument)) => format!("calls `{tool}` with the wrong `{}`", argument.replace('+', "` and `")),
             None => format!("calls `{subject}` with wrong arguments"),
         },
         "wrong_tool" => match subject.split_once("->") {
@@ -27,10 +28,31 @@ pub(super) fn of(mechanism: &Mechanism) -> String {
             None => format!("gives up when `{subject}` fails"),
         },
         "loop" => format!("calls `{}` over and over", subject.replace('+', "` and `")),
+        "asked_again" => format!("asks `{subject}` for much the same thing again"),
+        "blocked_write" => match subject.split_once("->") {
+            Some((wanted, did)) => format!("does `{did}`, which makes `{wanted}` impossible"),
+            None => format!("makes `{subject}` impossible"),
+        },
+        "invented_argument" => match subject.rsplit_once('.') {
+            Some((tool, argument)) => format!("calls `{tool}` with an invented `{argument}`"),
+            None => format!("calls `{subject}` with invented arguments"),
+        },
+        "kept_out" => format!("is kept out where `{subject}` looks"),
+        "skipped_confirmation" => format!("does `{subject}` before the person has seen what it will do"),
+        "ungrounded_answer" => format!("says a {subject} that nothing it saw holds"),
+        "format_error" if subject == "empty" => "says and calls nothing in its turn".to_owned(),
+        "format_error" => "writes calls down instead of making them".to_owned(),
+        "unexplained_answer" => "gives a wrong answer, nobody knows why".to_owned(),
+        "missing_handover" => "never hands over to a human when it should".to_owned(),
+        "unwarranted_write" => format!("does `{subject}` where nothing is to be changed"),
+        "unexplained_write" => format!("does `{subject}` and fails, nobody knows why"),
+        "wrong_answer" => "does the right things and says the wrong ones".to_owned(),
+        "premature_handover" if !hands_over(subject) => format!("hands over to a human instead of doing `{subject}`"),
         "premature_handover" => "hands over to a human too early".to_owned(),
         "termination" => termination(subject),
         "failed_check" => format!("fails the check `{subject}`"),
         "gave_up" if subject == "no_calls" => "ends without having called any tool".to_owned(),
+        "gave_up" if subject != "no_writes" => format!("changes nothing where `{subject}` is needed"),
         "gave_up" => "only looks and changes nothing".to_owned(),
         rule => format!("{}: {subject}", rule.replace('_', " ")),
     }
@@ -53,7 +75,7 @@ mod tests {
 
     #[test]
     fn every_rule_of_the_miner_has_a_title_of_its_own() {
-        for rule in crate::mine::RULES {
+        for rule in crate::mine::RULES.iter().chain(crate::mine::BESIDE) {
             let mechanism = Mechanism {
                 rule: rule.ident.to_owned(),
                 subject: "subject".to_owned(),
@@ -108,6 +130,17 @@ mod tests {
                 "hands over to a human too early",
             ),
             ("termination", "max_steps", "takes too many steps"),
+            (
+                "premature_handover",
+                "refund",
+                "hands over to a human instead of doing `refund`",
+            ),
+            ("gave_up", "refund", "changes nothing where `refund` is needed"),
+            (
+                "wrong_argument",
+                "refund.amount+card",
+                "calls `refund` with the wrong `amount` and `card`",
+            ),
             ("model_rule", "thing", "model rule: thing"),
         ] {
             assert_eq!(

@@ -1,11 +1,15 @@
 //! What a call is: who made it, whether it changes anything, whether it hands over to a person.
 
-use crate::trace::{Effect, Exchange, Role, Trace};
+use crate::trace::{Effect, Exchange, Role, ToolCall, Trace};
 use serde_json::Value;
 
-/// Names of tools that only look begin with one of these words.
+/// Names of tools that only look begin with one of these words: English, then Spanish and Portuguese, French, German, Italian.
 const LOOKING: &str = "get check list search find read view show look lookup fetch query describe count calculate think can is has \
-                       verify validate test";
+                       verify validate test inspect browse compute \
+                       consultar consulta buscar busca obtener obter listar lista ver leer ler mostrar verificar validar calcular contar revisar comprobar pensar \
+                       chercher rechercher lire lister afficher obtenir consulter verifier vérifier calculer compter voir trouver \
+                       suche suchen finde finden lies lesen zeige zeigen hole holen prüfe prüfen berechne berechnen liste \
+                       cercare cerca leggere elencare mostrare ottenere verificare calcolare";
 
 /// Whether a tool changes something: as the trace says, and where it says nothing, by its name.
 pub(super) fn writes(trace: &Trace, tool: &str) -> bool {
@@ -36,7 +40,7 @@ pub(super) fn person_acts(trace: &Trace) -> bool {
 }
 
 /// Whether a tool hands the conversation over to a person, by the words of its name.
-pub(super) fn hands_over(tool: &str) -> bool {
+pub(crate) fn hands_over(tool: &str) -> bool {
     let words = words(tool);
     let has = |any: &[&str]| words.iter().any(|word| any.contains(&word.as_str()));
     let receiver = [
@@ -49,10 +53,40 @@ pub(super) fn hands_over(tool: &str) -> bool {
         "specialist",
         "staff",
         "call",
+        "agente",
+        "asesor",
+        "operador",
+        "soporte",
+        "conseiller",
+        "operatore",
+    ];
+    // The same in Spanish and Portuguese, French, German and Italian, as far as the words mean nothing else.
+    let elsewhere = [
+        "escalar",
+        "derivar",
+        "humano",
+        "humana",
+        "escalader",
+        "humain",
+        "weiterleiten",
+        "mensch",
+        "umano",
     ];
     has(&["escalate", "escalation", "handoff", "handover", "human", "humans"])
-        || (has(&["transfer"]) && (words.len() == 1 || has(&receiver)))
+        || has(&elsewhere)
+        || (has(&["transfer", "transferir", "transférer", "trasferire"]) && (words.len() == 1 || has(&receiver)))
         || (has(&["hand"]) && has(&["over", "off"]))
+}
+
+/// The request of a call that hands work on in plain words or code: its only argument, if that is a long text. A person gets no requests.
+pub(super) fn delegated(call: &ToolCall) -> Option<&str> {
+    let mut texts = call.arguments.values();
+    let text = texts
+        .next()
+        .and_then(Value::as_str)
+        .filter(|_| texts.next().is_none() && !hands_over(&call.name))?;
+    (text.chars().count() >= 30 && text.contains(|letter: char| !letter.is_ascii() || letter.is_whitespace()))
+        .then_some(text)
 }
 
 /// The index of the last step in which the agent could have done more: where it handed over, or else its last step.
@@ -106,6 +140,7 @@ mod tests {
     fn the_trace_knows_better_than_the_name() {
         let mut trace = Trace::default();
         assert!(!writes(&trace, "get_order") && !writes(&trace, "searchFlights") && !writes(&trace, "run_speed_test"));
+        assert!(!writes(&trace, "consultar_pedido") && writes(&trace, "cancelar_pedido"));
         assert!(writes(&trace, "refund") && writes(&trace, "toggle_data") && writes(&trace, "canary_release"));
         trace.tools = vec![ToolSpec {
             name: "get_order".to_owned(),
@@ -123,6 +158,8 @@ mod tests {
             "handoffToSupport",
             "hand_over_to_person",
             "transfer",
+            "transferir_a_agente_humano",
+            "an_mitarbeiter_weiterleiten",
         ] {
             assert!(hands_over(tool), "{tool}");
         }

@@ -17,8 +17,10 @@ fn find(trace: &Trace) -> Vec<RootCause> {
     let wrote = own
         .iter()
         .any(|call| call.succeeded() && calls::writes(trace, &call.call.name));
+    // Who answers questions has nothing to change.
+    let asked = own.iter().any(|call| calls::delegated(call.call).is_some());
     // With ground truth the other rules know better: where nothing was to be done, doing nothing is right.
-    if wrote || trace.expected.is_some() {
+    if wrote || asked || trace.expected.is_some() {
         return Vec::new();
     }
     let (subject, finding) = if own.is_empty() {
@@ -44,6 +46,18 @@ fn find(trace: &Trace) -> Vec<RootCause> {
         action: None,
     };
     vec![cause]
+}
+
+/// The same where it is known what was needed: the subject is the tool that should have been called.
+pub(super) fn instead_of(missing: &RootCause) -> RootCause {
+    RootCause {
+        mechanism: Mechanism {
+            rule: RULE.ident.to_owned(),
+            subject: missing.mechanism.subject.clone(),
+        },
+        finding: format!("The agent ended without having changed anything. {}", missing.finding),
+        ..missing.clone()
+    }
 }
 
 #[cfg(test)]

@@ -17,11 +17,15 @@ const OUTAGE: [&str; 9] = [
 ];
 
 /// Words of an evaluator that broke.
-const BROKEN_EVALUATOR: [&str; 4] = [
+const BROKEN_EVALUATOR: [&str; 8] = [
     "traceback (most recent call last)",
     "could not be evaluated",
     "evaluator error",
     "grader error",
+    "cannot verify",
+    "unable to verify",
+    "without access to",
+    "do not have access to",
 ];
 
 /// Whose fault the failure is if it is not the agent's; `Unknown` where something broke that nobody foresaw.
@@ -43,6 +47,15 @@ pub(super) fn not_the_agent(trace: &Trace) -> Option<FailureKind> {
         .or_else(|| never_began(trace).then_some(FailureKind::Infrastructure))
         .or_else(|| outage(trace).then_some(FailureKind::Infrastructure))
         .or_else(|| evaluator_broke(trace).then_some(FailureKind::Evaluator))
+        .or_else(|| person_left(trace).then_some(FailureKind::UserSimulator))
+}
+
+/// The person ended the run when the agent had spoken once and called nothing: it had no chance.
+fn person_left(trace: &Trace) -> bool {
+    let mut own = trace.steps.iter().filter(|step| step.role == Role::Assistant);
+    let once = own.next().is_some_and(|step| step.tool_calls.is_empty()) && own.next().is_none();
+    let asked = trace.steps.iter().filter(|step| step.role == Role::User).count() > 1;
+    once && asked && trace.termination == Termination::UserStop
 }
 
 /// Nothing happened at all, or the agent never got a word in and did not end the run either.
@@ -63,10 +76,20 @@ fn outage(trace: &Trace) -> bool {
         })
 }
 
-/// Every check that did not hold says that the evaluator itself broke.
+/// Every check that did not hold says that the evaluator itself broke, or says in its own words that it held.
 fn evaluator_broke(trace: &Trace) -> bool {
     let mut failed = trace.checks.iter().filter(|check| !check.passed).peekable();
-    failed.peek().is_some() && failed.all(|check| contains_any(&check.detail, &BROKEN_EVALUATOR))
+    failed.peek().is_some()
+        && failed.all(|check| contains_any(&check.detail, &BROKEN_EVALUATOR) || contradicts(&check.detail))
+}
+
+/// Whether what a grader wrote about a check that did not hold says that it did.
+fn contradicts(detail: &str) -> bool {
+    let said = serde_json::from_str::<serde_json::Value>(detail).unwrap_or_default();
+    let held = ["pass", "passed", "success"]
+        .iter()
+        .any(|key| said.get(*key) == Some(&true.into()));
+    held || detail.trim().to_lowercase().starts_with("assertion passed")
 }
 
 fn contains_any(text: &str, words: &[&str]) -> bool {
@@ -109,6 +132,15 @@ mod tests {
     }
 
     #[test]
+    fn a_person_who_leaves_at_once_gave_the_agent_no_chance() {
+        let mut run = trace(vec![user("hi"), said("Which order?"), user("###STOP###")]);
+        run.termination = Termination::UserStop;
+        assert_eq!(not_the_agent(&run), Some(FailureKind::UserSimulator));
+        run.steps.extend([said("Wait, which order?"), user("bye")]);
+        assert_eq!(not_the_agent(&run), None);
+    }
+
+    #[test]
     fn only_an_outage_of_everything_is_infrastructure() {
         let down = vec![
             user("hi"),
@@ -132,6 +164,16 @@ mod tests {
             detail,
         }];
         assert_eq!(not_the_agent(&run), Some(FailureKind::Evaluator));
+        for (detail, kind) in [
+            (r#"{"pass": true, "reason": "refunded"}"#, Some(FailureKind::Evaluator)),
+            ("Assertion passed", Some(FailureKind::Evaluator)),
+            (r#"{"pass": false}"#, None),
+            ("the order was not refunded", None),
+        ] {
+            detail.clone_into(&mut run.checks[0].detail);
+            assert_eq!(not_the_agent(&run), kind, "{detail}");
+        }
+        "Grader error".clone_into(&mut run.checks[0].detail);
         run.checks.push(Check {
             name: "refunded".to_owned(),
             kind: "state".to_owned(),

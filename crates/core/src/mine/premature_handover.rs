@@ -2,7 +2,7 @@
 
 use super::{Rule, calls, compare, text};
 use crate::failure::{Mechanism, RootCause};
-use crate::trace::Trace;
+use crate::trace::{Exchange, Trace};
 
 pub(super) const RULE: Rule = Rule {
     ident: "premature_handover",
@@ -45,9 +45,47 @@ fn find(trace: &Trace) -> Vec<RootCause> {
     vec![cause]
 }
 
+/// A handover with which a failed run ended. That is often right, so it is only a suspect, and only beside runs that were judged.
+pub(super) fn suspected(trace: &Trace) -> Option<RootCause> {
+    let exchanges = trace.exchanges();
+    let last = exchanges
+        .iter()
+        .rfind(|call| !calls::by_person(trace, call) && calls::writes(trace, &call.call.name))?;
+    (calls::hands_over(&last.call.name) && trace.expected.is_none()).then(|| RootCause {
+        mechanism: Mechanism {
+            rule: RULE.ident.to_owned(),
+            subject: last.call.name.clone(),
+        },
+        finding: format!(
+            "The last thing the agent did was to hand over with `{}`.",
+            last.call.name
+        ),
+        evidence: vec![text::call_evidence(last.step, last.call)],
+        confidence: 0.26,
+        should: "do what is left before handing over to a person".to_owned(),
+        action: None,
+    })
+}
+
+/// The same where it is known what was needed instead: the subject is the tool that should have been called.
+pub(super) fn instead_of(missing: &RootCause, handover: &Exchange<'_>) -> RootCause {
+    RootCause {
+        mechanism: Mechanism {
+            rule: RULE.ident.to_owned(),
+            subject: missing.mechanism.subject.clone(),
+        },
+        finding: format!(
+            "The agent handed over with `{}`. {}",
+            handover.call.name, missing.finding
+        ),
+        evidence: vec![text::call_evidence(handover.step, handover.call)],
+        ..missing.clone()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::find;
+    use super::{find, suspected};
     use crate::mine::tests::support::{agent_calls, answer, expects, trace, user};
 
     const TOOL: &str = "transfer_to_human_agents";
@@ -79,6 +117,11 @@ mod tests {
         done.steps
             .splice(1..1, [agent_calls("b", "reboot", "{}"), answer("b", "ok", false)]);
         assert!(find(&done).is_empty());
+        assert_eq!(suspected(&done).unwrap().evidence[0].step, Some(3));
+        done.steps
+            .extend([agent_calls("c", "reboot", "{}"), answer("c", "ok", false)]);
+        assert!(suspected(&done).is_none(), "it went on");
+        done.steps.truncate(5);
         assert!(find(&expects(done, "reboot", "{}")).is_empty());
     }
 }

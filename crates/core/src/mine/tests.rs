@@ -1,6 +1,6 @@
 //! The miner as a whole; each rule has its own tests beside it.
 
-pub(super) mod support;
+pub(crate) mod support;
 
 use super::*;
 use crate::trace::{Check, Expected, ExpectedAction, Step, Termination, ToolCall};
@@ -72,9 +72,10 @@ fn a_last_resort_is_only_asked_when_nothing_else_is_known() {
 #[test]
 fn every_rule_is_documented_and_has_a_name_of_its_own() {
     let docs = include_str!("../../../../docs/miner-rules.md");
-    let idents: BTreeSet<_> = RULES.iter().map(|rule| rule.ident).collect();
-    assert_eq!(idents.len(), RULES.len());
-    for rule in RULES {
+    let all = || RULES.iter().chain(BESIDE);
+    let idents: BTreeSet<_> = all().map(|rule| rule.ident).collect();
+    assert_eq!(idents.len(), all().count());
+    for rule in all() {
         let heading = format!("\n## `{}`\n", rule.ident);
         assert!(
             docs.contains(&heading),
@@ -196,10 +197,14 @@ fn traces() -> impl Strategy<Value = Trace> {
 
 proptest! {
     #[test]
-    fn any_trace_can_be_mined_and_every_quote_is_found_where_it_points(trace in traces()) {
-        let record = mine("source", &TaskId::new("task"), &trace);
-        prop_assert_eq!(&record, &mine("source", &TaskId::new("task"), &trace));
-        for cause in &record.causes {
+    fn any_trace_can_be_mined_and_every_quote_is_found_where_it_points(trace in traces(), passed in traces()) {
+        let task = TaskId::new("task");
+        let record = mine("source", &task, &trace);
+        prop_assert_eq!(&record, &mine("source", &task, &trace));
+        let judged = Judged::new([(&task, &passed, true), (&task, &trace, false)]);
+        let beside = mine_beside("source", &task, &trace, &judged);
+        prop_assert_eq!(&beside, &mine_beside("source", &task, &trace, &judged));
+        for cause in record.causes.iter().chain(&beside.causes) {
             prop_assert!((0.0..=1.0).contains(&cause.confidence));
             prop_assert!(!cause.finding.contains('\n') && !cause.should.is_empty());
             for evidence in &cause.evidence {
@@ -215,7 +220,10 @@ proptest! {
 
     #[test]
     fn mechanisms_say_nothing_of_ids_and_values(trace in traces()) {
-        for cause in mine("source", &TaskId::new("task"), &trace).causes {
+        let task = TaskId::new("task");
+        let judged = Judged::new([(&task, &trace, false)]);
+        let beside = mine_beside("source", &task, &trace, &judged);
+        for cause in mine("source", &task, &trace).causes.into_iter().chain(beside.causes) {
             prop_assert!(!cause.mechanism.subject.contains("O-7") && !cause.mechanism.subject.contains("030"));
         }
     }

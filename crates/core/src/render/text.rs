@@ -6,7 +6,7 @@ use super::markdown::{truncate, visible};
 use super::view::{Progress, SummaryView};
 use super::words;
 use crate::candidate::{Experiment, Verdict};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Explanation, Rank, Trend};
 use crate::score::Scorecard;
 
 /// One sentence for something that happened, without a line break.
@@ -141,6 +141,34 @@ pub fn clusters(clusters: &[Cluster]) -> String {
     text
 }
 
+/// Why a cluster has its rank, and what it says of itself.
+pub fn explained(cluster: &Cluster, rank: &Rank, why: &Explanation) -> String {
+    let listed = |words: &[String]| words.iter().map(|word| short(word, 30)).collect::<Vec<_>>().join(", ");
+    let mut lines = vec![format!("{}  rank {rank}", short(cluster.id.as_str(), 24))];
+    if !why.shared.is_empty() {
+        lines.push(format!("  members share: {}", listed(&why.shared)));
+    }
+    if let Some(neighbour) = why.neighbour.as_ref().filter(|_| !why.unlike_neighbour.is_empty()) {
+        lines.push(format!(
+            "  unlike {}: {}",
+            short(neighbour.as_str(), 24),
+            listed(&why.unlike_neighbour)
+        ));
+    }
+    let exemplars: Vec<String> = why.exemplars.iter().map(|id| short(id.as_str(), 12)).collect();
+    lines.push(format!("  look at: {}", exemplars.join(", ")));
+    lines.push(format!(
+        "  trend: {}",
+        match why.trend {
+            Trend::New => "new",
+            Trend::Rising => "rising",
+            Trend::Steady => "steady",
+            Trend::Falling => "falling",
+        }
+    ));
+    lines.join("\n")
+}
+
 /// One line of text that a terminal can show as it is.
 fn short(text: &str, chars: usize) -> String {
     truncate(&visible(text).split_whitespace().collect::<Vec<_>>().join(" "), chars)
@@ -222,5 +250,31 @@ mod tests {
            3  c-loop             3         0  open         Calls get_order again and again with the same argument
         ");
         assert!(clusters(&[]).starts_with("no clusters yet"));
+    }
+
+    #[test]
+    fn a_cluster_is_explained_in_a_few_lines() {
+        let cluster = &fixtures::report().clusters[0];
+        let rank = Rank {
+            value: 7.5,
+            recurrence: 10.0,
+            severity: 0.5,
+            resolution_rate: 0.5,
+        };
+        let why = Explanation {
+            shared: vec!["parcel".to_owned(), "la\u{1b}te".to_owned()],
+            neighbour: Some(crate::id::ClusterId::new("c-date")),
+            unlike_neighbour: vec!["lost".to_owned()],
+            exemplars: vec![crate::id::RecordId::new("0123456789abcdef")],
+            batches: std::collections::BTreeMap::from([(1, 2)]),
+            trend: Trend::Falling,
+        };
+        insta::assert_snapshot!(explained(cluster, &rank, &why), @r"
+        c-handover  rank 7.5 = 10.0 recent failures × (1 + 0.50 of all failed runs) × (1 − 0.50 resolved)
+          members share: parcel, late
+          unlike c-date: lost
+          look at: 0123456789a…
+          trend: falling
+        ");
     }
 }

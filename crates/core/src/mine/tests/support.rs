@@ -2,7 +2,7 @@
 
 use crate::trace::{Expected, ExpectedAction, Role, Step, Termination, ToolCall, Trace};
 
-pub(in crate::mine) fn trace(steps: Vec<Step>) -> Trace {
+pub(crate) fn trace(steps: Vec<Step>) -> Trace {
     Trace {
         steps,
         termination: Termination::AgentStop,
@@ -10,7 +10,7 @@ pub(in crate::mine) fn trace(steps: Vec<Step>) -> Trace {
     }
 }
 
-pub(in crate::mine) fn user(content: &str) -> Step {
+pub(crate) fn user(content: &str) -> Step {
     Step {
         role: Role::User,
         content: content.to_owned(),
@@ -18,7 +18,7 @@ pub(in crate::mine) fn user(content: &str) -> Step {
     }
 }
 
-pub(in crate::mine) fn said(content: &str) -> Step {
+pub(crate) fn said(content: &str) -> Step {
     Step {
         role: Role::Assistant,
         content: content.to_owned(),
@@ -26,7 +26,7 @@ pub(in crate::mine) fn said(content: &str) -> Step {
     }
 }
 
-pub(in crate::mine) fn agent_calls(id: &str, tool: &str, arguments: &str) -> Step {
+pub(crate) fn agent_calls(id: &str, tool: &str, arguments: &str) -> Step {
     let arguments = serde_json::from_str(arguments).unwrap();
     let call = ToolCall {
         id: id.to_owned(),
@@ -42,14 +42,14 @@ pub(in crate::mine) fn agent_calls(id: &str, tool: &str, arguments: &str) -> Ste
 }
 
 /// A call `u` of the person.
-pub(in crate::mine) fn user_calls(tool: &str, arguments: &str) -> Step {
+pub(crate) fn user_calls(tool: &str, arguments: &str) -> Step {
     Step {
         role: Role::User,
         ..agent_calls("u", tool, arguments)
     }
 }
 
-pub(in crate::mine) fn answer(id: &str, content: &str, error: bool) -> Step {
+pub(crate) fn answer(id: &str, content: &str, error: bool) -> Step {
     Step {
         role: Role::Tool,
         content: content.to_owned(),
@@ -60,7 +60,7 @@ pub(in crate::mine) fn answer(id: &str, content: &str, error: bool) -> Step {
 }
 
 /// The trace with one more expected action.
-pub(in crate::mine) fn expects(mut trace: Trace, tool: &str, arguments: &str) -> Trace {
+pub(crate) fn expects(mut trace: Trace, tool: &str, arguments: &str) -> Trace {
     let arguments = serde_json::from_str(arguments).unwrap();
     let action = ExpectedAction {
         name: tool.to_owned(),
