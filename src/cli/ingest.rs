@@ -42,31 +42,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
-    let config = config(args.config.as_deref())?;
-    let redactor = config
-        .as_ref()
-        .map(|config| Redactor::new(&config.redact))
-        .unwrap_or_default();
-    let reading = FileReader {
-        format: args.format.as_deref().and_then(Format::named),
-        mapping: config.and_then(|config| config.signals.mapping),
-    };
-    let mut traces: Vec<ReadTrace> = Vec::new();
-    let mut warnings: Vec<String> = Vec::new();
-    for path in &args.files {
-        let name = path.display().to_string();
-        let read = reading.path(path, &name).map_err(|error| {
-            CommandError::new(
-                Exit::Config,
-                error.to_string(),
-                "name a file or a folder that exists and may be read",
-            )
-        })?;
-        traces.extend(read.traces);
-        warnings.extend(read.problems);
-    }
-    traces.iter_mut().for_each(|trace| redactor.clean(trace));
-    redactor.clean(&mut warnings);
+    let (traces, warnings) = read(args)?;
     let records = mined(&traces);
     let mut book = ClusterBook::default();
     let agent = records.iter().filter(|record| record.kind == FailureKind::Agent);
@@ -123,6 +99,36 @@ pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The traces in all files, without their secrets, and what could not be read.
+fn read(args: &Args) -> Result<(Vec<ReadTrace>, Vec<String>), CommandError> {
+    let config = config(args.config.as_deref())?;
+    let redactor = config
+        .as_ref()
+        .map(|config| Redactor::new(&config.redact))
+        .unwrap_or_default();
+    let reading = FileReader {
+        format: args.format.as_deref().and_then(Format::named),
+        mapping: config.and_then(|config| config.signals.mapping),
+    };
+    let mut traces: Vec<ReadTrace> = Vec::new();
+    let mut warnings: Vec<String> = Vec::new();
+    for path in &args.files {
+        let name = path.display().to_string();
+        let read = reading.path(path, &name).map_err(|error| {
+            CommandError::new(
+                Exit::Config,
+                error.to_string(),
+                "name a file or a folder that exists and may be read",
+            )
+        })?;
+        traces.extend(read.traces);
+        warnings.extend(read.problems);
+    }
+    traces.iter_mut().for_each(|trace| redactor.clean(trace));
+    redactor.clean(&mut warnings);
+    Ok((traces, warnings))
 }
 
 /// The configuration that was named, or else the project's.

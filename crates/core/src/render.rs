@@ -8,7 +8,7 @@
 //! | [`report`] | the self-contained HTML report of a run, with the charts of [`svg`] |
 //! | [`text`] | what the terminal shows |
 //! | [`tsv`] | `results.tsv` |
-//! | [`bench`] | the table of a benchmark |
+//! | [`mod@bench`] | the table of a benchmark |
 //! | [`app`] | the two pages of `sprag app create` |
 //!
 //! The views are in [`view`]. Text that comes from issues, traces, tools or models is data: it passes through [`markdown`]
