@@ -145,6 +145,11 @@ fn next(endpoint: Endpoint, at: &Url, response: &Response) -> Result<Url, ForgeE
 /// Streams a body into a file beside its place, which is removed unless it is whole.
 async fn save(endpoint: Endpoint, mut response: Response, to: &Path, max_bytes: u64) -> Result<u64, ForgeError> {
     let too_long = ForgeError::TooLong { max: max_bytes };
+    // No file with traces is a page, and what is wrong with a server that sends one passes.
+    if classify::header(response.headers(), "content-type").is_some_and(|kind| kind.starts_with("text/html")) {
+        let message = "a page came instead of the file";
+        return Err(ForgeError::refused(endpoint, ErrorClass::Transient, message));
+    }
     if response.content_length().is_some_and(|length| length > max_bytes) {
         return Err(too_long);
     }

@@ -1,6 +1,8 @@
 //! Whatever goes wrong with any one request of the story, its end is the same, and nothing is there twice.
 
+use crate::support::scene::{REPO, Scene, trace_of};
 use crate::support::story::{Trouble, cells, play};
+use sprag_testkit::github::Fault;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,6 +26,25 @@ async fn the_story_ends_the_same_whatever_goes_wrong_once() {
             .find(|(is, should)| is != should);
         assert_eq!(differs, None, "{trouble:?} at request {at}");
         assert_eq!(ending.page.len(), calm.page.len(), "{trouble:?} at request {at}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attachment_that_comes_as_a_page_or_in_half_is_fetched_again() {
+    for fault in [Fault::Html, Fault::HalfJson] {
+        let scene = Scene::new().await;
+        let url = scene
+            .fake
+            .repo(REPO)
+            .attaches("run.json", trace_of("k00").await.as_bytes());
+        let issue = scene.bob.opens_issue("It fails", &url);
+        scene.alice.labels(issue, "agent-failure");
+        scene.later();
+        scene
+            .fake
+            .fault_next("GET", "/user-attachments/{id}", fault);
+        assert_eq!(scene.sync().await.unwrap().failures, 1, "{fault:?}");
+        assert!(!scene.fake.faults_left());
     }
 }
 
