@@ -40,9 +40,7 @@ async fn an_attachment_that_comes_as_a_page_or_in_half_is_fetched_again() {
         let issue = scene.bob.opens_issue("It fails", &url);
         scene.alice.labels(issue, "agent-failure");
         scene.later();
-        scene
-            .fake
-            .fault_next("GET", "/user-attachments/{id}", fault);
+        scene.fake.fault_next("GET", "/user-attachments/{id}", fault);
         assert_eq!(scene.sync().await.unwrap().failures, 1, "{fault:?}");
         assert!(!scene.fake.faults_left());
     }

@@ -31,6 +31,8 @@ pub(super) struct ArtifactContent {
     pub(super) problems: Vec<String>,
 }
 
+/// What an artifact holds, or half a sentence about what is wrong with it. One that cannot be opened is fetched once more: it may have been cut
+/// short on the way.
 pub(super) async fn read_artifact(
     hub: &Hub<'_>,
     artifact: &Artifact,
@@ -38,6 +40,13 @@ pub(super) async fn read_artifact(
     if artifact.expired {
         return Ok(Err(format!("the artifact {} has expired", artifact.name)));
     }
+    match fetched(hub, artifact).await? {
+        Ok(content) => Ok(Ok(content)),
+        Err(_) => fetched(hub, artifact).await,
+    }
+}
+
+async fn fetched(hub: &Hub<'_>, artifact: &Artifact) -> Result<Result<ArtifactContent, String>, FlowError> {
     let limits = ArchiveLimits::default();
     let path = hub.scratch.join("artifact.zip");
     if let Err(error) = hub
