@@ -156,7 +156,11 @@ async fn on_github(
 
     let files = session::project(files, &config.harness, &config.runner.command)?.files;
     let identity = session::identity(config, &files);
-    let mark = format!("{} {:?} {}", notebook.now(), job_of.run_id, std::process::id());
+    // All tries of one workflow run are one job.
+    let mark = job_of
+        .run_id
+        .clone()
+        .unwrap_or_else(|| format!("{} {}", notebook.now(), std::process::id()));
     let begun = Begun::next(&notebook, &config.digest(), &identity, &files.harness, &mark);
     let mut session = session_of(args, config, workspace, project_dir);
     session.project = args.github.repository()?.to_string();

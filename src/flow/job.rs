@@ -27,18 +27,21 @@ pub struct Begun {
 
 impl Begun {
     /// The newest run, if a job left it in the middle and it can be gone on with: the same configuration, runner and harness. Else a new
-    /// one; `mark` tells it from one that another job begins at the same time.
+    /// one; `mark` tells it from one that another job begins at the same time. A job that is run again, with the same mark, begins no second
+    /// run: it ends what its first try had left, if only the answers.
     pub fn next(notebook: &Notebook, config_digest: &str, runner: &str, harness: &Harness, mark: &str) -> Self {
         let book = notebook.book();
         let same = |plan: &Plan| plan.config == config_digest && plan.runner == runner && plan.harness == *harness;
-        let unfinished = book.unfinished().map(|run| Self {
+        let mark = format!("-{}", &hash::of_text(mark)[..8]);
+        let own = book.latest_run().filter(|run| run.as_str().ends_with(&mark));
+        let known = own.or_else(|| book.unfinished()).map(|run| Self {
             run: run.clone(),
             ledger: book.runs[run].clone(),
         });
-        unfinished
+        known
             .filter(|begun| begun.plan().is_some_and(same))
             .unwrap_or_else(|| Self {
-                run: RunId::new(format!("r{:04}-{}", book.n_runs() + 1, &hash::of_text(mark)[..4])),
+                run: RunId::new(format!("r{:04}{mark}", book.n_runs() + 1)),
                 ledger: Vec::new(),
             })
     }

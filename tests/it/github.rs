@@ -108,6 +108,23 @@ async fn a_job_that_outlives_its_token_keeps_what_it_learned() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_run_again_begins_no_second_run() {
+    let scene = Scene::new().await;
+    scene.in_workflow_run("17");
+    let (_, pull) = until_proposed(&scene).await;
+    scene.later();
+    let again = scene.run().await.unwrap();
+    assert_eq!(again.pulls, [], "#{pull} is there already");
+    scene.in_workflow_run("18");
+    scene.later();
+    assert_eq!(
+        scene.run().await.unwrap().pulls.len(),
+        1,
+        "another workflow run begins another"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_larger_than_a_file_of_the_state_branch_is_passed_on_all_the_same() {
     let scene = Scene::new().await;
     let reply = "\"ä\" ".repeat(500_000);

@@ -56,6 +56,8 @@ pub(crate) struct Scene {
     /// How often a request is tried.
     tries: u32,
     nuisance: Mutex<Option<String>>,
+    /// The workflow run whose tries the jobs are; each is one of its own without.
+    workflow_run: Mutex<Option<String>>,
     /// What people and tools say besides, in every trace that the runner hands over.
     pub(crate) slips: String,
 }
@@ -88,6 +90,7 @@ impl Scene {
             jobs: AtomicU32::new(0),
             tries: 5,
             nuisance: Mutex::default(),
+            workflow_run: Mutex::default(),
             slips: String::new(),
         }
     }
@@ -95,6 +98,16 @@ impl Scene {
     /// A tool becomes a nuisance: see [`Kiosk::nuisance`].
     pub(crate) fn has_a_nuisance(&self, tool: &str) {
         *self.nuisance.lock().unwrap() = Some(tool.to_owned());
+    }
+
+    /// Jobs from now on are tries of one workflow run.
+    pub(crate) fn in_workflow_run(&self, id: &str) {
+        *self.workflow_run.lock().unwrap() = Some(id.to_owned());
+    }
+
+    fn mark(&self) -> String {
+        let own = self.workflow_run.lock().unwrap().clone();
+        own.unwrap_or_else(|| format!("job {}", self.jobs.load(Ordering::Relaxed)))
     }
 
     fn kiosk(&self) -> Kiosk {
@@ -339,7 +352,13 @@ impl Scene {
         let mut report = sync::sync(&hub, &mut notebook, &progress).await?;
         let config = &self.config;
         let project = Project::new(workspace.files()?, &config.harness, &config.runner.command).unwrap();
-        let begun = Begun::next(&notebook, &config.digest(), "kiosk", &project.files.harness, "mark");
+        let begun = Begun::next(
+            &notebook,
+            &config.digest(),
+            "kiosk",
+            &project.files.harness,
+            &self.mark(),
+        );
         let plan = begun.plan();
         let kiosk = self.kiosk();
         let request = Request {

@@ -76,6 +76,7 @@ pub(crate) async fn play(trouble: Option<(u64, Trouble)>) -> Result<Ending, Stri
     let mut failed_jobs = 0;
     failed_jobs += until_done(async || scene.sync().await.map(drop)).await?;
     scene.later();
+    scene.in_workflow_run("the nightly one");
     failed_jobs += until_done(async || scene.run().await.map(drop)).await?;
     let pull = open_pull(&scene.fake.page()).ok_or("there is no pull request")?;
     scene.later();
