@@ -163,6 +163,17 @@ pub struct Check {
     pub detail: String,
 }
 
+impl Check {
+    fn new(name: &str, kind: &str, passed: bool, detail: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            passed,
+            detail,
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -40,29 +40,25 @@ pub(super) async fn read_artifact(
     if artifact.expired {
         return Ok(Err(format!("the artifact {} has expired", artifact.name)));
     }
-    match fetched(hub, artifact).await? {
-        Ok(content) => Ok(Ok(content)),
-        Err(_) => fetched(hub, artifact).await,
-    }
-}
-
-async fn fetched(hub: &Hub<'_>, artifact: &Artifact) -> Result<Result<ArtifactContent, String>, FlowError> {
     let limits = ArchiveLimits::default();
     let path = hub.scratch.join("artifact.zip");
-    if let Err(error) = hub
-        .forge
-        .download_artifact(artifact.id, &path, limits.bytes_packed)
-        .await
-    {
-        return problem(error, &format!("the artifact {}", artifact.name));
-    }
     let reading = FileReader {
         format: None,
         mapping: hub.config.signals.mapping.clone(),
     };
-    let content = unpack(&reading, &path, &artifact.name);
-    fs::remove_file(&path)?;
-    Ok(content)
+    let mut again = false;
+    loop {
+        let got = hub.forge.download_artifact(artifact.id, &path, limits.bytes_packed);
+        if let Err(error) = got.await {
+            return problem(error, &format!("the artifact {}", artifact.name));
+        }
+        let content = unpack(&reading, &path, &artifact.name);
+        fs::remove_file(&path)?;
+        if content.is_ok() || again {
+            return Ok(content);
+        }
+        again = true;
+    }
 }
 
 fn unpack(reading: &FileReader, path: &Path, name: &str) -> Result<ArtifactContent, String> {

@@ -4,7 +4,7 @@ use super::artifacts::{globs, read_artifact};
 use super::{Hub, Notebook, Report};
 use crate::flow::FlowError;
 use crate::forge::{ErrorClass, ForgeError};
-use crate::intake::{FileReader, Intake, IntakeError};
+use crate::intake::{FileReader, IntakeError};
 use crate::progress::Progress;
 use fs_err as fs;
 use sprag_core::fact::{Reading, What};
@@ -357,35 +357,34 @@ pub(super) fn failures(redactor: &Redactor, place: &str, unnamed: &str, traces: 
 /// The traces of an attachment, or half a sentence about what is wrong with it. What cannot be read wholly is fetched once more: it may have
 /// been cut short on the way.
 async fn attachment(hub: &Hub<'_>, url: &str, name: &str) -> Result<Result<Vec<ReadTrace>, String>, FlowError> {
-    let mut read = fetched(hub, url, name).await?;
-    if !matches!(&read, Ok(read) if !read.traces.is_empty() && read.problems.is_empty()) {
-        read = fetched(hub, url, name).await?;
-    }
-    Ok(
-        read.and_then(|read| match (read.traces.is_empty(), read.problems.first()) {
-            (true, Some(problem)) => Err(format!("the attachment {name} cannot be read as a trace ({problem})")),
-            (true, None) => Err(format!("the attachment {name} has no trace in it")),
-            (false, _) => Ok(read.traces),
-        }),
-    )
-}
-
-async fn fetched(hub: &Hub<'_>, url: &str, name: &str) -> Result<Result<Intake, String>, FlowError> {
     let path = hub.scratch.join("attachment");
-    if let Err(error) = hub.forge.download(url, &path, ATTACHMENT_BYTES).await {
-        return problem(error, &format!("the attachment {name}"));
-    }
     let reading = FileReader {
         format: None,
         mapping: hub.config.signals.mapping.clone(),
     };
-    let read = reading.path(&path, name);
-    fs::remove_file(&path)?;
-    match read {
-        Ok(read) => Ok(Ok(read)),
-        Err(IntakeError::Io(error)) => Err(error.into()),
-        Err(IntakeError::Archive(error)) => Ok(Err(format!("the attachment {name} cannot be read ({error})"))),
-    }
+    let mut again = false;
+    let read = loop {
+        if let Err(error) = hub.forge.download(url, &path, ATTACHMENT_BYTES).await {
+            return problem(error, &format!("the attachment {name}"));
+        }
+        let read = reading.path(&path, name);
+        fs::remove_file(&path)?;
+        let whole = matches!(&read, Ok(read) if !read.traces.is_empty() && read.problems.is_empty());
+        if whole || again {
+            break read;
+        }
+        again = true;
+    };
+    let read = match read {
+        Ok(read) => read,
+        Err(IntakeError::Io(error)) => return Err(error.into()),
+        Err(IntakeError::Archive(error)) => return Ok(Err(format!("the attachment {name} cannot be read ({error})"))),
+    };
+    Ok(match (read.traces.is_empty(), read.problems.first()) {
+        (true, Some(problem)) => Err(format!("the attachment {name} cannot be read as a trace ({problem})")),
+        (true, None) => Err(format!("the attachment {name} has no trace in it")),
+        (false, _) => Ok(read.traces),
+    })
 }
 
 /// The traces in the artifacts of a workflow run that an issue links.

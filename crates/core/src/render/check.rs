@@ -2,7 +2,7 @@
 
 mod places;
 
-use super::markdown::{escape, inline_code, plain, truncate};
+use super::markdown::{escape, inline_code, plain, truncate, within};
 use super::view::CheckView;
 use super::words;
 use crate::candidate::{Experiment, Stage, Verdict};
@@ -186,8 +186,8 @@ fn check_run(view: &CheckView, stage: Stage) -> CheckRun {
         external_id: external_id(&view.head_sha, experiment, gate.name),
         output: CheckOutput {
             title: gate.title(conclusion),
-            summary: within(gate.summary(view, conclusion)),
-            text: within(gate.text(view, conclusion)),
+            summary: within(gate.summary(view, conclusion), MAX_TEXT),
+            text: within(gate.text(view, conclusion), MAX_TEXT),
             annotations: gate.annotations(view, conclusion),
         },
         actions: if view.buttons {
@@ -465,17 +465,6 @@ fn names(title: &str, tasks: &[String]) -> String {
         text += &format!("- and {} more\n", tasks.len() - MAX_NAMES);
     }
     text
-}
-
-/// The parts above are bounded, so this cuts only what nobody foresaw.
-fn within(text: String) -> String {
-    if text.len() <= MAX_TEXT {
-        return text;
-    }
-    let note = "\n\n(cut: too long)\n";
-    let end = text.floor_char_boundary(MAX_TEXT - note.len());
-    let end = text[..end].rfind('\n').unwrap_or(end);
-    format!("{}{note}", &text[..end])
 }
 
 #[cfg(test)]

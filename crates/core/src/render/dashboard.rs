@@ -1,6 +1,6 @@
 //! The one issue that shows everything: clusters by rank with boxes to tick, pull requests, the suite, the last run.
 
-use super::markdown::{escape, inline_code, marker, truncate};
+use super::markdown::{escape, inline_code, marker, truncate, within};
 use super::words;
 use crate::book::{Book, PullState};
 use crate::case::EvalCase;
@@ -32,17 +32,7 @@ pub fn dashboard(book: &Book, suite: &[EvalCase]) -> String {
         "---\n\n<sub>Kept up to date by sprag; what is written here by hand is overwritten, but for the boxes. `/sprag help` in a comment lists the commands.</sub>".to_owned(),
     ];
     let sections: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
-    bounded(sections.join("\n\n") + "\n", MAX_WHOLE)
-}
-
-/// A text cut at the end of a line, and what is said then.
-fn bounded(text: String, most: usize) -> String {
-    if text.len() <= most {
-        return text;
-    }
-    let end = text.floor_char_boundary(most);
-    let end = text[..end].rfind('\n').unwrap_or(end);
-    format!("{}\n\n(cut: too long)\n", &text[..end])
+    within(sections.join("\n\n") + "\n", MAX_WHOLE)
 }
 
 fn in_short(book: &Book, suite: &[EvalCase]) -> String {

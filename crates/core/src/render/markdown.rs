@@ -220,5 +220,16 @@ pub fn is_ours(text: &str) -> bool {
     text.contains("<!-- sprag:")
 }
 
+/// At most so many bytes of a whole text, cut at the end of a line. The parts of a text are bounded, so this cuts only what nobody foresaw.
+pub(super) fn within(text: String, most: usize) -> String {
+    if text.len() <= most {
+        return text;
+    }
+    let note = "\n\n(cut: too long)\n";
+    let end = text.floor_char_boundary(most - note.len());
+    let end = text[..end].rfind('\n').unwrap_or(end);
+    format!("{}{note}", &text[..end])
+}
+
 #[cfg(test)]
 mod tests;

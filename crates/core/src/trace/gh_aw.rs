@@ -63,7 +63,7 @@ pub(super) fn read(document: &Document<'_>, warnings: &mut Vec<Warning>) -> Cont
         let errors = top.list("errors", warnings);
         run.checks = errors
             .iter()
-            .map(|error| check("safe output", "assertion", false, error.shown()))
+            .map(|error| Check::new("safe output", "assertion", false, error.shown()))
             .collect();
         for item in top.objects("items", warnings) {
             let Some(name) = item.word("type") else { continue };
@@ -101,16 +101,7 @@ fn graded(result: &Object<'_>) -> Option<Check> {
         .iter()
         .find_map(|key| result.word(key))
         .unwrap_or_default();
-    Some(check(&name, "score", passed, told.join(": ")))
-}
-
-fn check(name: &str, kind: &str, passed: bool, detail: String) -> Check {
-    Check {
-        name: name.to_owned(),
-        kind: kind.to_owned(),
-        passed,
-        detail,
-    }
+    Some(Check::new(&name, "score", passed, told.join(": ")))
 }
 
 impl Run {

@@ -126,9 +126,9 @@ fn trial(object: &Object<'_>, warnings: &mut Vec<Warning>) -> Trial {
     };
     let mut checks: Vec<Check> = named
         .into_iter()
-        .map(|(name, reward)| check(&name, "score", reward >= 1.0, reward.to_string()))
+        .map(|(name, reward)| Check::new(&name, "score", reward >= 1.0, reward.to_string()))
         .collect();
-    checks.extend(thrown.map(|(kind, message)| check(&kind, "status", false, message)));
+    checks.extend(thrown.map(|(kind, message)| Check::new(&kind, "status", false, message)));
     let id = ["id", "trial_name"].iter().find_map(|key| object.word(key));
     let times = object.node("agent_execution").and_then(|times| times.as_object());
     let lived = times.and_then(|times| seconds(&times.word("started_at")?, &times.word("finished_at")?));
@@ -178,7 +178,14 @@ fn bench(row: &Object<'_>) -> Trial {
     let lived = lived.and_then(|(started, ended)| seconds(&started, &ended));
     let tests = row.node("parser_results").and_then(|tests| tests.as_object());
     let checks = tests.iter().flat_map(|tests| {
-        let one = |name: &str| Some(check(name, "assertion", tests.word(name)? == "passed", String::new()));
+        let one = |name: &str| {
+            Some(Check::new(
+                name,
+                "assertion",
+                tests.word(name)? == "passed",
+                String::new(),
+            ))
+        };
         tests.keys().filter_map(one)
     });
     let asked = row.word("instruction").map(|content| Step {
@@ -221,15 +228,6 @@ fn run(
         score,
         kind_hint,
         trace,
-    }
-}
-
-fn check(name: &str, kind: &str, passed: bool, detail: String) -> Check {
-    Check {
-        name: name.to_owned(),
-        kind: kind.to_owned(),
-        passed,
-        detail,
     }
 }
 
