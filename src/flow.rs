@@ -13,6 +13,7 @@ mod stages;
 mod summary;
 pub mod sync;
 
+pub use bench::recorded_trace;
 pub use summary::Summary;
 
 use crate::forge::ForgeError;
@@ -198,6 +199,9 @@ async fn perform(
         Command::MeasureBaseline => stages::baseline(bench, store, state).await,
         Command::ReadSignals => stages::signals(bench, store, state).await,
         Command::RunTraffic { batch, tasks } => stages::traffic(bench, store, state, *batch, tasks, progress).await,
+        Command::ReviseClusters { found } => Ok(Event::ClustersRevised {
+            revisions: found.clone(),
+        }),
         Command::Propose { experiment, cluster } => {
             propose::propose(request, bench, store, state, experiment, cluster).await
         }

@@ -11,6 +11,7 @@ mod github;
 mod input;
 mod intake;
 mod kill;
+mod look;
 mod people;
 mod secrets;
 mod support;
