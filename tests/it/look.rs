@@ -84,7 +84,7 @@ fn what_a_person_decides_about_clusters_holds_when_more_is_read() {
     let [refund, replace] = ids(&place).try_into().unwrap();
     done(&place, &["cluster", "merge", &refund[..6], &replace]);
     done(&place, &["cluster", "rename", &refund, "forgets what was asked for"]);
-    assert_eq!(ids(&place), [refund.clone()]);
+    assert_eq!(ids(&place), std::slice::from_ref(&refund));
     place.write("project/next.jsonl", &run("t9", "refund the table", false).to_string());
     done(&place, &["ingest", "next.jsonl"]);
     let shown = done(&place, &["cluster", "show", &replace]).stdout;
@@ -138,7 +138,15 @@ fn a_wrong_id_is_answered_with_where_to_find_the_right_one() {
 #[test]
 fn a_run_on_this_machine_begins_with_what_was_read_and_decided() {
     let place = Place::with_helpdesk();
-    let commit = ["-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-qm", "all"];
+    let commit = [
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@example.com",
+        "commit",
+        "-qm",
+        "all",
+    ];
     for arguments in [&["init", "-q"][..], &["add", "."], &commit] {
         place.git(arguments);
     }
