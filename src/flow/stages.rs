@@ -84,7 +84,10 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
         let (record, instead) = match clue {
             Some(Clue::Trace(read)) => {
                 let task = TaskId::new(format!("issue #{}", issue.number));
-                (Some(mine::triage(&name, &task, &read.trace, &Judged::default())), None)
+                (
+                    Some(mine::mine_beside(&name, &task, &read.trace, &Judged::default())),
+                    None,
+                )
             }
             Some(Clue::Task(task)) => {
                 let mut left = allowance(state);
@@ -251,7 +254,7 @@ fn causes(task: &TaskId, trial: &Trial) -> Option<BTreeSet<Mechanism>> {
     match (&trial.status, &trial.trace) {
         (TrialStatus::Passed, _) => Some(BTreeSet::new()),
         (TrialStatus::Failed, Some(trace)) => {
-            let alone = mine::triage("", task, trace, &Judged::default());
+            let alone = mine::mine_beside("", task, trace, &Judged::default());
             let found: BTreeSet<Mechanism> = alone.causes.into_iter().map(|cause| cause.mechanism).collect();
             (!found.is_empty()).then_some(found)
         }
