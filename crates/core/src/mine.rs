@@ -33,7 +33,7 @@ mod wrong_argument;
 mod wrong_order;
 mod wrong_tool;
 
-pub use beside::{Judged, mine_beside};
+pub use beside::{Judged, JudgedBuilder, mine_beside};
 pub(crate) use calls::hands_over;
 pub use category::{Category, category};
 pub use clump::clumps;
