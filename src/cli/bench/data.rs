@@ -304,8 +304,14 @@ impl History {
     /// One message is one step, so that the steps of the labels are those of the trace.
     fn run(self) -> Run {
         let mut steps: Vec<Step> = Vec::with_capacity(self.history.len());
-        for message in self.history {
-            let step = message.step(steps.last_mut());
+        // The helper that has work to do, and the call that gave it.
+        let mut asked: Option<(String, String)> = None;
+        for (number, message) in (0_usize..).zip(self.history) {
+            let answers = asked.take_if(|(helper, _)| *helper == message.speaker());
+            let step = message.step(number, steps.last_mut(), answers.map(|(_, call)| call));
+            // What is given on while a helper still works is answered first.
+            let given = step.tool_calls.iter().find(|_| step.role == Role::Assistant);
+            asked = given.map(|call| (call.name.clone(), call.id.clone())).or(asked);
             steps.push(step);
         }
         // What a group chat begins with is its task, whoever is said to say it, unless it is already code that is run.
@@ -328,9 +334,15 @@ impl History {
 }
 
 impl Message {
-    fn step(self, before: Option<&mut Step>) -> Step {
+    /// Who speaks, in lower case.
+    fn speaker(&self) -> String {
+        self.name.as_deref().unwrap_or(&self.role).to_lowercase()
+    }
+
+    /// The step of this number, after the one `before` it; `answers` is the call that it answers, if its speaker had been asked something.
+    fn step(self, number: usize, before: Option<&mut Step>, answers: Option<String>) -> Step {
+        let speaker = self.speaker();
         let content = self.content.unwrap_or_default();
-        let speaker = self.name.as_deref().unwrap_or(&self.role).to_lowercase();
         let step = |role, tool_calls| Step {
             role,
             content: content.clone(),
@@ -340,14 +352,24 @@ impl Message {
         // An orchestrator that hands a piece of work on calls a tool, and who does the work answers.
         if let Some((_, helper)) = speaker.split_once("(-> ") {
             let arguments = json!({"request": content}).as_object().cloned().unwrap_or_default();
-            return step(Role::Assistant, vec![call(helper.trim_end_matches(')'), arguments)]);
+            return step(Role::Assistant, vec![call(helper.trim_end_matches(')'), number, arguments)]);
+        }
+        if answers.is_some() {
+            return Step {
+                call_id: answers,
+                ..step(Role::Tool, Vec::new())
+            };
         }
         if speaker == TERMINAL {
+            let mut answers = None;
             if let Some(before) = before.filter(|step| step.role != Role::Tool) {
                 let arguments = json!({"code": before.content}).as_object().cloned().unwrap_or_default();
-                before.tool_calls.push(call(TERMINAL, arguments));
+                let run = call(TERMINAL, number, arguments);
+                answers = Some(run.id.clone());
+                before.tool_calls.push(run);
             }
             return Step {
+                call_id: answers,
                 error: content.trim_start().starts_with("exitcode: ")
                     && !content.trim_start().starts_with("exitcode: 0"),
                 ..step(Role::Tool, Vec::new())
@@ -362,20 +384,21 @@ impl Message {
                 ..step(Role::Tool, Vec::new())
             },
             _ => {
-                let answers = before.is_some_and(|before| before.tool_calls.iter().any(|call| call.name == speaker));
                 let calls = self.tool_calls.unwrap_or_default().into_iter();
                 let calls = calls.map(|made| ToolCall {
                     id: made.id,
-                    ..call(&made.function.name, arguments(made.function.arguments))
+                    ..call(&made.function.name, number, arguments(made.function.arguments))
                 });
-                step(if answers { Role::Tool } else { Role::Assistant }, calls.collect())
+                step(Role::Assistant, calls.collect())
             }
         }
     }
 }
 
-fn call(name: &str, arguments: Map<String, Value>) -> ToolCall {
+/// A call with an id of its own: the number of a step.
+fn call(name: &str, number: usize, arguments: Map<String, Value>) -> ToolCall {
     ToolCall {
+        id: number.to_string(),
         name: name.to_owned(),
         arguments,
         ..ToolCall::default()
