@@ -7,16 +7,21 @@ mod calls;
 mod category;
 mod clump;
 mod compare;
+mod context_overflow;
 mod extra_write;
 mod failed_check;
 mod format_error;
 mod gave_up;
+mod ignored_tool_error;
 mod invented_argument;
 mod kept_out;
 mod kind;
 mod looping;
 mod missing_action;
 mod missing_handover;
+mod partial_list;
+mod policy;
+mod policy_violated;
 mod premature_handover;
 mod settle;
 mod skipped_confirmation;
@@ -75,7 +80,10 @@ pub const RULES: &[Rule] = &[
     extra_write::RULE,
     wrong_order::RULE,
     looping::RULE,
+    context_overflow::RULE,
     termination::RULE,
+    policy_violated::RULE,
+    ignored_tool_error::RULE,
     tool_error::RULE,
     premature_handover::RULE,
     unmet_communication::RULE,
@@ -89,6 +97,7 @@ pub const BESIDE: &[Rule] = &[
     format_error::RULE,
     invented_argument::RULE,
     kept_out::RULE,
+    partial_list::RULE,
     asked_again::RULE,
     skipped_confirmation::RULE,
     ungrounded_answer::RULE,

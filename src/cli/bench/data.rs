@@ -349,10 +349,21 @@ impl Message {
             tool_calls,
             ..Step::default()
         };
+        // The name of a tool's message is that of the tool.
+        if self.role == "tool" {
+            return Step {
+                call_id: self.tool_call_id,
+                error: content.trim_start().starts_with("Error:"),
+                ..step(Role::Tool, Vec::new())
+            };
+        }
         // An orchestrator that hands a piece of work on calls a tool, and who does the work answers.
         if let Some((_, helper)) = speaker.split_once("(-> ") {
             let arguments = json!({"request": content}).as_object().cloned().unwrap_or_default();
-            return step(Role::Assistant, vec![call(helper.trim_end_matches(')'), number, arguments)]);
+            return step(
+                Role::Assistant,
+                vec![call(helper.trim_end_matches(')'), number, arguments)],
+            );
         }
         if answers.is_some() {
             return Step {
@@ -375,14 +386,9 @@ impl Message {
                 ..step(Role::Tool, Vec::new())
             };
         }
-        match (self.name.is_some(), speaker.as_str()) {
+        match (self.name.is_some(), self.role.as_str()) {
             (false, "system") => step(Role::System, Vec::new()),
             (false, "user" | "human") => step(Role::User, Vec::new()),
-            (false, "tool") => Step {
-                call_id: self.tool_call_id,
-                error: content.trim_start().starts_with("Error:"),
-                ..step(Role::Tool, Vec::new())
-            },
             _ => {
                 let calls = self.tool_calls.unwrap_or_default().into_iter();
                 let calls = calls.map(|made| ToolCall {

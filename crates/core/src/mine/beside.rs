@@ -1,8 +1,9 @@
 //! A failed run beside runs that passed: what they did that it did not, and which findings they show just as often.
 
 use super::{
-    BESIDE, RULES, calls, compare, extra_write, gave_up, kind, missing_action, missing_handover, premature_handover,
-    termination, unexplained_write, unwarranted_write, wrong_answer, wrong_argument, wrong_order, wrong_tool,
+    BESIDE, RULES, calls, compare, extra_write, gave_up, kind, missing_action, missing_handover, policy_violated,
+    premature_handover, termination, unexplained_write, unwarranted_write, wrong_answer, wrong_argument, wrong_order,
+    wrong_tool,
 };
 use crate::failure::{FailureKind, FailureRecord, RootCause};
 use crate::id::TaskId;
@@ -269,8 +270,9 @@ pub fn mine_beside(source: &str, task: &TaskId, trace: &Trace, judged: &Judged) 
             .any(|rule| rule.last_resort && rule.ident == cause.mechanism.rule)
     };
     let weight = |cause: &RootCause| {
-        weights
-            .get(cause.mechanism.rule.as_str())
+        let by_subject = weights.get(&cause.mechanism.to_string());
+        by_subject
+            .or_else(|| weights.get(cause.mechanism.rule.as_str()))
             .copied()
             .filter(|_| claims(cause))
             .unwrap_or(1.0)
@@ -413,6 +415,7 @@ fn name_what_was_needed(causes: &mut [RootCause], needed: Option<&str>) {
         .filter(|cause| vague.contains(&cause.mechanism.rule.as_str()))
     {
         cause.mechanism.subject = needed.to_owned();
+        cause.confidence = cause.confidence.max(gave_up::CONFIDENCE);
         cause.finding = format!(
             "{} Most runs with such a request that passed called `{needed}`.",
             cause.finding
@@ -443,11 +446,17 @@ fn alone(trace: &Trace) -> Vec<String> {
         checks: Vec::new(),
         ..trace.clone()
     };
-    let rules = RULES.iter().chain(BESIDE);
-    rules
-        .filter(|rule| !(rule.find)(&bare).is_empty())
-        .map(|rule| rule.ident.to_owned())
-        .collect()
+    let mut found = BTreeSet::new();
+    for rule in RULES.iter().chain(BESIDE) {
+        for cause in (rule.find)(&bare) {
+            // One sentence of a policy may be kept by all that pass, and another by nobody.
+            if rule.ident == policy_violated::RULE.ident {
+                found.insert(cause.mechanism.to_string());
+            }
+            found.insert(cause.mechanism.rule);
+        }
+    }
+    found.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -211,3 +211,31 @@ fn a_long_value_is_neither_kept_nor_compared() {
     assert_eq!(mechanisms(&other("a.txt"), &passed)[0], "wrong_answer:answer");
     assert_eq!(mechanisms(&other("b.txt"), &passed)[0], "wrong_argument:write.path");
 }
+
+#[test]
+fn each_sentence_of_a_policy_is_weighed_by_itself() {
+    // All runs make two calls at once, and pass or fail; only failed ones do what is forbidden.
+    let policy = "Make one tool call at a time. Never use `wipe_all`.";
+    let with = |calls: &[(&str, &str)]| {
+        let mut run = run(calls);
+        let rules = Step {
+            role: Role::System,
+            content: policy.to_owned(),
+            ..Step::default()
+        };
+        run.steps.insert(0, rules);
+        let second = run.steps[2].tool_calls[0].clone();
+        run.steps[2].tool_calls.push(second);
+        run
+    };
+    let (notify, wipe) = (("notify", "{}"), ("wipe_all", "{}"));
+    let runs: Vec<_> = (0..6)
+        .flat_map(|_| [(with(&[notify]), true), (with(&[notify, wipe]), false)])
+        .collect();
+    let found = mechanisms(&with(&[notify, wipe]), &judged("other", &runs));
+    let broken: Vec<_> = found
+        .iter()
+        .filter(|found| found.starts_with("policy_violated"))
+        .collect();
+    assert_eq!(broken, ["policy_violated:wipe_all"]);
+}
