@@ -23,6 +23,7 @@ mod partial_list;
 mod policy;
 mod policy_violated;
 mod premature_handover;
+mod repeated_call;
 mod settle;
 mod skipped_confirmation;
 mod termination;
@@ -80,6 +81,7 @@ pub const RULES: &[Rule] = &[
     extra_write::RULE,
     wrong_order::RULE,
     looping::RULE,
+    repeated_call::RULE,
     context_overflow::RULE,
     termination::RULE,
     policy_violated::RULE,

@@ -28,6 +28,7 @@ pub fn of(mechanism: &Mechanism) -> String {
             None => format!("gives up when `{subject}` fails"),
         },
         "loop" => format!("calls `{}` over and over", subject.replace('+', "` and `")),
+        "repeated_call" => format!("does `{subject}` twice"),
         "asked_again" => format!("asks `{subject}` for much the same thing again"),
         "partial_list" => format!("takes the first things that `{subject}` lists for all"),
         "policy_violated" => format!("breaks its instructions: {subject}"),

@@ -121,9 +121,12 @@ fn one_at_a_time(clause: &str, tools: &BTreeSet<String>) -> Option<Demand> {
     let modal = words
         .iter()
         .any(|word| matches!(word, Word::Must | Word::Only | Word::Never));
-    let plain: Vec<&str> = plain(&words).collect();
-    let apart = matches!(plain[..], ["at", "time"] | ["than", "at", "time"])
-        || matches!(plain[..], ["per" | "in" | "each", word] | ["at", "most", "per" | "in", word] if is_one_of(word, MESSAGE));
+    let mut plain: Vec<&str> = plain(&words).filter(|word| *word != "than").collect();
+    if plain.starts_with(&["at", "most"]) {
+        plain.drain(..2);
+    }
+    let apart =
+        plain == ["at", "time"] || matches!(plain[..], ["per" | "in" | "each", word] if is_one_of(word, MESSAGE));
     (about_calls && modal && apart && words.contains(&Word::Number(1))).then_some(Demand::OneAtATime)
 }
 
@@ -318,6 +321,8 @@ mod tests {
                 Demand::AtMost("get_order".to_owned(), 1),
             ),
             ("Make only one tool call at a time.", Demand::OneAtATime),
+            ("You should at most make one tool call at a time.", Demand::OneAtATime),
+            ("Never make more than one call per message.", Demand::OneAtATime),
             (
                 "You should only make one tool call at a time, and if you call, say nothing.",
                 Demand::OneAtATime,
