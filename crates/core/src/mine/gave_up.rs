@@ -2,7 +2,7 @@
 
 use super::{Rule, calls, text};
 use crate::failure::{Mechanism, RootCause};
-use crate::trace::Trace;
+use crate::trace::{Role, Trace};
 
 pub(super) const RULE: Rule = Rule {
     ident: "gave_up",
@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
 
 /// Where the agent has tools.
 pub(super) const CONFIDENCE: f64 = 0.3;
-/// Where nobody knows of a tool: less than that the first step of an answer is wrong.
+/// Where nobody knows of a tool, and no person speaks but to ask: less than that the first step of an answer is wrong.
 const UNARMED: f64 = 0.18;
 
 fn find(trace: &Trace) -> Vec<RootCause> {
@@ -28,6 +28,7 @@ fn find(trace: &Trace) -> Vec<RootCause> {
     if wrote || asked || trace.expected.is_some() {
         return Vec::new();
     }
+    let turns = trace.steps.iter().filter(|step| step.role == Role::User).count();
     let (subject, finding) = if own.is_empty() {
         ("no_calls", "The agent ended without having called any tool.")
     } else {
@@ -46,8 +47,8 @@ fn find(trace: &Trace) -> Vec<RootCause> {
             .map(|step| text::evidence(trace, step))
             .into_iter()
             .collect(),
-        // Who never calls anything may have nothing to call.
-        confidence: if own.is_empty() && trace.tools.is_empty() {
+        // Who answers one question and never calls anything may have nothing to call.
+        confidence: if own.is_empty() && trace.tools.is_empty() && turns < 2 {
             UNARMED
         } else {
             CONFIDENCE

@@ -148,7 +148,7 @@ fn of_one(words: &[Word], tool: &str) -> Option<Demand> {
         [number] if plain(words).all(|word| is_one_of(word, LIMITING)) => {
             let words_of = |any: &[&str]| plain(words).any(|word| any.contains(&word));
             let more = words.contains(&Word::More);
-            let limits = (never && more) || (more && words_of(&["no"])) || words_of(&["most", "maximum", "up"]);
+            let limits = (more && (never || words_of(&["no"]))) || words_of(&["most", "maximum", "up"]);
             (limits || words.contains(&Word::Only)).then(|| Demand::AtMost(tool.to_owned(), number))
         }
         _ => None,
