@@ -64,12 +64,30 @@ enum Word {
 /// The demands of a policy, each with the sentence that makes it. `tools` are the names that the trace knows. Names in backticks that look
 /// like those of tools are known too, since a tool that should have been called may never have been.
 pub(super) fn demands<'a>(policy: &'a str, tools: &BTreeSet<String>) -> Vec<(&'a str, Demand)> {
-    let mut known = tools.clone();
-    known.extend(quoted_names(policy).map(str::to_owned));
+    let mut names: BTreeSet<&str> = tools.iter().map(String::as_str).collect();
+    names.extend(quoted_names(policy));
+    let known: Vec<Name<'_>> = names.into_iter().map(Name::of).collect();
     let demands = sentences(policy).take(MOST);
     demands
         .filter_map(|sentence| Some((sentence, demand(sentence, &known)?)))
         .collect()
+}
+
+/// The name of a tool, ready to be looked for.
+struct Name<'a> {
+    name: &'a str,
+    lower: String,
+    words: Vec<String>,
+}
+
+impl<'a> Name<'a> {
+    fn of(name: &'a str) -> Self {
+        Self {
+            name,
+            lower: name.to_lowercase(),
+            words: calls::words(name),
+        }
+    }
 }
 
 /// `like_this` or `this()` in backticks.
@@ -94,7 +112,7 @@ fn sentences(policy: &str) -> impl Iterator<Item = &str> {
         .filter(|sentence| !sentence.is_empty() && sentence.len() <= LONGEST)
 }
 
-fn demand(sentence: &str, tools: &BTreeSet<String>) -> Option<Demand> {
+fn demand(sentence: &str, tools: &[Name<'_>]) -> Option<Demand> {
     let words = words(sentence, tools);
     let is_condition = |word: &Word| matches!(word, Word::Plain(word) if is_one_of(word, CONDITIONS));
     let named: Vec<(usize, &str)> = words
@@ -115,7 +133,7 @@ fn demand(sentence: &str, tools: &BTreeSet<String>) -> Option<Demand> {
     }
 }
 
-fn one_at_a_time(clause: &str, tools: &BTreeSet<String>) -> Option<Demand> {
+fn one_at_a_time(clause: &str, tools: &[Name<'_>]) -> Option<Demand> {
     let words = words(clause, tools);
     let about_calls = words.contains(&Word::Call) || clause.to_lowercase().contains("tool");
     let modal = words
@@ -197,7 +215,7 @@ fn is_one_of(word: &str, list: &str) -> bool {
 }
 
 /// A sentence in the words that matter.
-fn words(sentence: &str, tools: &BTreeSet<String>) -> Vec<Word> {
+fn words(sentence: &str, tools: &[Name<'_>]) -> Vec<Word> {
     let raw: Vec<&str> = sentence.split_whitespace().collect();
     let bare: Vec<String> = raw.iter().map(|word| bare(word)).collect();
     let mut words: Vec<Word> = Vec::new();
@@ -250,20 +268,18 @@ fn bare(word: &str) -> String {
 
 /// The tool that is named at the beginning, and in how many words: as it is written, or word by word. A name of one plain word only counts
 /// in quotes, since "refund" is mostly a verb.
-fn tool_at(raw: &[&str], bare: &[String], tools: &BTreeSet<String>) -> Option<(String, usize)> {
+fn tool_at(raw: &[&str], bare: &[String], tools: &[Name<'_>]) -> Option<(String, usize)> {
     let quoted = raw[0].contains(['`', '"', '\'']) || raw[0].contains("()");
-    let written = |tool: &&String| {
-        let parts = calls::words(tool).len();
-        tool.to_lowercase() == bare[0] && (quoted || parts > 1)
-    };
+    let written = |tool: &&Name<'_>| tool.lower == bare[0] && (quoted || tool.words.len() > 1);
     if let Some(tool) = tools.iter().find(written) {
-        return Some((tool.clone(), 1));
+        return Some((tool.name.to_owned(), 1));
     }
-    let spoken = tools.iter().filter_map(|tool| {
-        let parts = calls::words(tool);
-        (parts.len() > 1 && bare.starts_with(&parts)).then(|| (tool.clone(), parts.len()))
-    });
-    spoken.max_by_key(|(_, length)| *length)
+    let spoken = tools
+        .iter()
+        .filter(|tool| tool.words.len() > 1 && bare.starts_with(&tool.words));
+    spoken
+        .max_by_key(|tool| tool.words.len())
+        .map(|tool| (tool.name.to_owned(), tool.words.len()))
 }
 
 #[cfg(test)]
