@@ -2,6 +2,7 @@
 
 use super::FlowError;
 use super::bench::{Allowance, Bench};
+use super::cases::drafted;
 use super::context::{allowance, candidate_harness, experiment, scorecard};
 use crate::progress::Progress;
 use crate::store::Store;
@@ -55,7 +56,7 @@ pub(super) async fn traffic(
     let mut records = Vec::new();
     for ((task, number), trial) in tasks.iter().zip(&trials) {
         let source = bench.source(&harness, task, *number);
-        records.extend(record_of(&source, task, trial));
+        records.extend(record_of(&source, "traffic", task, trial));
         verdicts.push(TaskVerdict {
             task: task.clone(),
             status: trial.status.clone(),
@@ -83,7 +84,9 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
         let (record, instead) = match clue {
             Some(Clue::Trace(read)) => {
                 let task = TaskId::new(format!("issue #{}", issue.number));
-                (Some(mine::mine(&name, &task, &read.trace)), None)
+                let should = signal::told(&issue.body).map(|told| told.should);
+                let mined = mine::mine(&name, &task, &read.trace);
+                (Some(drafted(&name, mined, &read.trace, should.as_deref())), None)
             }
             Some(Clue::Task(task)) => {
                 let mut left = allowance(state);
@@ -92,7 +95,7 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
                 let (trials, cost) = bench.train(store, "issues", &state.incumbent, &run, left).await?;
                 spent.add(cost);
                 let source = format!("{name} {}", bench.source(&state.incumbent.id(), &task, 0));
-                let record = record_of(&source, &task, &trials[0]);
+                let record = record_of(&source, &name, &task, &trials[0]);
                 let instead = record
                     .is_none()
                     .then(|| format!("task `{task}` passes on the harness as it is"));
@@ -112,15 +115,15 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
     Ok(Event::SignalsRead { findings, spent })
 }
 
-/// A failed run is mined; one without a verdict is recorded as what it is, so that it is seen and never scored.
-fn record_of(source: &str, task: &TaskId, trial: &Trial) -> Option<FailureRecord> {
+/// A failed run is mined; one without a verdict is recorded as what it is, so that it is seen and never scored. `seen` says where.
+fn record_of(source: &str, seen: &str, task: &TaskId, trial: &Trial) -> Option<FailureRecord> {
     match &trial.status {
         TrialStatus::Passed => None,
-        TrialStatus::Failed => Some(mine::mine(
-            source,
-            task,
-            trial.trace.as_ref().unwrap_or(&sprag_core::trace::Trace::default()),
-        )),
+        TrialStatus::Failed => {
+            let nothing = sprag_core::trace::Trace::default();
+            let trace = trial.trace.as_ref().unwrap_or(&nothing);
+            Some(drafted(seen, mine::mine(source, task, trace), trace, None))
+        }
         TrialStatus::Errored { kind, message } => Some(FailureRecord {
             id: RecordId::new(sprag_core::hash::of_text(source)),
             task: task.clone(),
@@ -133,6 +136,7 @@ fn record_of(source: &str, task: &TaskId, trial: &Trial) -> Option<FailureRecord
             behaviour: message.clone(),
             termination: sprag_core::trace::Termination::Unknown,
             causes: Vec::new(),
+            draft: None,
         }),
     }
 }
@@ -248,6 +252,12 @@ fn causes(task: &TaskId, trial: &Trial) -> Option<BTreeSet<Mechanism>> {
     }
 }
 
+/// Whether a case shows a failure: it repeats its task, or was made of it.
+fn shown_by(state: &State, case: &CaseId, task: &TaskId, record: &RecordId, failed: &TaskId) -> bool {
+    let case = state.cases.cases.get(case).filter(|case| case.is_recorded());
+    failed == task || case.is_some_and(|case| case.records.contains(record))
+}
+
 pub(super) async fn promote(
     bench: &Bench<'_>,
     store: &mut dyn Store,
@@ -280,10 +290,9 @@ pub(super) async fn promote(
             let gone = trials
                 .iter()
                 .all(|trial| causes(task, trial).is_some_and(|found| !found.contains(&cluster.mechanism)));
-            let members = cluster
-                .members
-                .iter()
-                .filter(|(_, member)| gone && !member.resolved && member.task == *task);
+            let members = cluster.members.iter().filter(|(record, member)| {
+                gone && !member.resolved && shown_by(state, case, task, record, &member.task)
+            });
             resolved.extend(members.map(|(record, _)| (cluster.id.clone(), record.clone())));
         }
     }

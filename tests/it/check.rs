@@ -209,7 +209,7 @@ async fn wrong_results() {
                mend: see the table of messages in docs/worker-protocol.md
     "#);
     insta::assert_snapshot!(complaints("error").await, @r#"
-    problem  run: the run of a train task ended in an error: no key
+    problem  run: the run ended in an error: no key
                mend: make this task work; the log of the worker may say more
     "#);
     insta::assert_snapshot!(complaints("leak").await, @r#"

@@ -91,6 +91,7 @@ fn harness(prompt: &str) -> Harness {
 fn job(task: &str) -> Job {
     Job {
         task: TaskId::new(task),
+        case: None,
         trial: 0,
         seed: 7,
         trace: true,

@@ -169,6 +169,7 @@ async fn take_artifact(
         &format!("artifact {}", artifact.id),
         &redactor.text(&format!("artifact {}", artifact.name)),
         failed,
+        None,
     );
     report.artifacts += 1;
     report.failures += failures.len();

@@ -3,6 +3,7 @@
 use super::artifacts::{globs, read_artifact};
 use super::{Hub, Notebook, Report};
 use crate::flow::FlowError;
+use crate::flow::cases::drafted;
 use crate::forge::{ErrorClass, ForgeError};
 use crate::intake::{FileReader, IntakeError};
 use crate::progress::Progress;
@@ -276,6 +277,7 @@ async fn read_report(
     let mut told: Option<FailureRecord> = None;
     let mut named = false;
     let redactor = hub.redactor();
+    let should = signal::told(&said.body).map(|told| redactor.text(&told.should).into_owned());
     for mut lead in signal::leads(said, &hub.tasks, Some(&hub.place)) {
         redactor.clean(&mut lead.clue);
         if n_traces >= TRACES_PER_ISSUE {
@@ -300,7 +302,7 @@ async fn read_report(
             Ok(mut traces) => {
                 traces.truncate(TRACES_PER_ISSUE - n_traces);
                 n_traces += traces.len();
-                let new = failures(&redactor, &place, &unnamed, traces);
+                let new = failures(&redactor, &place, &unnamed, traces, should.as_deref());
                 for record in new {
                     if records.iter().all(|known| known.id != record.id) {
                         told_at.extend(lead.told_at.map(|at| (record.id.clone(), at.to_owned())));
@@ -334,7 +336,14 @@ fn bounded(mut report: signal::Report) -> signal::Report {
 }
 
 /// Failure records of the traces of failed runs. A record is named by the place and the content: reading it again is the same record.
-pub(super) fn failures(redactor: &Redactor, place: &str, unnamed: &str, traces: Vec<ReadTrace>) -> Vec<FailureRecord> {
+/// `should` is what a person wrote that should have been done.
+pub(super) fn failures(
+    redactor: &Redactor,
+    place: &str,
+    unnamed: &str,
+    traces: Vec<ReadTrace>,
+    should: Option<&str>,
+) -> Vec<FailureRecord> {
     let mut records: Vec<FailureRecord> = Vec::new();
     for mut read in traces.into_iter().filter(|read| read.passed != Some(true)) {
         redactor.clean(&mut read);
@@ -346,7 +355,7 @@ pub(super) fn failures(redactor: &Redactor, place: &str, unnamed: &str, traces: 
         };
         let mined = mine::mine(&source, &task, &read.trace);
         let kind = read.kind_hint.unwrap_or(mined.kind);
-        let record = FailureRecord { kind, ..mined };
+        let record = drafted(place, FailureRecord { kind, ..mined }, &read.trace, should);
         if records.iter().all(|known| known.id != record.id) {
             records.push(record);
         }

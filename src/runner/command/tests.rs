@@ -35,6 +35,7 @@ impl Bench {
     async fn run(&self, task: &str, trace: bool) -> Result<Trial, RunnerError> {
         let jobs = [Job {
             task: TaskId::new(task),
+            case: None,
             trial: 3,
             seed: 7,
             trace,

@@ -1,9 +1,10 @@
 //! The state of a run: what folding the ledger gives.
 
+use super::cases::Tally;
 use super::schedule::batches;
 use crate::budget::Spent;
 use crate::candidate::{Experiment, Proof};
-use crate::case::{CaseBook, CaseState, EvalCase};
+use crate::case::{CaseBook, CaseState, EvalCase, Refusal};
 use crate::cluster::ClusterBook;
 use crate::failure::{FailureKind, FailureRecord};
 use crate::harness::Harness;
@@ -38,6 +39,8 @@ pub struct State {
     pub clusters: ClusterBook,
     /// Cases.
     pub cases: CaseBook,
+    /// Candidates that did not become cases.
+    pub refused: BTreeMap<CaseId, Refusal>,
     /// What came of the labelled issues.
     pub findings: Vec<Finding>,
     /// Experiments in their order.
@@ -56,6 +59,8 @@ pub struct State {
     pub(super) schedule: Vec<Vec<TaskId>>,
     /// How often a task was in the traffic.
     pub(super) times_seen: BTreeMap<TaskId, u32>,
+    /// What new cases did on this incumbent.
+    pub(super) case_tallies: BTreeMap<CaseId, Tally>,
 }
 
 impl State {
@@ -88,6 +93,8 @@ impl State {
             finished: None,
             exhausted: BTreeSet::new(),
             times_seen: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            case_tallies: BTreeMap::new(),
         }
     }
 
@@ -130,7 +137,7 @@ impl State {
         accepted.map_or(self.baseline.as_ref(), |experiment| experiment.validation.as_ref())
     }
 
-    /// The tasks on which a cluster's failures were seen and are not resolved, in order.
+    /// The tasks on which a cluster's failures were seen and are not resolved, and the recorded inputs that show them, in order.
     pub fn cluster_tasks(&self, cluster: &ClusterId) -> Vec<TaskId> {
         let Some(cluster) = self.clusters.clusters.get(cluster) else {
             return Vec::new();
@@ -141,7 +148,13 @@ impl State {
             .filter(|member| !member.resolved)
             .map(|member| &member.task);
         // A failure from an issue may have happened on something the runner has no task for.
-        let tasks: BTreeSet<&TaskId> = open.filter(|task| self.plan.train.contains(task)).collect();
+        let tasks = open.filter(|task| self.plan.train.contains(task));
+        let shows = |case: &&EvalCase| {
+            let unresolved = |record: &RecordId| cluster.members.get(record).is_some_and(|member| !member.resolved);
+            case.is_recorded() && case.records.iter().any(unresolved)
+        };
+        let recorded = self.cases.open().filter(shows).map(|case| &case.task);
+        let tasks: BTreeSet<&TaskId> = tasks.chain(recorded).collect();
         tasks.into_iter().cloned().collect()
     }
 

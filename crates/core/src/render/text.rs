@@ -28,6 +28,19 @@ pub fn progress(progress: &Progress) -> String {
                 words::count(batch.new_clusters, "new cluster")
             )
         }
+        Progress::Tried {
+            confirmed,
+            unconfirmed,
+            refused,
+        } => {
+            let rest = [(unconfirmed, "unconfirmed"), (refused, "refused")];
+            let rest = rest.into_iter().filter(|(n, _)| **n > 0);
+            let rest: String = rest.map(|(n, what)| format!(", {n} {what}")).collect();
+            format!(
+                "  {} on the unchanged harness{rest}",
+                words::count(*confirmed, "new case")
+            )
+        }
         Progress::Targeted { cluster } => format!(
             "  working on: {} ({}, {} resolved)",
             short(&cluster.title, 80),
@@ -190,6 +203,11 @@ mod tests {
                 batch: view.batches[2].clone(),
                 batches: 18,
             },
+            Progress::Tried {
+                confirmed: 3,
+                unconfirmed: 1,
+                refused: 0,
+            },
             Progress::Targeted {
                 cluster: view.clusters[0].clone(),
             },
@@ -217,6 +235,7 @@ mod tests {
         insta::assert_snapshot!(lines.join("\n"), @r"
         baseline: 21/40 (0.525) on the validation set
         batch 3/18: 10 tasks, 6 failed; 9 findings, 1 new cluster
+          3 new cases seen to fail on the unchanged harness, 1 unconfirmed
           working on: Hands over to a person although a tool would have helped (11 failures, 4 resolved)
           E001: trying: Open a parcel trace when the order is lost
           E001: accepted, validation 30/40 (0.750), best before 0.675

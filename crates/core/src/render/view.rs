@@ -206,6 +206,15 @@ pub enum Progress {
         /// How many batches there are.
         batches: u32,
     },
+    /// New cases were tried on the unchanged harness.
+    Tried {
+        /// How many failed as often as they must.
+        confirmed: u32,
+        /// How many did not, or cannot be run.
+        unconfirmed: u32,
+        /// How many were refused.
+        refused: u32,
+    },
     /// A cluster was chosen to work on.
     Targeted {
         /// The cluster.
