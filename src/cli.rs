@@ -2,6 +2,7 @@
 
 pub mod app;
 mod bench;
+mod cases;
 mod demo;
 mod doctor;
 mod gate;
@@ -40,6 +41,7 @@ enum Command {
     Gate(Box<gate::Args>),
     Doctor(Box<doctor::Args>),
     Ingest(ingest::Args),
+    Cases(cases::Args),
     Bench(bench::Args),
     Init(init::InitArgs),
     App(app::Args),
@@ -96,6 +98,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Gate(args) => gate::gate(*args, &job).await,
         Command::Doctor(args) => doctor::doctor(*args, &job).await,
         Command::Ingest(args) => ingest::ingest(&args),
+        Command::Cases(args) => cases::cases(&args),
         Command::Bench(args) => bench::bench(args),
         Command::Init(args) => init::on_terminal(&args).map(|()| ExitCode::SUCCESS),
         Command::App(args) => app::on_github(args).await.map(|()| ExitCode::SUCCESS),

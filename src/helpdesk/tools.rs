@@ -105,7 +105,7 @@ pub(super) fn call(shop: &mut Shop, name: &str, arguments: &Arguments) -> Answer
     (tool.run)(shop, arguments)
 }
 
-/// Adds the row that a recorded answer shows to the shop, unless the shop has it.
+/// Puts the row that a recorded answer shows into the shop.
 pub(super) fn remember(shop: &mut Shop, fixture: &Fixture) {
     let Some(mut row) = serde_json::from_str::<Arguments>(&fixture.result)
         .ok()
@@ -129,7 +129,7 @@ fn add<T: DeserializeOwned>(table: &mut BTreeMap<String, T>, key: &str, row: &mu
     let id = row.remove(key);
     let read = serde_json::from_value(Value::Object(std::mem::take(row)));
     if let (Some(Value::String(id)), Ok(read)) = (id, read) {
-        table.entry(id).or_insert(read);
+        table.insert(id, read);
     }
 }
 

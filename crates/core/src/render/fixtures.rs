@@ -181,7 +181,7 @@ pub(super) fn record() -> FailureRecord {
     }
 }
 
-fn case(n: u32, state: CaseState) -> EvalCase {
+pub(super) fn case(n: u32, state: CaseState) -> EvalCase {
     let (id, task) = (format!("case-{n:04}"), format!("lost-parcel-{n}"));
     let title = "A lost order gets a parcel trace".to_owned();
     EvalCase {

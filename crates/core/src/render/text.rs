@@ -6,6 +6,7 @@ use super::markdown::{truncate, visible};
 use super::view::{Progress, SummaryView};
 use super::words;
 use crate::candidate::{Experiment, Verdict};
+use crate::case::{EvalCase, Refusal};
 use crate::cluster::{Cluster, Explanation, Rank, Trend};
 use crate::score::Scorecard;
 
@@ -63,6 +64,45 @@ pub fn progress(progress: &Progress) -> String {
         }
         Progress::Idle { reason } => format!("  nothing to work on: {}", short(reason, 120)),
     }
+}
+
+/// The eval cases, a line each, and how many were refused.
+pub fn cases(cases: &[&EvalCase], refused: &[Refusal]) -> String {
+    let mut text = String::new();
+    for case in cases {
+        let flake = &case.flake;
+        let note = case.note.as_ref().map(|note| format!(" ({})", short(note, 100)));
+        text += &format!(
+            "{:<11}  {:<21}  failed {}/{} before, passed {}/{} after  {}{}\n",
+            words::case_state(case.state),
+            visible(case.id.as_str()),
+            flake.fails_before,
+            flake.runs_before,
+            flake.passes_after,
+            flake.runs_after,
+            short(&case.title, 80),
+            note.unwrap_or_default()
+        );
+    }
+    if cases.is_empty() {
+        text += "no cases\n";
+    }
+    for refusal in refused {
+        text += &format!(
+            "{:<11}  {:<21}  {}\n",
+            "refused",
+            visible(refusal.case.as_str()),
+            short(&refusal.reason, 100)
+        );
+    }
+    text
+}
+
+/// What an export has written.
+pub fn exported(cases: usize, files: &[String]) -> String {
+    let cases = words::count(cases, "case");
+    let files: String = files.iter().map(|file| format!("\n  {}", visible(file))).collect();
+    format!("{cases} exported; `sprag_case.py` says how the agent is reached{files}")
 }
 
 fn judged(experiment: &Experiment) -> String {
@@ -190,7 +230,25 @@ fn short(text: &str, chars: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::CaseState;
+    use crate::id::CaseId;
     use crate::render::fixtures;
+
+    #[test]
+    fn cases_say_where_they_stand_and_why() {
+        let waits = EvalCase {
+            title: "call \u{1b}[31m`refund`".to_owned(),
+            note: Some("not runnable: a model has to judge it,\nand there is none".to_owned()),
+            ..fixtures::case(2, CaseState::Unconfirmed)
+        };
+        let refusal = Refusal {
+            case: CaseId::new("recorded-0123456789ab"),
+            reason: "says what a held-out task says".to_owned(),
+            kept: None,
+        };
+        insta::assert_snapshot!(cases(&[&fixtures::case(1, CaseState::Promoted), &waits], &[refusal]), @"");
+        assert_eq!(cases(&[], &[]), "no cases\n");
+    }
 
     #[test]
     fn every_phase_is_one_line() {
