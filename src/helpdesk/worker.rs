@@ -105,10 +105,9 @@ fn outcome(root: &Path, request: &RunRequest) -> Result<(Option<bool>, Option<Tr
 /// Plays a recorded ticket on the shop with the rows that its fixtures show; a call that the shop knows nothing of is answered as it was
 /// then. There is no ground truth: sprag scores the trace.
 fn run_case(root: &Path, case: &Value) -> Result<Trace, RunError> {
-    let unreadable = |part: &str| evaluator(format!("the case's '{part}' cannot be read"));
-    let input: Input = serde_json::from_value(case["input"].clone()).map_err(|_| unreadable("input"))?;
-    let fixtures: Option<Vec<Fixture>> =
-        serde_json::from_value(case["fixtures"].clone()).map_err(|_| unreadable("fixtures"))?;
+    let unreadable = |error: serde_json::Error| evaluator(format!("the case cannot be read: {error}"));
+    let input: Input = serde_json::from_value(case["input"].clone()).map_err(unreadable)?;
+    let fixtures: Option<Vec<Fixture>> = serde_json::from_value(case["fixtures"].clone()).map_err(unreadable)?;
     let (ticket, fixtures) = (input.messages.join("\n"), fixtures.unwrap_or_default());
     let mut shop = open_shop(root)?;
     fixtures.iter().for_each(|fixture| tools::remember(&mut shop, fixture));

@@ -76,6 +76,27 @@ async fn placeholders_are_filled_and_the_result_is_read() {
 }
 
 #[tokio::test]
+async fn a_recorded_input_is_in_the_file_and_scored_by_what_it_expects() {
+    let script = r#"grep -q '"task"' "$3" && exit 4
+        grep -q '"messages":\["hello"\]' "$3" &&
+        printf '{"trace":{"steps":[{"role":"assistant","content":"hello"}]}}' > "$2""#;
+    let bench = bench(script, |_| {});
+    assert_eq!(bench.runner.cases_refused().await.unwrap(), None);
+    let case = json!({"input": {"messages": ["hello"]}, "expect": [{"type": "contains", "text": "hello"}]});
+    let jobs = [Job {
+        task: TaskId::new("recorded-0123456789ab"),
+        case: Some(Arc::new(case)),
+        trial: 0,
+        seed: 7,
+        trace: true,
+    }];
+    let (done, mut trials) = unbounded_channel();
+    bench.runner.run(&Harness::default(), &jobs, done).await.unwrap();
+    let (_, trial) = trials.recv().await.unwrap();
+    assert!(trial.passed(), "{trial:?}");
+}
+
+#[tokio::test]
 async fn a_command_that_fails_is_an_error_and_says_why() {
     assert_eq!(
         bench("echo no model >&2; exit 4", |_| {}).error(true).await,

@@ -277,14 +277,15 @@ fn not_called(trace: &Trace, name: &str, arguments: &Map<String, Value>) -> Scor
 
 /// What the agent says, by the place that is looked at.
 fn said(trace: &Trace, place: Place) -> String {
-    let texts = trace
+    let texts: Vec<&str> = trace
         .steps
         .iter()
         .filter(|step| step.role == Role::Assistant && !step.content.trim().is_empty())
-        .map(|step| step.content.as_str());
+        .map(|step| step.content.as_str())
+        .collect();
     match place {
-        Place::Answer => texts.last().unwrap_or_default().to_owned(),
-        Place::Anywhere => texts.collect::<Vec<_>>().join("\n"),
+        Place::Answer => texts.last().copied().unwrap_or_default().to_owned(),
+        Place::Anywhere => texts.join("\n"),
     }
 }
 

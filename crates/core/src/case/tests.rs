@@ -79,11 +79,11 @@ fn what_is_there_already_is_refused_and_the_older_stays() {
     let old = case("a", ASKED, "settle_return");
     let reworded = ASKED.replace("weeks ago", "weeks ago.").replace("today", "Today");
     assert_eq!(
-        refused(&[old.clone()], &[case("b", ASKED, "settle_return")]),
+        refused(std::slice::from_ref(&old), &[case("b", ASKED, "settle_return")]),
         [("b".to_owned(), "runs and expects the same as a".to_owned())]
     );
     assert_eq!(
-        refused(&[old.clone()], &[case("b", &reworded, "settle_return")]),
+        refused(std::slice::from_ref(&old), &[case("b", &reworded, "settle_return")]),
         [("b".to_owned(), "begins and expects nearly the same as a".to_owned())]
     );
     let others = [

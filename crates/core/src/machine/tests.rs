@@ -374,8 +374,7 @@ fn check(state: &State, event: &Event, commands: &[Command], before: &mut Before
             assert_eq!(unique.len(), tasks.len());
         }
         Some(Command::TryCases { cases }) => {
-            assert!(matches!(event, Event::TrafficRan { .. }), "once a batch");
-            assert!(!cases.is_empty());
+            assert!(matches!(event, Event::TrafficRan { .. }) && !cases.is_empty());
         }
         Some(Command::Promote { experiment, .. } | Command::Publish { experiment }) => {
             assert!(state.experiment(experiment).unwrap().accepted());
@@ -760,7 +759,7 @@ fn a_recorded_input_that_fails_makes_its_cluster_workable_and_resolves_it_when_i
     let (mut state, commands) = tried(state, 1, 1);
     assert!(matches!(commands[0], Command::Propose { .. }));
     let task = state.cases.cases.values().next().unwrap().task.clone();
-    assert_eq!(state.cluster_tasks(&cluster), [task.clone()]);
+    assert_eq!(state.cluster_tasks(&cluster), std::slice::from_ref(&task));
     let rerun = CaseRerun {
         case: CaseId::new(task.as_str()),
         task,
