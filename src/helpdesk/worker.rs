@@ -113,12 +113,8 @@ fn run_case(root: &Path, case: &Value) -> Result<Trace, RunError> {
     fixtures.iter().for_each(|fixture| tools::remember(&mut shop, fixture));
     let mut answer = |tool: &str, arguments: &tools::Arguments| {
         tools::call(&mut shop, tool, arguments).or_else(|why| {
-            let same = |fixture: &&Fixture| fixture.name == tool && fixture.arguments == *arguments && !fixture.error;
-            fixtures
-                .iter()
-                .find(same)
-                .map(|fixture| fixture.result.clone())
-                .ok_or(why)
+            let same = |fixture: &&Fixture| fixture.name == tool && fixture.arguments == *arguments;
+            fixtures.iter().find(same).map_or(Err(why), agent::recorded)
         })
     };
     let transcript = play(root, &ticket, &mut answer).unwrap_or_else(|why| Transcript::broken(&ticket, why));

@@ -217,7 +217,7 @@ async fn wrong_results() {
     "#);
     insta::assert_snapshot!(complaints("error").await, @r#"
     problem  run: the run ended in an error: no key
-               mend: make this task work; the log of the worker may say more
+               mend: make this run work; the log of the worker may say more
     "#);
     insta::assert_snapshot!(complaints("leak").await, @r#"
     problem  no trace: gave a trace though the run said `"trace": false`

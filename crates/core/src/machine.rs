@@ -205,6 +205,7 @@ fn run_traffic(state: &mut State) -> Command {
     state.batch += 1;
     state.batch_experiments = 0;
     state.exhausted.clear();
+    state.tried_cases.clear();
     let tasks = state.schedule[state.batch as usize - 1].clone();
     let tasks = tasks
         .into_iter()
@@ -239,7 +240,7 @@ fn take_failure(state: &mut State, record: &FailureRecord, here: bool) {
 
 /// What failed must fail again before it is worked on.
 fn try_cases(state: &mut State) -> Command {
-    let cases = cases::to_try(state);
+    let cases = cases::seen_here(state);
     if cases.is_empty() {
         return next_work(state);
     }
@@ -256,6 +257,10 @@ fn next_work(state: &mut State) -> Command {
         state.batch_experiments < limits.experiments_per_batch && state.n_experiments() < limits.experiments;
     let cluster = may_propose.then(|| state.next_cluster()).flatten();
     if let Some(cluster) = cluster {
+        let cases = cases::of_cluster(state, &cluster);
+        if !cases.is_empty() {
+            return Command::TryCases { cases };
+        }
         let experiment = ExperimentId::new(format!("E{:03}", state.experiments.len() + 1));
         return Command::Propose { experiment, cluster };
     }

@@ -61,8 +61,9 @@ fn problems_of(message: &Value, needs_verdict: bool) -> Vec<String> {
     } else {
         if needs_verdict {
             fields.require("passed", &TRUTH, &mut found);
+        } else {
+            fields.allow("passed", &TRUTH, &mut found);
         }
-        fields.allow("passed", &TRUTH, &mut found);
         fields.allow("score", &SCORE, &mut found);
     }
     if fields.get("trace").is_some() {

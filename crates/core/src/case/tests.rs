@@ -59,8 +59,16 @@ fn case(id: &str, asked: &str, tool: &str) -> EvalCase {
             name: tool.to_owned(),
             arguments: Map::new(),
         }],
-        ..EvalCase::new(CaseId::new(id), TaskId::new(id), String::new())
+        ..EvalCase::new(CaseId::new(id), TaskId::new(name(id)), String::new())
     }
+}
+
+/// A recorded input's name for a short one; what begins with `task` is a task.
+fn name(id: &str) -> String {
+    if id.starts_with("task") {
+        return id.to_owned();
+    }
+    format!("recorded-{id:0>12}")
 }
 
 fn refused(pool: &[EvalCase], candidates: &[EvalCase]) -> Vec<(String, String)> {
@@ -103,6 +111,8 @@ fn what_is_there_already_is_refused_and_the_older_stays() {
         [],
         "another expectation, another request, nothing to compare"
     );
+    let tasks = [case("task-1", ASKED, "refund"), case("task-2", ASKED, "refund")];
+    assert_eq!(refused(&[], &tasks), [], "tasks have more than what they begin with");
     let twice = [case("a", ASKED, "refund"), case("b", ASKED, "refund")];
     assert_eq!(refused(&[], &twice).len(), 1, "also of two that are new");
 }

@@ -3,8 +3,9 @@
 use super::State;
 use crate::case::{CaseState, EvalCase, Refusal};
 use crate::failure::FailureRecord;
-use crate::id::{CaseId, ClusterId, ExperimentId, TaskId};
+use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
 use crate::ledger::{CaseRerun, CaseTry};
+use std::collections::BTreeSet;
 
 /// How often a case must pass on the new incumbent before it joins the suite.
 pub const PROMOTION_RUNS: u32 = 2;
@@ -91,16 +92,25 @@ fn describe(case: &mut EvalCase, record: &FailureRecord) {
     }
 }
 
-/// The candidates, in order of ids, each with the trials that are missing. A trial is one that the traffic has not had.
-pub(super) fn to_try(state: &State) -> Vec<CaseTrial> {
+/// The candidates that this run has seen fail: what is tried after the traffic. What other runs have seen can be much, and is tried when its
+/// cluster is worked on.
+pub(super) fn seen_here(state: &State) -> Vec<CaseTrial> {
+    let known: BTreeSet<&RecordId> = state.plan.known.failures.iter().map(|record| &record.id).collect();
+    to_try(state, |case| case.records.iter().any(|record| !known.contains(record)))
+}
+
+/// The candidates of a cluster.
+pub(super) fn of_cluster(state: &State, cluster: &ClusterId) -> Vec<CaseTrial> {
+    to_try(state, |case| case.clusters.contains(cluster))
+}
+
+/// Candidates that were not tried in this batch, in order of ids, each with the trials that are missing. A trial is one that the traffic has
+/// not had.
+fn to_try(state: &State, wanted: impl Fn(&EvalCase) -> bool) -> Vec<CaseTrial> {
     let trial = |case: &EvalCase| {
         let tally = state.case_tallies.get(&case.id).copied().unwrap_or_default();
-        let first = state
-            .times_seen
-            .get(&case.task)
-            .copied()
-            .unwrap_or_default()
-            .max(tally.runs);
+        let seen = state.times_seen.get(&case.task).copied().unwrap_or_default();
+        let first = seen.max(tally.runs);
         let missing = state.plan.fails_before.saturating_sub(tally.fails);
         CaseTrial {
             case: case.id.clone(),
@@ -108,7 +118,8 @@ pub(super) fn to_try(state: &State) -> Vec<CaseTrial> {
             trials: (first..first + missing).collect(),
         }
     };
-    state.cases.candidates().map(trial).collect()
+    let new = |case: &&EvalCase| !state.tried_cases.contains(&case.id) && wanted(case);
+    state.cases.candidates().filter(new).map(trial).collect()
 }
 
 /// A case that failed often enough is open; one that passed once, or cannot be run, is unconfirmed; one that had no verdict waits.
@@ -123,6 +134,7 @@ pub(super) fn tried(state: &mut State, tried: &[CaseTry], refused: &[Refusal]) {
         state.refused.insert(refusal.case.clone(), refusal.clone());
     }
     for trial in tried {
+        state.tried_cases.insert(trial.case.clone());
         let Some(case) = state.cases.cases.get_mut(&trial.case) else {
             continue;
         };

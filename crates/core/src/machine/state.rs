@@ -61,6 +61,8 @@ pub struct State {
     pub(super) times_seen: BTreeMap<TaskId, u32>,
     /// What new cases did on this incumbent.
     pub(super) case_tallies: BTreeMap<CaseId, Tally>,
+    /// New cases that were tried in this batch.
+    pub(super) tried_cases: BTreeSet<CaseId>,
 }
 
 impl State {
@@ -95,6 +97,7 @@ impl State {
             times_seen: BTreeMap::new(),
             refused: BTreeMap::new(),
             case_tallies: BTreeMap::new(),
+            tried_cases: BTreeSet::new(),
         }
     }
 
@@ -191,10 +194,10 @@ impl State {
     pub(super) fn next_cluster(&self) -> Option<ClusterId> {
         let known = &self.plan.known;
         let ranked = self.clusters.ranked();
-        // A cluster that no task of the runner shows could not be measured.
-        let may = |id: &&ClusterId| {
-            !self.exhausted.contains(*id) && !known.busy.contains(*id) && !self.cluster_tasks(id).is_empty()
-        };
+        // A cluster that nothing shows which can be run could not be measured.
+        let shown =
+            |id: &ClusterId| !self.cluster_tasks(id).is_empty() || !super::cases::of_cluster(self, id).is_empty();
+        let may = |id: &&ClusterId| !self.exhausted.contains(*id) && !known.busy.contains(*id) && shown(id);
         let mut ids: Vec<&ClusterId> = ranked.into_iter().map(|(_, cluster)| &cluster.id).filter(may).collect();
         ids.sort_by_key(|id| !known.preferred.contains(*id));
         ids.first().copied().cloned()

@@ -374,7 +374,8 @@ fn check(state: &State, event: &Event, commands: &[Command], before: &mut Before
             assert_eq!(unique.len(), tasks.len());
         }
         Some(Command::TryCases { cases }) => {
-            assert!(matches!(event, Event::TrafficRan { .. }) && !cases.is_empty());
+            let again = |trial: &&CaseTrial| state.tried_cases.contains(&trial.case);
+            assert!(!cases.is_empty() && cases.iter().find(again).is_none(), "once a batch");
         }
         Some(Command::Promote { experiment, .. } | Command::Publish { experiment }) => {
             assert!(state.experiment(experiment).unwrap().accepted());
@@ -769,6 +770,45 @@ fn a_recorded_input_that_fails_makes_its_cluster_workable_and_resolves_it_when_i
     cases::promote(&mut state, &ExperimentId::new("E001"), &[rerun]);
     assert_eq!(states(&state), [CaseState::Promoted]);
     assert!(state.clusters.clusters[&cluster].resolution_rate() >= 1.0);
+}
+
+#[test]
+fn what_other_runs_have_seen_is_tried_when_its_cluster_is_worked_on() {
+    let mut tape = Tape {
+        bytes: Vec::new(),
+        at: 0,
+    };
+    let mut plan = plan(&mut tape);
+    plan.limits.task_runs = 1000;
+    plan.limits.usd = 1000.0;
+    plan.fails_before = 2;
+    let mut other = failure("t1", "known b");
+    other.causes[0].mechanism.subject = "elsewhere".to_owned();
+    plan.known.failures = vec![failure("t0", "known a"), failure("t2", "known c"), other];
+    let baseline = Event::BaselineMeasured {
+        validation: tape.card(N_VALIDATION),
+        spent: Spent::default(),
+    };
+    let traffic = Event::TrafficRan {
+        batch: 1,
+        verdicts: Vec::new(),
+        records: Vec::new(),
+        spent: Spent::default(),
+    };
+    let (_, commands) = replay([&Event::Started(Box::new(plan)), &baseline, &traffic]);
+    let Some(Command::TryCases { cases }) = commands.first() else {
+        panic!("{commands:?}")
+    };
+    let tasks: BTreeSet<&str> = cases.iter().map(|trial| trial.task.as_str()).collect();
+    assert_eq!(
+        tasks,
+        BTreeSet::from(["t0", "t2"]),
+        "the other cluster waits for its turn"
+    );
+    assert!(
+        cases.iter().all(|trial| trial.trials.len() == 2),
+        "how often it failed elsewhere does not count"
+    );
 }
 
 #[test]

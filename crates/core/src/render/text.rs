@@ -38,7 +38,7 @@ pub fn progress(progress: &Progress) -> String {
             let rest = rest.into_iter().filter(|(n, _)| **n > 0);
             let rest: String = rest.map(|(n, what)| format!(", {n} {what}")).collect();
             format!(
-                "  {} on the unchanged harness{rest}",
+                "  {} seen to fail on the unchanged harness{rest}",
                 words::count(*confirmed, "new case")
             )
         }
@@ -246,7 +246,11 @@ mod tests {
             reason: "says what a held-out task says".to_owned(),
             kept: None,
         };
-        insta::assert_snapshot!(cases(&[&fixtures::case(1, CaseState::Promoted), &waits], &[refusal]), @"");
+        insta::assert_snapshot!(cases(&[&fixtures::case(1, CaseState::Promoted), &waits], &[refusal]), @"
+        suite        case-0001              failed 2/2 before, passed 3/3 after  A lost order gets a parcel trace
+        unconfirmed  case-0002              failed 2/2 before, passed 3/3 after  call `refund` (not runnable: a model has to judge it, and there is none)
+        refused      recorded-0123456789ab  says what a held-out task says
+        ");
         assert_eq!(cases(&[], &[]), "no cases\n");
     }
 
