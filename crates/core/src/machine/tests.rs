@@ -374,8 +374,7 @@ fn check(state: &State, event: &Event, commands: &[Command], before: &mut Before
             assert_eq!(unique.len(), tasks.len());
         }
         Some(Command::TryCases { cases }) => {
-            let again = |trial: &&CaseTrial| state.tried_cases.contains(&trial.case);
-            assert!(!cases.is_empty() && cases.iter().find(again).is_none(), "once a batch");
+            assert!(!cases.is_empty() && !cases.iter().any(|trial| state.tried_cases.contains(&trial.case)));
         }
         Some(Command::Promote { experiment, .. } | Command::Publish { experiment }) => {
             assert!(state.experiment(experiment).unwrap().accepted());
