@@ -37,6 +37,21 @@ fn the_name_of_a_recorded_input_is_the_id_of_its_case() {
     assert_eq!(EvalCase::id_of(&TaskId::new(id.as_str())), id);
     let case = EvalCase::new(id.clone(), TaskId::new(id.as_str()), String::new());
     assert!(case.is_recorded() && case.recorded_run().is_none());
+    assert_eq!(
+        case.unscorable(),
+        Some("the trace does not say what the run began with")
+    );
+    let judged = EvalCase {
+        input: draft.input.clone(),
+        expect: vec![Expectation::Judge {
+            rubric: "is polite".to_owned(),
+        }],
+        ..case.clone()
+    };
+    assert!(judged.recorded_run().is_some());
+    assert_eq!(judged.unscorable(), Some("a model has to judge it, and there is none"));
+    let task = EvalCase::new(EvalCase::id_of(&TaskId::new("a")), TaskId::new("a"), String::new());
+    assert_eq!(task.unscorable(), None, "its verdict is the runner's");
     for task in [
         "recorded-",
         "recorded-0123456789abc",
