@@ -97,5 +97,6 @@ fn record(number: usize) -> FailureRecord {
         behaviour: String::new(),
         termination: Termination::AgentStop,
         causes: vec![cause],
+        draft: None,
     }
 }

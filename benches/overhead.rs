@@ -62,6 +62,7 @@ fn main() {
 async fn run_once(runner: &WorkerRunner) -> Duration {
     let jobs = [Job {
         task: TaskId::new("a"),
+        case: None,
         trial: 0,
         seed: 7,
         trace: true,

@@ -2,6 +2,7 @@
 
 pub mod app;
 mod bench;
+mod cases;
 mod clusters;
 mod demo;
 mod doctor;
@@ -48,6 +49,7 @@ enum Command {
     Clusters(Box<clusters::ListArgs>),
     Cluster(clusters::Args),
     Explain(Box<explain::Args>),
+    Cases(Box<cases::Args>),
     Bench(bench::Args),
     Init(init::InitArgs),
     App(app::Args),
@@ -108,6 +110,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Clusters(args) => clusters::list(*args, &job).await,
         Command::Cluster(args) => clusters::one(args, &job).await,
         Command::Explain(args) => explain::explain(*args, &job).await,
+        Command::Cases(args) => cases::cases(*args, &job).await,
         Command::Bench(args) => bench::bench(args),
         Command::Init(args) => init::on_terminal(&args).map(|()| ExitCode::SUCCESS),
         Command::App(args) => app::on_github(args).await.map(|()| ExitCode::SUCCESS),

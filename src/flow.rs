@@ -1,6 +1,7 @@
 //! The loop over the ports: does what the state machine says, one command after the other, and writes each outcome into the ledger.
 
 mod bench;
+mod cases;
 mod context;
 pub mod deliver;
 pub mod gate;
@@ -177,6 +178,7 @@ pub async fn improve(request: &Request<'_>, store: &mut dyn Store, progress: &Pr
         if began.elapsed() >= request.wall {
             return Err(FlowError::OutOfTime);
         }
+        bench.know(state.cases.cases.values());
         let event = perform(request, &bench, store, &state, command, progress).await?;
         store.append((request.clock)(), event.clone())?;
         let (next, then) = machine::step(Some(state), &event);
@@ -202,6 +204,7 @@ async fn perform(
         Command::ReviseClusters { found } => Ok(Event::ClustersRevised {
             revisions: found.clone(),
         }),
+        Command::TryCases { cases } => cases::try_cases(bench, store, state, cases, progress).await,
         Command::Propose { experiment, cluster } => {
             propose::propose(request, bench, store, state, experiment, cluster).await
         }
@@ -262,6 +265,7 @@ fn plan(request: &Request<'_>, train: Vec<sprag_core::id::TaskId>, n_validation:
         },
         train,
         n_validation,
+        fails_before: config.cases.fails_before,
         issues,
         known: request.known.clone(),
         harness: request.harness.clone(),

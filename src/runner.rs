@@ -15,12 +15,14 @@ mod worker;
 pub use command::{CommandConfig, CommandRunner};
 pub use pool::{WorkerConfig, WorkerRunner};
 
+use serde_json::Value;
 use sprag_core::harness::Harness;
 use sprag_core::id::TaskId;
 use sprag_core::trial::{Split, Trial};
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// A future in a box, so that the port can be used as `dyn Runner`.
@@ -29,8 +31,10 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// One run to make.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
-    /// The task.
+    /// The task, or the name of the case.
     pub task: TaskId,
+    /// What to run instead of a task of the runner: `{"input":…,"expect":[…],"fixtures":[…]}`.
+    pub case: Option<Arc<Value>>,
     /// Which repetition.
     pub trial: u32,
     /// The seed of this repetition.
@@ -43,6 +47,16 @@ pub struct Job {
 pub trait Runner: Send + Sync {
     /// The tasks of a split.
     fn list(&self, split: Split) -> BoxFuture<'_, Result<Vec<TaskId>, RunnerError>>;
+
+    /// What runs of held-out tasks begin with, where the runner tells it. Known once they are listed.
+    fn held_out_inputs(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Why recorded inputs cannot be run, as half a sentence; `None` when they can.
+    fn cases_refused(&self) -> BoxFuture<'_, Result<Option<String>, RunnerError>> {
+        Box::pin(async { Ok(Some("this runner takes no recorded inputs".to_owned())) })
+    }
 
     /// Makes every job with this harness and sends `(index of the job, its trial)` as each one ends, in any order.
     /// A run without verdict, after the retries, is an errored trial and not an `Err`; `Err` means that no more runs can be made.

@@ -9,7 +9,7 @@ TASKS = {
     "validation": {"goodbye": ("Say goodbye to Ada.", "goodbye")},
 }
 
-worker = Worker("my-agent")
+worker = Worker("my-agent", cases=True)
 
 
 @worker.tasks
@@ -21,14 +21,16 @@ def tasks(split):
 @worker.run
 def run(job):
     """One run: ask the agent, note what happened, judge the answer."""
-    # A case is a test sprag made of a failed task; without a verdict sprag scores its trace.
+    # A case is an input that was recorded when the agent failed; without a verdict sprag scores its trace.
     everything = {**TASKS["train"], **TASKS["validation"]}
-    request, wanted = (job.case["input"].get("request", ""), None) if job.case else everything[job.task]
+    request, wanted = everything[job.task] if job.task else (None, None)
     trace = Trace()
-    trace.user(request)
-    answer = "You said: " + request.lower()  # <- your agent here; it reads its harness files
-    # trace.call("tool", {"argument": 1}) and trace.result("what it answered") note a tool call
-    trace.say(answer)
+    for message in [request] if job.task else job.messages():
+        trace.user(message)
+        answer = "You said: " + message.lower()  # <- your agent here; it reads its harness files
+        # trace.call("tool", {"argument": 1}) and trace.result("what it answered") note a tool call;
+        # job.recorded("tool", {"argument": 1}) is what it answered when the case was recorded
+        trace.say(answer)
     return Result(passed=None if wanted is None else wanted in answer, trace=trace)
 
 

@@ -130,6 +130,17 @@ class Job:
         self.seed = int(message.get("seed") or 0)
         self.trace = bool(message.get("trace"))
 
+    def messages(self) -> List[str]:
+        """What the person says in a case, one message after the other."""
+        return list(((self.case or {}).get("input") or {}).get("messages") or [])
+
+    def recorded(self, name: str, args: Dict[str, Any]) -> Optional[str]:
+        """What a tool answered to this call when the case was recorded; None when it was not asked."""
+        for fixture in (self.case or {}).get("fixtures") or []:
+            if fixture.get("name") == name and fixture.get("arguments") == args:
+                return fixture.get("result")
+        return None
+
 
 class Result:
     """The verdict of a run. For a case `passed` may be left out: sprag then scores the trace."""
@@ -150,9 +161,12 @@ class Result:
 class Worker:
     """Answers sprag on stdin and stdout with the two functions you register."""
 
-    def __init__(self, name: str, parallel: int = 1, harness: str = "start") -> None:
-        """`harness` is "run" when every run reads the harness files anew, else "start"."""
-        self._about = {"name": name, "parallel": max(1, parallel), "harness": harness}
+    def __init__(self, name: str, parallel: int = 1, harness: str = "start", cases: bool = False) -> None:
+        """`harness` is "run" when every run reads the harness files anew, else "start".
+
+        `cases` says that the run function also takes a `job.case`: an input that was recorded.
+        """
+        self._about = {"name": name, "parallel": max(1, parallel), "harness": harness, "cases": cases}
         self._list: Callable[[str], Sequence[str]] = lambda split: []
         self._run: Optional[Callable[[Job], Result]] = None
         self._known: set = set()

@@ -1,12 +1,13 @@
 //! Where the commands that only look find what is known: on this machine, or on the state branch of a repository on GitHub.
 
-use super::github::{self, GithubArgs};
+use super::github::GithubArgs;
 use super::session::{self, now};
 use crate::actions::Job;
 use crate::error::{CommandError, Exit};
+use crate::project::{self, ProjectFile};
 use crate::store::{DirStore, FactFile};
-use crate::workspace::Workspace;
-use sprag_core::case::EvalCase;
+use fs_err as fs;
+use sprag_core::case::{EvalCase, SUITE};
 use sprag_core::fact::{Decision, What};
 use sprag_core::overview::Overview;
 use std::path::{Path, PathBuf};
@@ -15,10 +16,16 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct SourceArgs {
     /// The folder of `sprag run --local`, `sprag simulate` and `sprag ingest`
-    #[arg(long, env = "SPRAG_OUT", default_value = "sprag-out", value_name = "DIR")]
+    #[arg(
+        long,
+        env = "SPRAG_OUT",
+        default_value = "sprag-out",
+        value_name = "DIR",
+        global = true
+    )]
     pub(super) out: PathBuf,
     /// Look at the state branch of the repository on GitHub instead
-    #[arg(long)]
+    #[arg(long, global = true)]
     github: bool,
     #[command(flatten)]
     on_github: GithubArgs,
@@ -72,12 +79,24 @@ pub(super) fn local(out: &Path, suite: &[EvalCase]) -> Result<Overview, CommandE
     Ok(Overview::local(&ledger, &facts, suite))
 }
 
-/// The regression suite of the project around this folder, if there is one.
+/// The regression suite as it stands in this folder.
 pub(super) fn suite() -> Result<Vec<EvalCase>, CommandError> {
-    match Workspace::open(Path::new(".")) {
-        Ok(workspace) => github::suite(&workspace.files()?),
-        Err(_) => Ok(Vec::new()),
+    let folder = Path::new(SUITE);
+    if !folder.is_dir() {
+        return Ok(Vec::new());
     }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            files.push(ProjectFile {
+                path: format!("{SUITE}{}", entry.file_name().to_string_lossy()),
+                bytes: fs::read(entry.path())?,
+                executable: false,
+            });
+        }
+    }
+    Ok(project::suite(&files)?)
 }
 
 /// An id that a person gave and nothing has.

@@ -4,7 +4,9 @@ use super::{FlowError, Request};
 use crate::progress::Progress;
 use crate::runner::{Job, Runner};
 use crate::store::{DirStore, Store, head};
+use serde_json::Value;
 use sprag_core::budget::{Limits, Spent};
+use sprag_core::case::{EvalCase, near};
 use sprag_core::failure::{FailureKind, FailureRecord};
 use sprag_core::harness::Harness;
 use sprag_core::hash;
@@ -14,7 +16,7 @@ use sprag_core::machine;
 use sprag_core::redact::Redactor;
 use sprag_core::trace::Trace;
 use sprag_core::trial::Trial;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +30,8 @@ pub(super) struct Bench<'a> {
     seed: u64,
     /// The held-out tasks. They never leave this struct but for the runner.
     validation: Vec<TaskId>,
+    /// What the names of recorded inputs stand for.
+    recorded: Mutex<BTreeMap<TaskId, Arc<Value>>>,
     /// What a runner hands over goes through it before anything else sees it.
     redactor: Redactor,
     progress: &'a Progress,
@@ -58,6 +62,7 @@ impl<'a> Bench<'a> {
             identity: &request.runner_identity,
             seed: request.seed,
             validation,
+            recorded: Mutex::default(),
             redactor: Redactor::new(&request.config.redact),
             progress,
             interrupted: request.interrupted.clone(),
@@ -74,12 +79,7 @@ impl<'a> Bench<'a> {
         tasks: &[(TaskId, u32)],
         allowance: Allowance,
     ) -> Result<(Vec<Trial>, Spent), FlowError> {
-        let job = |(task, trial): &(TaskId, u32)| Job {
-            task: task.clone(),
-            trial: *trial,
-            seed: self.seed_of(*trial),
-            trace: true,
-        };
+        let job = |(task, trial): &(TaskId, u32)| self.job(task, *trial);
         self.run(store, what, harness, tasks.iter().map(job).collect(), allowance)
             .await
     }
@@ -93,10 +93,8 @@ impl<'a> Bench<'a> {
         allowance: Allowance,
     ) -> Result<(Vec<Trial>, Spent), FlowError> {
         let job = |task: &TaskId| Job {
-            task: task.clone(),
-            trial: 0,
-            seed: self.seed_of(0),
             trace: false,
+            ..self.job(task, 0)
         };
         let jobs = self.validation.iter().map(job).collect();
         self.run(store, what, harness, jobs, allowance).await
@@ -109,13 +107,56 @@ impl<'a> Bench<'a> {
 
     /// Names a train run: what a failure record made from it is identified by.
     pub(super) fn source(&self, harness: &HarnessId, task: &TaskId, trial: u32) -> String {
-        let job = Job {
+        key("", self.identity, harness, &self.job(task, trial)).to_string()
+    }
+
+    fn job(&self, task: &TaskId, trial: u32) -> Job {
+        let recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        Job {
             task: task.clone(),
+            case: recorded.get(task).cloned(),
             trial,
             seed: self.seed_of(trial),
             trace: true,
-        };
-        key("", self.identity, harness, &job).to_string()
+        }
+    }
+
+    /// Learns what the names of recorded inputs stand for.
+    pub(super) fn know<'c>(&self, cases: impl IntoIterator<Item = &'c EvalCase>) {
+        let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        for case in cases
+            .into_iter()
+            .filter(|case| !recorded.contains_key(&case.task))
+            .collect::<Vec<_>>()
+        {
+            if let Some(run) = case.recorded_run() {
+                recorded.insert(case.task.clone(), Arc::new(run));
+            }
+        }
+    }
+
+    /// Why recorded inputs cannot be run; `None` when they can.
+    pub(super) async fn cases_refused(&self) -> Result<Option<String>, FlowError> {
+        Ok(self.runner.cases_refused().await?)
+    }
+
+    /// Whether a case says what a held-out task says. `seen_as` are the names under which its failures were seen. Which task it is stays
+    /// here.
+    pub(super) fn leaks(&self, case: &EvalCase, seen_as: &[&TaskId]) -> bool {
+        if self
+            .validation
+            .iter()
+            .any(|held_out| *held_out == case.task || seen_as.contains(&held_out))
+        {
+            return true;
+        }
+        // That a train task is none of these is the runner's word, and was checked.
+        let input = case.input.as_ref().filter(|_| case.is_recorded());
+        input.is_some_and(|input| {
+            let (whole, first) = (input.messages.join("\n"), &input.messages[0]);
+            let held_out = self.runner.held_out_inputs();
+            held_out.iter().any(|text| near(text, &whole) || near(text, first))
+        })
     }
 
     /// The same trial number has the same seed on every harness, so that comparisons are paired.
@@ -254,6 +295,7 @@ pub fn recorded_trace(state: &Path, ledger: &[Entry], record: &FailureRecord) ->
         trial,
         seed: plan.seed.wrapping_add(u64::from(trial)),
         trace: true,
+        case: None,
     });
     let (harness, job) = jobs
         .flat_map(|job| harnesses.iter().map(move |harness| (harness, job.clone())))
@@ -267,7 +309,9 @@ pub fn recorded_trace(state: &Path, ledger: &[Entry], record: &FailureRecord) ->
 }
 
 fn key(salt: &str, identity: &str, harness: &HarnessId, job: &Job) -> RunKey {
-    RunKey::new(hash::of(&(
-        salt, identity, harness, &job.task, job.trial, job.seed, job.trace,
-    )))
+    let of_task = (salt, identity, harness, &job.task, job.trial, job.seed, job.trace);
+    RunKey::new(match &job.case {
+        Some(case) => hash::of(&(of_task, case.as_ref())),
+        None => hash::of(&of_task),
+    })
 }

@@ -42,6 +42,7 @@ pub async fn measure(
     let validation = request.runner.list(Split::Validation).await?;
     check_splits(&train, &validation)?;
     let bench = Bench::new(request, validation, progress);
+    bench.know(&change.suite);
     let mut left = allowance(request);
     let policy = GatePolicy {
         mode: request.config.gate.mode,
@@ -138,6 +139,7 @@ pub async fn suite(
     progress: &Progress,
 ) -> Result<Scorecard, FlowError> {
     let bench = Bench::new(request, Vec::new(), progress);
+    bench.know(suite);
     let tasks: Vec<TaskId> = suite.iter().map(|case| case.task.clone()).collect();
     let runs: Vec<(TaskId, u32)> = tasks.iter().map(|task| (task.clone(), 0)).collect();
     let (trials, _) = bench

@@ -2,6 +2,7 @@
 
 use super::FlowError;
 use super::bench::{Allowance, Bench};
+use super::cases::drafted;
 use super::context::{allowance, candidate_harness, experiment, scorecard};
 use crate::progress::Progress;
 use crate::store::Store;
@@ -65,7 +66,7 @@ pub(super) async fn traffic(
     Ok(Event::TrafficRan {
         batch,
         verdicts: runs.iter().map(verdict).collect(),
-        records: records_of(&runs),
+        records: records_of("traffic", &runs),
         spent,
     })
 }
@@ -84,10 +85,9 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
         let (record, instead) = match clue {
             Some(Clue::Trace(read)) => {
                 let task = TaskId::new(format!("issue #{}", issue.number));
-                (
-                    Some(mine::mine_beside(&name, &task, &read.trace, &Judged::default())),
-                    None,
-                )
+                let should = signal::told(&issue.body).map(|told| told.should);
+                let mined = mine::mine_beside(&name, &task, &read.trace, &Judged::default());
+                (Some(drafted(&name, mined, &read.trace, should.as_deref())), None)
             }
             Some(Clue::Task(task)) => {
                 let mut left = allowance(state);
@@ -96,7 +96,7 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
                 let (trials, cost) = bench.train(store, "issues", &state.incumbent, &run, left).await?;
                 spent.add(cost);
                 let source = format!("{name} {}", bench.source(&state.incumbent.id(), &task, 0));
-                let record = records_of(&[(&source, &task, &trials[0])]).pop();
+                let record = records_of(&name, &[(&source, &task, &trials[0])]).pop();
                 let instead = record
                     .is_none()
                     .then(|| format!("task `{task}` passes on the harness as it is"));
@@ -116,8 +116,8 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
     Ok(Event::SignalsRead { findings, spent })
 }
 
-/// Failed runs are mined, beside all of them; one without a verdict is recorded as what it is, so that it is seen and never scored.
-fn records_of(runs: &[(&str, &TaskId, &Trial)]) -> Vec<FailureRecord> {
+/// Failed runs are mined, beside all of them; one without a verdict is recorded as what it is, so that it is seen and never scored. `seen` says where.
+fn records_of(seen: &str, runs: &[(&str, &TaskId, &Trial)]) -> Vec<FailureRecord> {
     let nothing = Trace::default();
     let with_verdict = runs.iter().filter(|(.., trial)| trial.has_verdict());
     let judged: Vec<Run<'_>> = with_verdict
@@ -129,11 +129,17 @@ fn records_of(runs: &[(&str, &TaskId, &Trial)]) -> Vec<FailureRecord> {
             blamed: None,
         })
         .collect();
-    let mut mined = mine::together(&judged, |run| run.passed == Some(false)).into_iter();
+    let failed = |run: &Run<'_>| run.passed == Some(false);
+    let mined = mine::together(&judged, failed);
+    let traces = judged.iter().filter(|run| failed(run)).map(|run| run.trace);
+    let mut drafted = mined
+        .into_iter()
+        .zip(traces)
+        .map(|(record, trace)| drafted(seen, record, trace, None));
     runs.iter()
         .filter_map(|(source, task, trial)| match &trial.status {
             TrialStatus::Passed => None,
-            TrialStatus::Failed => mined.next(),
+            TrialStatus::Failed => drafted.next(),
             TrialStatus::Errored { kind, message } => Some(FailureRecord {
                 id: RecordId::new(sprag_core::hash::of_text(source)),
                 task: (*task).clone(),
@@ -146,6 +152,7 @@ fn records_of(runs: &[(&str, &TaskId, &Trial)]) -> Vec<FailureRecord> {
                 behaviour: message.clone(),
                 termination: sprag_core::trace::Termination::Unknown,
                 causes: Vec::new(),
+                draft: None,
             }),
         })
         .collect()
@@ -262,6 +269,12 @@ fn causes(task: &TaskId, trial: &Trial) -> Option<BTreeSet<Mechanism>> {
     }
 }
 
+/// Whether a case shows a failure: it repeats its task, or was made of it.
+fn shown_by(state: &State, case: &CaseId, task: &TaskId, record: &RecordId, failed: &TaskId) -> bool {
+    let case = state.cases.cases.get(case).filter(|case| case.is_recorded());
+    failed == task || case.is_some_and(|case| case.records.contains(record))
+}
+
 pub(super) async fn promote(
     bench: &Bench<'_>,
     store: &mut dyn Store,
@@ -297,10 +310,9 @@ pub(super) async fn promote(
             let gone = trials.iter().all(|trial| {
                 tells(trial) && causes(task, trial).is_some_and(|found| !found.iter().any(|one| cluster.shows(one)))
             });
-            let members = cluster
-                .members
-                .iter()
-                .filter(|(_, member)| gone && !member.resolved && member.task == *task);
+            let members = cluster.members.iter().filter(|(record, member)| {
+                gone && !member.resolved && shown_by(state, case, task, record, &member.task)
+            });
             resolved.extend(members.map(|(record, _)| (cluster.id.clone(), record.clone())));
         }
     }

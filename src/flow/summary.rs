@@ -7,7 +7,7 @@ use fs_err as fs;
 use serde::Serialize;
 use sprag_core::candidate::{Experiment, Verdict};
 use sprag_core::case::CaseState;
-use sprag_core::ledger::{Entry, Event};
+use sprag_core::ledger::{CaseTry, Entry, Event};
 use sprag_core::machine::State;
 use sprag_core::render::view::{self, BatchView, Provenance, ReportView, SummaryView};
 use sprag_core::render::{report, text, tsv};
@@ -132,6 +132,18 @@ pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
             batch,
             batches: state.plan.batches,
         }),
+        Event::CasesTried { tried, refused, .. } => {
+            let is_open = |tried: &&CaseTry| {
+                let case = state.cases.cases.get(&tried.case);
+                case.is_some_and(|case| case.state == CaseState::Open)
+            };
+            let confirmed = tried.iter().filter(is_open).count();
+            Some(view::Progress::Tried {
+                confirmed: length(confirmed),
+                unconfirmed: length(tried.len() - confirmed),
+                refused: length(refused.len()),
+            })
+        }
         Event::Proposed { .. } => last().map(|experiment| view::Progress::Proposed { experiment }),
         Event::NothingProposed { cluster, reason, .. } => {
             let cluster = state.clusters.clusters.get(cluster);

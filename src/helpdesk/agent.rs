@@ -3,12 +3,15 @@
 use super::playbook::{Call, Condition, FieldTest, Playbook};
 use regex::{Captures, Regex};
 use serde_json::{Map, Value};
+use sprag_core::case::Fixture;
 use sprag_core::trace::{Role, Step, Termination, ToolCall};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// More calls than this, and the agent is stopped.
 const MAX_CALLS: usize = 200;
+/// What an error begins with where the agent reads it.
+const ERROR: &str = "Error: ";
 
 /// A reference such as `{order}` or `{get_order.total}`; other braces are plain text.
 static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
@@ -57,6 +60,15 @@ pub(super) fn play(playbook: &Playbook, ticket: &str, tools: &mut Tools<'_>) -> 
 
 /// Answers a call: a result, or an error, both as text.
 pub(super) type Tools<'a> = dyn FnMut(&str, &Map<String, Value>) -> Result<String, String> + 'a;
+
+/// The answer that was recorded for a call, as its tool gave it.
+pub(super) fn recorded(fixture: &Fixture) -> Result<String, String> {
+    if fixture.error {
+        let why = fixture.result.strip_prefix(ERROR).unwrap_or(&fixture.result);
+        return Err(why.to_owned());
+    }
+    Ok(fixture.result.clone())
+}
 
 /// The latest answer of a tool, as text and, where it is JSON, as a value. An error has no fields to look at.
 struct Output {
@@ -110,7 +122,7 @@ impl Run<'_, '_> {
             let id = format!("c{}", self.calls);
             let answer = (self.tools)(&call.tool, &arguments);
             let error = answer.is_err();
-            let text = answer.unwrap_or_else(|why| format!("Error: {why}"));
+            let text = answer.unwrap_or_else(|why| format!("{ERROR}{why}"));
             let value = if error {
                 Value::Null
             } else {

@@ -3,10 +3,12 @@
 use super::tasks::{self, Task};
 use super::{issues, project_files, worker};
 use serde_json::{Value, json};
+use sprag_core::case;
 use sprag_core::config;
 use sprag_core::failure::FailureKind;
 use sprag_core::harness::PathPolicy;
 use sprag_core::id::TaskId;
+use sprag_core::mine;
 use sprag_core::signal::{self, Clue};
 use sprag_core::trace::{Effect, Termination, Trace};
 use sprag_core::trial::Split;
@@ -296,7 +298,7 @@ fn it_speaks_the_worker_protocol() {
     );
     assert_eq!(
         answers[0],
-        json!({"type": "ready", "protocol": 1, "name": "helpdesk", "parallel": 1, "harness": "run"})
+        json!({"type": "ready", "protocol": 1, "name": "helpdesk", "parallel": 1, "harness": "run", "cases": true})
     );
     assert_eq!(answers[1]["ids"].as_array().unwrap().len(), 40);
     assert_eq!(answers[2], json!({"type": "tasks", "split": "test", "ids": []}));
@@ -333,7 +335,7 @@ fn what_it_cannot_run_is_an_error_of_the_evaluator() {
             r#"{"type":"run","id":"b","trial":0,"seed":0,"trace":true}"#,
             r#"{"type":"run","id":"c","case":{"input":{}},"trial":0,"seed":0,"trace":true}"#,
             r#"{"type":"run","id":"d","trial":"x"}"#,
-            r#"{"type":"run","id":"e","case":{"input":{"ticket":"Customer: C-1002\n\nI cannot log in"}},"trial":0,"seed":0,"trace":true}"#,
+            r#"{"type":"run","id":"e","case":{"input":{"messages":["Customer: C-1002","I cannot log in"]}},"trial":0,"seed":0,"trace":true}"#,
         ],
     );
     assert_eq!(
@@ -346,7 +348,7 @@ fn what_it_cannot_run_is_an_error_of_the_evaluator() {
     );
     assert_eq!(
         answers[2]["error"]["message"],
-        json!("the case has no text 'input.ticket'")
+        json!("the case cannot be read: missing field `messages`")
     );
     assert_eq!(
         (&answers[3]["id"], &answers[3]["error"]["kind"]),
@@ -354,6 +356,36 @@ fn what_it_cannot_run_is_an_error_of_the_evaluator() {
     );
     assert_eq!(answers[4].get("passed"), None, "the case is scored by sprag");
     assert!(answers[4]["trace"].to_string().contains("unlock_account"));
+}
+
+/// The recorded ticket of an issue, on an order that the shop does not know: its rows come from what the tools answered then.
+#[test]
+fn a_recorded_ticket_fails_as_it_did_and_passes_when_the_playbook_is_right() {
+    let report = issues().into_iter().find(|issue| issue.number == 17).unwrap();
+    let Some(Clue::Trace(attached)) = signal::leads(&report, &[], None)
+        .into_iter()
+        .next()
+        .map(|lead| lead.clue)
+    else {
+        panic!("issue 17 has a trace")
+    };
+    let record = mine::mine("issue 17", &TaskId::new("issue #17"), &attached.trace);
+    let draft = case::draft("issue 17", &attached.trace, &record, None);
+    let run = json!({"type": "run", "id": "r", "case": {"input": draft.input, "expect": draft.expect, "fixtures": draft.fixtures},
+        "trial": 0, "seed": 0, "trace": true});
+    for (playbook, passes) in [(START, false), (REFERENCE, true)] {
+        let answers = talk(checkout(playbook).path(), &[&run.to_string()]);
+        assert_eq!(answers[0].get("passed"), None, "sprag scores the trace");
+        let trace: Trace = serde_json::from_value(answers[0]["trace"].clone()).unwrap();
+        assert_eq!(
+            case::expect::verdict(&case::expect::score(&draft.expect, &trace)),
+            Some(passes),
+            "{trace:?}"
+        );
+        if !passes {
+            assert_eq!(trace.steps, attached.trace.steps, "the same run again");
+        }
+    }
 }
 
 #[test]

@@ -4,8 +4,11 @@ use super::shop::{
     Card, Login, Money, OrderStatus, PausedBy, Payment, ReturnState, ShipmentStatus, Shop, VoucherState,
 };
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use sprag_core::case::Fixture;
 use sprag_core::trace::{Effect, ToolSpec};
+use std::collections::BTreeMap;
 
 /// The arguments of a call, by name.
 pub(super) type Arguments = Map<String, Value>;
@@ -100,6 +103,34 @@ pub(super) fn call(shop: &mut Shop, name: &str, arguments: &Arguments) -> Answer
     let taken_over = tool.effect == Effect::Write && shop.handover.is_some();
     require(!taken_over, || "a person has taken over this ticket".to_owned())?;
     (tool.run)(shop, arguments)
+}
+
+/// Puts the row that a recorded answer shows into the shop.
+pub(super) fn remember(shop: &mut Shop, fixture: &Fixture) {
+    let Some(mut row) = serde_json::from_str::<Arguments>(&fixture.result)
+        .ok()
+        .filter(|_| !fixture.error)
+    else {
+        return;
+    };
+    match fixture.name.as_str() {
+        "get_customer" => add(&mut shop.customers, "customer_id", &mut row),
+        "get_order" => add(&mut shop.orders, "order_id", &mut row),
+        "get_payment" => add(&mut shop.payments, "payment_id", &mut row),
+        "get_return" => add(&mut shop.returns, "return_id", &mut row),
+        "get_subscription" => add(&mut shop.subscriptions, "subscription_id", &mut row),
+        "get_voucher" => add(&mut shop.vouchers, "code", &mut row),
+        "check_stock" => add(&mut shop.products, "sku", &mut row),
+        _ => {}
+    }
+}
+
+fn add<T: DeserializeOwned>(table: &mut BTreeMap<String, T>, key: &str, row: &mut Arguments) {
+    let id = row.remove(key);
+    let read = serde_json::from_value(Value::Object(std::mem::take(row)));
+    if let (Some(Value::String(id)), Ok(read)) = (id, read) {
+        table.insert(id, read);
+    }
 }
 
 fn get_customer(shop: &mut Shop, arguments: &Arguments) -> Answer {

@@ -7,6 +7,7 @@ use super::tasks::{self, Task};
 use super::{tools, verdict};
 use fs_err as fs;
 use serde_json::{Value, json};
+use sprag_core::case::{Fixture, Input};
 use sprag_core::failure::FailureKind;
 use sprag_core::protocol::{FromWorker, HarnessReload, PROTOCOL, RunError, RunRequest, RunResult};
 use sprag_core::trace::{Check, Expected, Trace};
@@ -41,7 +42,7 @@ pub(super) fn serve(root: &Path, input: impl BufRead, mut output: impl Write) ->
 }
 
 fn ready() -> Value {
-    json!({"type": "ready", "protocol": PROTOCOL, "name": "helpdesk", "parallel": 1, "harness": HarnessReload::Run})
+    json!({"type": "ready", "protocol": PROTOCOL, "name": "helpdesk", "parallel": 1, "harness": HarnessReload::Run, "cases": true})
 }
 
 /// An unknown split has no tasks, so the split is sent back as it came.
@@ -95,19 +96,28 @@ fn outcome(root: &Path, request: &RunRequest) -> Result<(Option<bool>, Option<Tr
             let (passed, trace) = run_task(root, task)?;
             (Some(passed), trace)
         }
-        (None, Some(case)) => match case.pointer("/input/ticket").and_then(Value::as_str) {
-            Some(ticket) => (None, run_ticket(root, ticket)?),
-            None => return Err(evaluator("the case has no text 'input.ticket'".to_owned())),
-        },
+        (None, Some(case)) => (None, run_case(root, case)?),
         _ => return Err(evaluator("a run needs exactly one of 'task' and 'case'".to_owned())),
     };
     Ok((passed, request.trace.then_some(trace)))
 }
 
-/// Plays a ticket on the shop as it is: there is no ground truth, sprag scores the trace.
-fn run_ticket(root: &Path, ticket: &str) -> Result<Trace, RunError> {
+/// Plays a recorded ticket on the shop with the rows that its fixtures show; a call that the shop knows nothing of is answered as it was
+/// then. There is no ground truth: sprag scores the trace.
+fn run_case(root: &Path, case: &Value) -> Result<Trace, RunError> {
+    let unreadable = |error: serde_json::Error| evaluator(format!("the case cannot be read: {error}"));
+    let input: Input = serde_json::from_value(case["input"].clone()).map_err(unreadable)?;
+    let fixtures: Option<Vec<Fixture>> = serde_json::from_value(case["fixtures"].clone()).map_err(unreadable)?;
+    let (ticket, fixtures) = (input.messages.join("\n"), fixtures.unwrap_or_default());
     let mut shop = open_shop(root)?;
-    let transcript = play(root, ticket, &mut shop).unwrap_or_else(|why| Transcript::broken(ticket, why));
+    fixtures.iter().for_each(|fixture| tools::remember(&mut shop, fixture));
+    let mut answer = |tool: &str, arguments: &tools::Arguments| {
+        tools::call(&mut shop, tool, arguments).or_else(|why| {
+            let same = |fixture: &&Fixture| fixture.name == tool && fixture.arguments == *arguments;
+            fixtures.iter().find(same).map_or(Err(why), agent::recorded)
+        })
+    };
+    let transcript = play(root, &ticket, &mut answer).unwrap_or_else(|why| Transcript::broken(&ticket, why));
     Ok(Trace {
         steps: transcript.steps,
         termination: transcript.termination,
@@ -121,7 +131,8 @@ pub(super) fn run_task(root: &Path, task: &Task) -> Result<(bool, Trace), RunErr
     let mut shop = open_shop(root)?;
     shop.merge(task.rows.clone());
     let before = shop.clone();
-    let (transcript, broken) = match play(root, &task.ticket, &mut shop) {
+    let mut answer = |tool: &str, arguments: &tools::Arguments| tools::call(&mut shop, tool, arguments);
+    let (transcript, broken) = match play(root, &task.ticket, &mut answer) {
         Ok(transcript) => (transcript, None),
         Err(why) => (Transcript::broken(&task.ticket, why.clone()), Some(why)),
     };
@@ -145,13 +156,11 @@ pub(super) fn run_task(root: &Path, task: &Task) -> Result<(bool, Trace), RunErr
 }
 
 /// Plays the playbook of the checkout. A playbook that cannot be read is the agent's own fault, so it is no [`RunError`].
-fn play(root: &Path, ticket: &str, shop: &mut Shop) -> Result<Transcript, String> {
+fn play(root: &Path, ticket: &str, tools: &mut agent::Tools<'_>) -> Result<Transcript, String> {
     let text = fs::read_to_string(root.join(PLAYBOOK))
         .map_err(|error| format!("{PLAYBOOK} cannot be read: {}", error.kind()))?;
     let playbook = Playbook::parse(&text).map_err(|error| format!("{PLAYBOOK}: {error}"))?;
-    Ok(agent::play(&playbook, ticket, &mut |tool, arguments| {
-        tools::call(shop, tool, arguments)
-    }))
+    Ok(agent::play(&playbook, ticket, tools))
 }
 
 fn open_shop(root: &Path) -> Result<Shop, RunError> {

@@ -2,13 +2,16 @@
 
 mod fields;
 
-pub(crate) use fields::{ready_problems, result_problems, tasks_problems};
+pub(crate) use fields::{case_result_problems, ready_problems, result_problems, tasks_problems};
 
 use serde_json::Value;
+use sprag_core::case::expect::{self, Expectation, Outcome};
 use sprag_core::failure::FailureKind;
 use sprag_core::protocol::{FromWorker, HarnessReload, RunResult};
 use sprag_core::redact::Redactor;
+use sprag_core::trace::Trace;
 use sprag_core::trial::{Split, Trial, TrialStatus};
+use std::collections::BTreeMap;
 
 /// One line of a worker's stdout.
 #[derive(Debug)]
@@ -16,7 +19,12 @@ pub(crate) enum Answer {
     /// The answer to `hello`.
     Ready(Ready),
     /// The answer to `list`.
-    Tasks { split: Split, ids: Vec<String> },
+    Tasks {
+        split: Split,
+        ids: Vec<String>,
+        /// What a run of each begins with, where it is told.
+        inputs: BTreeMap<String, String>,
+    },
     /// The answer to `run`.
     Result(Box<RunResult>),
     /// A message of the protocol that cannot be used.
@@ -38,6 +46,8 @@ pub(crate) struct Ready {
     pub parallel: usize,
     /// When it reads the harness.
     pub harness: HarnessReload,
+    /// Whether it takes runs with a `case`.
+    pub cases: bool,
 }
 
 /// Reads one line.
@@ -50,13 +60,15 @@ pub(crate) fn read(line: &[u8]) -> Answer {
             protocol,
             parallel,
             harness,
+            cases,
             ..
         }) => Answer::Ready(Ready {
             protocol,
             parallel: parallel.max(1),
             harness,
+            cases,
         }),
-        Ok(FromWorker::Tasks { split, ids }) => Answer::Tasks { split, ids },
+        Ok(FromWorker::Tasks { split, ids, inputs }) => Answer::Tasks { split, ids, inputs },
         Ok(FromWorker::Result(result)) => Answer::Result(result),
         Err(error) => read_broken(line, &error),
     }
@@ -83,11 +95,15 @@ fn read_broken(line: &[u8], error: &serde_json::Error) -> Answer {
     }
 }
 
-/// The trial that a result stands for. What is no usable verdict is an error of the evaluator.
-pub(crate) fn trial_of(result: RunResult, trace_wanted: bool) -> Trial {
+/// The trial that a result stands for. What is no usable verdict is an error of the evaluator. `case` is what was run, if that was no task:
+/// its `expect` list gives the verdict that the runner leaves out.
+pub(crate) fn trial_of(result: RunResult, trace_wanted: bool, case: Option<&Value>) -> Trial {
     let mut usage = result.usage;
     usage.usd = usage.usd.max(0.0);
-    let (status, score) = verdict(&result, trace_wanted);
+    let (status, score) = match (&result.trace, case) {
+        (Some(trace), Some(case)) if result.passed.is_none() && result.error.is_none() => scored(trace, case),
+        _ => verdict(&result, trace_wanted),
+    };
     let trace = result.trace.filter(|_| trace_wanted);
     Trial {
         status,
@@ -95,6 +111,33 @@ pub(crate) fn trial_of(result: RunResult, trace_wanted: bool) -> Trial {
         usage,
         duration_ms: result.duration_ms,
         trace,
+    }
+}
+
+/// The verdict of a case's `expect` list on a trace, with the part that holds as score.
+fn scored(trace: &Trace, case: &Value) -> (TrialStatus, f64) {
+    let errored = |message: String| TrialStatus::Errored {
+        kind: FailureKind::Evaluator,
+        message,
+    };
+    let list: Vec<Expectation> = match serde_json::from_value(case["expect"].clone()) {
+        Ok(list) => list,
+        Err(error) => return (errored(format!("what the case expects cannot be read: {error}")), 0.0),
+    };
+    let scored = expect::score(&list, trace);
+    let (mut held, mut n, mut unscored) = (0.0, 0.0, "nothing is expected");
+    for scored in &scored {
+        n += 1.0;
+        match scored.outcome {
+            Outcome::Held => held += 1.0,
+            Outcome::Broken => {}
+            Outcome::Unscored => unscored = &scored.why,
+        }
+    }
+    match expect::verdict(&scored) {
+        Some(true) => (TrialStatus::Passed, 1.0),
+        Some(false) => (TrialStatus::Failed, held / n),
+        None => (errored(format!("the case could not be scored: {unscored}")), 0.0),
     }
 }
 
@@ -173,7 +216,7 @@ mod tests {
 
     fn trial(line: &str, trace_wanted: bool) -> Trial {
         match read(line.as_bytes()) {
-            Answer::Result(result) => trial_of(*result, trace_wanted),
+            Answer::Result(result) => trial_of(*result, trace_wanted, None),
             other => panic!("{line} is {other:?}"),
         }
     }
@@ -220,6 +263,40 @@ mod tests {
             "evaluator: the runner gave no trace though it was asked for one"
         );
         assert_eq!(of(r#","error":{"kind":"agent","message":"hm"}"#, false), "unknown: hm");
+    }
+
+    #[test]
+    fn a_case_without_a_verdict_is_scored_by_what_it_expects() {
+        let of = |result: &str, case: Value| {
+            let line = format!(r#"{{"type":"result","id":"1"{result}}}"#);
+            let Answer::Result(result) = read(line.as_bytes()) else {
+                panic!("{line}")
+            };
+            trial_of(*result, true, Some(&case))
+        };
+        let trace = r#","trace":{"steps":[{"role":"assistant","content":"sorry"}]}"#;
+        let sorry =
+            serde_json::json!({"expect": [{"type": "contains", "text": "Sorry"}, {"type": "max_steps", "steps": 1}]});
+        let both =
+            serde_json::json!({"expect": [{"type": "contains", "text": "glad"}, {"type": "max_steps", "steps": 1}]});
+        assert!(of(trace, sorry.clone()).passed());
+        let half = of(trace, both.clone());
+        assert_eq!((half.status, half.score), (TrialStatus::Failed, 0.5));
+        assert!(
+            of(&format!(r#","passed":true{trace}"#), both).passed(),
+            "the runner's verdict stands"
+        );
+        for (result, case) in [
+            (
+                trace,
+                serde_json::json!({"expect": [{"type": "judge", "rubric": "is polite"}]}),
+            ),
+            (trace, serde_json::json!({"expect": []})),
+            (trace, serde_json::json!({"expect": [{"type": "dance"}]})),
+            ("", sorry),
+        ] {
+            assert!(!of(result, case.clone()).has_verdict(), "{case}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod session;
 
 pub use report::{CheckReport, Finding, Outcome};
 
-use super::answer::{ready_problems, result_problems, tasks_problems};
+use super::answer::{case_result_problems, ready_problems, result_problems, tasks_problems};
 use super::worker::in_words;
 use crate::project::ProjectFiles;
 use report::Trouble;
@@ -21,11 +21,12 @@ const QUIET: &str =
     "print to stderr instead (Python: `print(..., file=sys.stderr)`); sprag_worker.py does this for all of your code";
 const IDS: &str = "give every task one id of its own, in one split only";
 /// The checks that make runs, in order.
-const RUNS: [&str; 6] = [
+const RUNS: [&str; 7] = [
     "run",
     "second run",
     "parallel runs",
     "unknown task",
+    "case",
     "no trace",
     "held-out run",
 ];
@@ -58,14 +59,23 @@ pub async fn check(mut request: CheckRequest) -> std::io::Result<CheckReport> {
         session: Session::new(&request)?,
         report: CheckReport::default(),
     };
-    let parallel = checks.start(&request.command).await;
-    if let Some(parallel) = parallel {
-        checks.conversation(parallel, request.shutdown_limit).await;
+    let about = checks.start(&request.command).await;
+    if let Some(about) = about {
+        checks.conversation(about, request.shutdown_limit).await;
     }
-    if parallel.is_some() || checks.session.noise.n_lines > 0 {
+    if about.is_some() || checks.session.noise.n_lines > 0 {
         checks.noise();
     }
     Ok(checks.report)
+}
+
+/// What a worker says of itself.
+#[derive(Debug, Clone, Copy)]
+struct About {
+    /// How many runs it takes at a time.
+    parallel: u64,
+    /// Whether it takes recorded inputs.
+    cases: bool,
 }
 
 struct Checks<'a> {
@@ -74,8 +84,8 @@ struct Checks<'a> {
 }
 
 impl Checks<'_> {
-    /// How many runs the worker takes at a time; `None` when it does not get ready.
-    async fn start(&mut self, command: &[String]) -> Option<u64> {
+    /// `None` when the worker does not get ready.
+    async fn start(&mut self, command: &[String]) -> Option<About> {
         if let Err(error) = self.session.start() {
             let message = format!("`{}` cannot be started: {error}", command.join(" "));
             let fix = "check the program's name and that it is installed; the command runs in the root of the project";
@@ -95,7 +105,12 @@ impl Checks<'_> {
                     ready.value["name"]
                 );
                 self.report.settle("ready", troubles, fine);
-                if is_usable { Some(parallel) } else { self.not_ready() }
+                let cases = ready.value["cases"] == true;
+                if is_usable {
+                    Some(About { parallel, cases })
+                } else {
+                    self.not_ready()
+                }
             }
             Err(trouble) => {
                 self.report.problem("start", trouble);
@@ -104,7 +119,7 @@ impl Checks<'_> {
         }
     }
 
-    fn not_ready(&mut self) -> Option<u64> {
+    fn not_ready(&mut self) -> Option<About> {
         self.skip(
             &["train tasks", "validation tasks", "splits"],
             "the worker does not get ready",
@@ -120,7 +135,7 @@ impl Checks<'_> {
         }
     }
 
-    async fn conversation(&mut self, parallel: u64, shutdown_limit: Duration) {
+    async fn conversation(&mut self, about: About, shutdown_limit: Duration) {
         let train = self.tasks("train", "train tasks").await;
         let validation = self.tasks("validation", "validation tasks").await;
         self.splits(&train, &validation);
@@ -130,8 +145,9 @@ impl Checks<'_> {
         };
         if let Some(passed) = self.run("run", task).await {
             self.second_run(task, passed).await;
-            self.parallel_runs(task, parallel).await;
+            self.parallel_runs(task, about.parallel).await;
             self.unknown_task().await;
+            self.case(about.cases).await;
             self.untraced("no trace", task).await;
             match validation.first() {
                 Some(task) => self.untraced("held-out run", task).await,
@@ -276,6 +292,29 @@ impl Checks<'_> {
         }
     }
 
+    /// One recorded input. What the agent makes of it does not count.
+    async fn case(&mut self, cases: bool) {
+        if !cases {
+            let why = "`ready` does not say `\"cases\": true`, so recorded inputs are not run";
+            return self.report.skipped("case", why);
+        }
+        let case = json!({
+            "input": {"messages": ["Hello, is anybody there?"]},
+            "expect": [{"type": "max_steps", "steps": 1000}],
+            "fixtures": [],
+        });
+        let message = json!({"type": "run", "id": "check-case", "case": case, "trial": 0, "seed": 7, "trace": true});
+        match self.session.ask(&message, "result").await {
+            Ok(said) => {
+                let troubles = troubles_of(case_result_problems(&said.value), &said, "check-case");
+                let n_steps = said.value["trace"]["steps"].as_array().map_or(0, Vec::len);
+                let fine = format!("runs a recorded input, with a trace of {n_steps} steps");
+                self.report.settle("case", troubles, fine);
+            }
+            Err(trouble) => self.report.problem("case", trouble),
+        }
+    }
+
     /// A later sprag may say more than this one.
     async fn unknown_message(&mut self) {
         let told = self
@@ -364,7 +403,11 @@ fn run_message(id: &str, task: &str, trace: bool) -> Value {
 }
 
 fn result_troubles(said: &Said, id: &str) -> Vec<Trouble> {
-    let mut troubles = fields(result_problems(&said.value), said);
+    troubles_of(result_problems(&said.value), said, id)
+}
+
+fn troubles_of(problems: Vec<String>, said: &Said, id: &str) -> Vec<Trouble> {
+    let mut troubles = fields(problems, said);
     if said.value["id"].is_string() && said.value["id"] != id {
         let message = format!("`id` must be that of the run, \"{id}\", and it is {}", said.value["id"]);
         troubles.push(Trouble::new(message, FIELDS).quoting(&said.line));
@@ -374,10 +417,10 @@ fn result_troubles(said: &Said, id: &str) -> Vec<Trouble> {
     }
     if let Some(error) = said.value["error"].as_object() {
         let text = error.get("message").and_then(Value::as_str).unwrap_or_default();
-        let message = format!("the run of a train task ended in an error: {text}");
+        let message = format!("the run ended in an error: {text}");
         troubles.push(Trouble::new(
             message,
-            "make this task work; the log of the worker may say more",
+            "make this run work; the log of the worker may say more",
         ));
     } else if said.value["trace"].is_null() {
         let message = "gave no trace though the run said `\"trace\": true`";

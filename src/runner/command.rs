@@ -28,7 +28,7 @@ const MAX_REPORT: u64 = 64 * 1024 * 1024;
 /// What a runner of kind `command` needs to know.
 #[derive(Debug, Clone)]
 pub struct CommandConfig {
-    /// The program and its arguments. Placeholders: `{project}`, `{task}`, `{case}` (a file with the task as JSON), `{out}` (the
+    /// The program and its arguments. Placeholders: `{project}`, `{task}`, `{case}` (a file with the run as JSON), `{out}` (the
     /// file to write), `{seed}`, `{trial}`.
     pub command: Vec<String>,
     /// The absolute path of the project.
@@ -117,7 +117,11 @@ impl CommandRunner {
             .prefix("exchange-")
             .tempdir_in(&self.config.scratch)?;
         let (case, out) = (exchange.path().join("case.json"), exchange.path().join("out"));
-        let request = json!({"task": job.task, "trial": job.trial, "seed": job.seed, "trace": job.trace});
+        let mut request = json!({"trial": job.trial, "seed": job.seed, "trace": job.trace});
+        match &job.case {
+            Some(recorded) => request["case"] = Value::clone(recorded),
+            None => request["task"] = json!(job.task),
+        }
         fs::write(&case, request.to_string())?;
         let command = fill(&self.config.command, job, &case, &out);
         let launch = Launch {
@@ -164,7 +168,7 @@ impl CommandRunner {
         }
         match (read_bounded(out), self.config.report) {
             (Err(problem), _) => ended(format!(" and {problem}")),
-            (Ok(bytes), ReportKind::Result) => trial_of_result(&bytes, job.trace),
+            (Ok(bytes), ReportKind::Result) => trial_of_result(&bytes, job),
             (Ok(bytes), ReportKind::Junit) => {
                 trial_of_report("JUnit report", junit::read(&String::from_utf8_lossy(&bytes)))
             }
@@ -182,6 +186,12 @@ impl Runner for CommandRunner {
             Split::Test => &[],
         };
         Box::pin(async move { Ok(ids.iter().map(TaskId::new).collect()) })
+    }
+
+    fn cases_refused(&self) -> BoxFuture<'_, Result<Option<String>, RunnerError>> {
+        let takes_file = self.config.command.iter().any(|part| part.contains("{case}"));
+        let why = "the command takes no `{case}`, the file that a recorded input is in";
+        Box::pin(async move { Ok((!takes_file).then(|| why.to_owned())) })
     }
 
     fn run<'a>(
@@ -227,7 +237,7 @@ fn read_bounded(out: &Path) -> Result<Vec<u8>, String> {
     }
 }
 
-fn trial_of_result(bytes: &[u8], trace_wanted: bool) -> Trial {
+fn trial_of_result(bytes: &[u8], job: &Job) -> Trial {
     let broken = |reason| {
         Trial::errored(
             FailureKind::Evaluator,
@@ -244,7 +254,7 @@ fn trial_of_result(bytes: &[u8], trace_wanted: bool) -> Trial {
     fields.insert("id".to_owned(), json!(""));
     let problem = result_problems(&value).into_iter().next();
     match serde_json::from_value(value) {
-        Ok(result) => trial_of(result, trace_wanted),
+        Ok(result) => trial_of(result, job.trace, job.case.as_deref()),
         Err(error) => broken(problem.unwrap_or_else(|| error.to_string())),
     }
 }

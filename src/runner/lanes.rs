@@ -149,8 +149,8 @@ impl<'a> Work<'a> {
         let job = &self.jobs[attempt.job];
         let request = RunRequest {
             id: format!("r{}", state.n_asked),
-            task: Some(job.task.as_str().to_owned()),
-            case: None,
+            task: job.case.is_none().then(|| job.task.as_str().to_owned()),
+            case: job.case.as_deref().cloned(),
             trial: job.trial,
             seed: job.seed,
             trace: job.trace,
@@ -172,9 +172,10 @@ impl<'a> Work<'a> {
             return;
         };
         let attempt = flights.swap_remove(position).attempt;
-        let traced = self.jobs[attempt.job].trace;
+        let job = &self.jobs[attempt.job];
+        let traced = job.trace;
         let mut trial = match trial {
-            Ok(result) => trial_of(*result, traced),
+            Ok(result) => trial_of(*result, traced, job.case.as_deref()),
             Err(reason) => Trial::errored(
                 FailureKind::Evaluator,
                 format!("the runner sent a broken result: {reason}"),

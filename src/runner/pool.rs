@@ -48,6 +48,8 @@ pub struct WorkerRunner {
     retries: u32,
     open: Pool,
     held_out: Pool,
+    /// What runs of held-out tasks begin with.
+    held_out_inputs: Mutex<Vec<String>>,
     /// Harnesses with which a run came to a result.
     proven: Mutex<BTreeSet<HarnessId>>,
 }
@@ -98,6 +100,7 @@ impl WorkerRunner {
             retries: config.retries,
             open: Pool::new(false),
             held_out: Pool::new(true),
+            held_out_inputs: Mutex::default(),
             proven: Mutex::default(),
         }
     }
@@ -120,9 +123,23 @@ impl WorkerRunner {
             Some(worker) => worker,
             None => Worker::start(&self.spec, &self.spec.files.harness, !pool.held_out).await?,
         };
-        let tasks = worker.list(&self.spec, split).await?;
+        let (tasks, inputs) = worker.list(&self.spec, split).await?;
         pool.give_back(worker);
+        if split == Split::Validation {
+            *lock(&self.held_out_inputs) = inputs;
+        }
         Ok(tasks)
+    }
+
+    async fn why_no_cases(&self) -> Result<Option<String>, RunnerError> {
+        let worker = match self.open.take() {
+            Some(worker) => worker,
+            None => Worker::start(&self.spec, &self.spec.files.harness, true).await?,
+        };
+        let cases = worker.ready.cases;
+        self.open.give_back(worker);
+        Ok((!cases)
+            .then(|| "the worker does not say that it takes recorded inputs (`\"cases\": true` in `ready`)".to_owned()))
     }
 
     async fn run_all(
@@ -250,6 +267,14 @@ impl WorkerRunner {
 impl Runner for WorkerRunner {
     fn list(&self, split: Split) -> BoxFuture<'_, Result<Vec<TaskId>, RunnerError>> {
         Box::pin(self.list_tasks(split))
+    }
+
+    fn held_out_inputs(&self) -> Vec<String> {
+        lock(&self.held_out_inputs).clone()
+    }
+
+    fn cases_refused(&self) -> BoxFuture<'_, Result<Option<String>, RunnerError>> {
+        Box::pin(self.why_no_cases())
     }
 
     fn run<'a>(

@@ -109,6 +109,7 @@ impl Worker {
             protocol: PROTOCOL,
             parallel: 1,
             harness: HarnessReload::Start,
+            cases: false,
         };
         let mut worker = Self {
             conversation,
@@ -138,18 +139,22 @@ impl Worker {
         }
     }
 
-    /// The tasks of a split.
-    pub(crate) async fn list(&mut self, spec: &WorkerSpec, split: Split) -> Result<Vec<TaskId>, RunnerError> {
+    /// The tasks of a split, and what runs of them begin with, where the worker tells it.
+    pub(crate) async fn list(
+        &mut self,
+        spec: &WorkerSpec,
+        split: Split,
+    ) -> Result<(Vec<TaskId>, Vec<String>), RunnerError> {
         match self.ask_for_tasks(split, Instant::now() + spec.limit).await {
-            Ok(ids) => Ok(ids.into_iter().map(TaskId::new).collect()),
+            Ok((ids, inputs)) => Ok((ids.into_iter().map(TaskId::new).collect(), inputs)),
             Err(refusal) => Err(self.refuse(spec, "list", refusal).await),
         }
     }
 
-    async fn ask_for_tasks(&mut self, wanted: Split, deadline: Instant) -> Result<Vec<String>, Refusal> {
+    async fn ask_for_tasks(&mut self, wanted: Split, deadline: Instant) -> Result<(Vec<String>, Vec<String>), Refusal> {
         self.send(&ToWorker::List { split: wanted }, deadline).await?;
         match self.answer(deadline).await? {
-            Answer::Tasks { split, ids } if split == wanted => Ok(ids),
+            Answer::Tasks { split, ids, inputs } if split == wanted => Ok((ids, inputs.into_values().collect())),
             other => Err(Refusal::Answered(self.name_of(&other))),
         }
     }

@@ -64,6 +64,7 @@ async fn a_good_worker_is_fine() {
     ok       second run: passed, with a trace of 3 steps
     skipped  parallel runs: it takes 1 run at a time
     ok       unknown task: is answered with an error
+    skipped  case: `ready` does not say `"cases": true`, so recorded inputs are not run
     ok       no trace: gives a verdict and no trace
     ok       held-out run: gives a verdict and no trace
     ok       unknown message: unknown types and fields are ignored
@@ -86,6 +87,11 @@ async fn a_worker_made_by_init_is_fine() {
     let worker = dir.path().join("evals/worker.py").to_string_lossy().into_owned();
     let report = report(vec!["python3".to_owned(), worker]).await;
     assert_eq!((report.n_problems(), report.n_warnings()), (0, 0), "{report}");
+    let case = report.checks.iter().find(|finding| finding.check == "case").unwrap();
+    assert_eq!(
+        case.to_string(),
+        "ok       case: runs a recorded input, with a trace of 2 steps"
+    );
 }
 
 #[tokio::test]
@@ -115,6 +121,7 @@ async fn a_program_that_is_not_there() {
     skipped  second run: the worker does not get ready
     skipped  parallel runs: the worker does not get ready
     skipped  unknown task: the worker does not get ready
+    skipped  case: the worker does not get ready
     skipped  no trace: the worker does not get ready
     skipped  held-out run: the worker does not get ready
     skipped  unknown message: the worker does not get ready
@@ -209,8 +216,8 @@ async fn wrong_results() {
                mend: see the table of messages in docs/worker-protocol.md
     "#);
     insta::assert_snapshot!(complaints("error").await, @r#"
-    problem  run: the run of a train task ended in an error: no key
-               mend: make this task work; the log of the worker may say more
+    problem  run: the run ended in an error: no key
+               mend: make this run work; the log of the worker may say more
     "#);
     insta::assert_snapshot!(complaints("leak").await, @r#"
     problem  no trace: gave a trace though the run said `"trace": false`

@@ -216,7 +216,7 @@ fn a_damaged_ledger_is_set_aside_from_the_damage_on_and_the_run_goes_on_to_the_s
     };
     let torn = &whole[..whole.len() - 20];
     let last = torn.rfind('\n').unwrap() + 1;
-    insta::assert_snapshot!(ends(torn, &torn[last..]), @"warning: [place]/out/.sprag/state/events.jsonl: entry 10, the last line, was cut off; set aside as [place]/out/.sprag/state/quarantine/<hash>-events.jsonl, the rest is used");
+    insta::assert_snapshot!(ends(torn, &torn[last..]), @"warning: [place]/out/.sprag/state/events.jsonl: entry 11, the last line, was cut off; set aside as [place]/out/.sprag/state/quarantine/<hash>-events.jsonl, the rest is used");
     let middle = whole.match_indices('\n').nth(3).unwrap().0 + 1;
     let damaged = [&whole[..middle], "x", &whole[middle..]].concat();
     insta::assert_snapshot!(ends(&damaged, &damaged[middle..]), @"warning: [place]/out/.sprag/state/events.jsonl: entry 5 is not readable; set aside as [place]/out/.sprag/state/quarantine/<hash>-events.jsonl, the rest is used");
@@ -401,9 +401,9 @@ fn a_local_run_makes_a_branch_and_leaves_everything_else_as_it_is() {
     Sprag-Candidate: 83f87a8a6b1a
     "#);
     insta::assert_snapshot!(place.git(&["diff", "--stat=60", "work", &branch]), @"
-    .sprag/suite/case-1f0eeccc4aa8.json | 19 +++++++++++++++++
-     agent/playbook.toml                 |  9 ++++++++
-     2 files changed, 28 insertions(+)
+    .sprag/suite/case-1f0eeccc4aa8.json | 85 +++++++++++++++++
+     agent/playbook.toml                 |  9 ++
+     2 files changed, 94 insertions(+)
     ");
     let pull = fs_err::read_to_string(place.path("out/pulls/E001/pull_request.json")).unwrap();
     let pull: serde_json::Value = serde_json::from_str(&pull).unwrap();

@@ -4,6 +4,7 @@
 mod action;
 mod afterwards;
 mod canary;
+mod cases;
 mod check;
 mod faults;
 mod git;

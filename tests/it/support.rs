@@ -31,6 +31,8 @@ pub(crate) struct Order {
     pub(crate) batches: u32,
     /// Whether accepted changes are merged at once.
     pub(crate) merge: bool,
+    /// What is known before it begins.
+    pub(crate) known: Known,
 }
 
 /// A short run with everything in it: issues, two accepted and two rejected changes, and a cluster that nothing is proposed for.
@@ -40,6 +42,7 @@ impl Default for Order {
             seed: 56,
             batches: 2,
             merge: true,
+            known: Known::default(),
         }
     }
 }
@@ -107,7 +110,7 @@ pub(crate) async fn play(
         experiments: 40,
         merge: order.merge,
         issues: issues(),
-        known: Known::default(),
+        known: order.known.clone(),
         clock: Arc::new(|| "2026-11-01T12:00:00Z".to_owned()),
         wall: Duration::from_secs(3600),
         interrupted: Arc::default(),

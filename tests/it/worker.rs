@@ -91,6 +91,7 @@ fn harness(prompt: &str) -> Harness {
 fn job(task: &str) -> Job {
     Job {
         task: TaskId::new(task),
+        case: None,
         trial: 0,
         seed: 7,
         trace: true,
@@ -414,4 +415,58 @@ async fn a_shell_script_is_a_worker_too() {
         *) exit ;;
     esac; done"#;
     assert!(Bench::new(workers::shell(script)).one("a").await.passed());
+}
+
+/// Answers a case with what the person said first.
+const ECHO: &str = r#"
+import json, sys
+for line in sys.stdin:
+    said = json.loads(line)
+    kind = said["type"]
+    if kind == "hello":
+        answer = {"type": "ready", "protocol": 1, "name": "echo", "cases": True}
+    elif kind == "list":
+        answer = {"type": "tasks", "split": said["split"], "ids": ["v"], "inputs": {"v": "the held-out request"}}
+    elif kind == "run":
+        text = said["case"]["input"]["messages"][0] if "task" not in said else "a task"
+        answer = {"type": "result", "id": said["id"], "trace": {"steps": [{"role": "assistant", "content": text}]}}
+    else:
+        break
+    print(json.dumps(answer), flush=True)
+"#;
+
+#[tokio::test]
+async fn a_recorded_input_is_scored_by_what_its_case_expects() {
+    let bench = Bench::new(["python3", "-c", ECHO].map(str::to_owned).into());
+    assert_eq!(bench.runner.cases_refused().await.unwrap(), None);
+    let case = |text: &str| serde_json::json!({"input": {"messages": ["Hello there"]}, "expect": [{"type": "contains", "text": text}]});
+    let jobs = ["hello", "goodbye"].map(|text| Job {
+        case: Some(std::sync::Arc::new(case(text))),
+        ..job("recorded-0123456789ab")
+    });
+    let trials = bench.run_jobs("base", &jobs).await.unwrap();
+    assert_eq!(
+        [&trials[0].status, &trials[1].status],
+        [&TrialStatus::Passed, &TrialStatus::Failed]
+    );
+    assert_eq!(
+        error_of(&bench.one("t").await),
+        "evaluator: the runner gave no verdict",
+        "a task is not scored so"
+    );
+    assert_eq!(bench.runner.held_out_inputs(), [""; 0]);
+    bench.runner.list(Split::Train).await.unwrap();
+    assert_eq!(
+        bench.runner.held_out_inputs(),
+        [""; 0],
+        "what train tasks begin with is nobody's business"
+    );
+    bench.runner.list(Split::Validation).await.unwrap();
+    assert_eq!(bench.runner.held_out_inputs(), ["the held-out request"]);
+}
+
+#[tokio::test]
+async fn a_worker_that_says_nothing_of_recorded_inputs_gets_none() {
+    let refused = Bench::scripted(&[]).runner.cases_refused().await.unwrap();
+    assert!(refused.unwrap().contains("\"cases\": true"));
 }

@@ -1,18 +1,32 @@
 //! Eval cases and the regression suite they grow into.
 
+mod admit;
+mod derive;
+pub mod expect;
+pub mod export;
+
+pub use admit::{NEAR, Refusal, near, refusals};
+pub use derive::{draft, draft_of_told};
+pub use expect::{Expectation, Outcome, Scored};
+
+use crate::hash;
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Where the regression suite lies in a project.
 pub const SUITE: &str = ".sprag/suite/";
+
+/// What the name of a recorded input begins with.
+const RECORDED: &str = "recorded-";
 
 /// A reusable, reproducible check made from failures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvalCase {
     /// The hash of what it runs.
     pub id: CaseId,
-    /// The runner's task it repeats.
+    /// The runner's task it repeats; for a recorded input, which is no task of the runner, its own id.
     pub task: TaskId,
     /// One line: what this case guards.
     pub title: String,
@@ -27,12 +41,100 @@ pub struct EvalCase {
     pub flake: FlakeStatistics,
     /// Where it stands.
     pub state: CaseState,
+    /// What a run of it begins with, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Input>,
+    /// What a run must show. The verdict of a recorded input; for a task, whose verdict is the runner's, what an export checks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<Expectation>,
+    /// What the tools answered in the run that failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixtures: Vec<Fixture>,
+    /// Where it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
+    /// Why it waits or is not counted, as half a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// What a run begins with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// What the person says, one message after the other.
+    pub messages: Vec<String>,
+}
+
+/// One answer of a tool, for an agent whose world is gone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fixture {
+    /// The tool.
+    pub name: String,
+    /// What it was called with.
+    pub arguments: Map<String, Value>,
+    /// What it answered.
+    pub result: String,
+    /// Whether that was an error.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub error: bool,
+}
+
+/// Where a case comes from. Its failure records and clusters stand beside it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Where the failure was seen: `traffic`, `issue 12`, `artifact 7`.
+    pub source: String,
+    /// What says what is expected; `None` where no check expresses it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+    /// Cases that say nearly the same and were refused for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<CaseId>,
+}
+
+/// What says what is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// What the trace says should have been done.
+    GroundTruth,
+    /// What a person wrote in an issue.
+    Issue,
+    /// What the miner found should have been done.
+    Mined,
+}
+
+/// What a failure would need to become a case. It travels with the failure record.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Draft {
+    /// What the run began with; `None` where that is too large, or nobody said anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Input>,
+    /// The weakest check that fails on the trace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<Expectation>,
+    /// What the tools answered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixtures: Vec<Fixture>,
+    /// Where it comes from.
+    pub provenance: Provenance,
+}
+
+impl Draft {
+    /// The id of the case that runs the recorded input: what is run and expected is what it is. It is the name of its task, too.
+    pub fn recorded_id(&self) -> CaseId {
+        CaseId::new(format!("{RECORDED}{}", &hash::of(&(&self.input, &self.expect))[..12]))
+    }
 }
 
 /// Where a case stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CaseState {
+    /// Made from a failure, and not yet seen to fail often enough.
+    Candidate,
+    /// It passed when it was run again, or cannot be run: kept and shown, not counted.
+    Unconfirmed,
     /// Fails so far; waiting for a change that fixes it.
     Open,
     /// In the regression suite.
@@ -55,15 +157,68 @@ pub struct FlakeStatistics {
 }
 
 impl EvalCase {
+    /// A candidate of which nothing is known but what it runs.
+    pub fn new(id: CaseId, task: TaskId, title: String) -> Self {
+        Self {
+            id,
+            task,
+            title,
+            clusters: Vec::new(),
+            records: Vec::new(),
+            fixed_by: None,
+            flake: FlakeStatistics::default(),
+            state: CaseState::Candidate,
+            input: None,
+            expect: Vec::new(),
+            fixtures: Vec::new(),
+            provenance: None,
+            note: None,
+        }
+    }
+
     /// The file of a case of the regression suite, from the root of the project.
     pub fn file_of(case: &CaseId) -> String {
         format!("{SUITE}{case}.json")
     }
 
-    /// The id of the case that repeats a task.
+    /// The id of the case that repeats a task, or that is this recorded input.
     pub fn id_of(task: &TaskId) -> CaseId {
-        CaseId::new(format!("case-{}", &crate::hash::of(task)[..12]))
+        if is_recorded(task) {
+            return CaseId::new(task.as_str());
+        }
+        CaseId::new(format!("case-{}", &hash::of(task)[..12]))
     }
+
+    /// Whether it runs a recorded input, and no task of the runner.
+    pub fn is_recorded(&self) -> bool {
+        is_recorded(&self.task)
+    }
+
+    /// The case as a runner gets it: `{"input":…,"expect":[…],"fixtures":[…]}`. `None` for one that is a task of the runner, or
+    /// whose input is not known.
+    pub fn recorded_run(&self) -> Option<Value> {
+        let input = self.input.as_ref().filter(|_| self.is_recorded())?;
+        Some(json!({"input": input, "expect": self.expect, "fixtures": self.fixtures}))
+    }
+
+    /// Why it cannot be run or scored whatever the runner can do, as half a sentence.
+    pub fn unscorable(&self) -> Option<&'static str> {
+        match () {
+            () if !self.is_recorded() => None,
+            () if self.input.is_none() => Some("the trace does not say what the run began with"),
+            () if self.expect.is_empty() => Some("no check expresses what went wrong"),
+            () if self.expect.iter().any(Expectation::needs_model) => {
+                Some("a model has to judge it, and there is none")
+            }
+            () => None,
+        }
+    }
+}
+
+/// Whether a name is that of a recorded input.
+fn is_recorded(task: &TaskId) -> bool {
+    let digits = task.as_str().strip_prefix(RECORDED);
+    digits.is_some_and(|digits| digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// All cases by id: the open ones, the regression suite, and what is quarantined.
@@ -80,8 +235,16 @@ impl CaseBook {
         self.cases.values().filter(|case| case.state == CaseState::Promoted)
     }
 
+    /// Cases that are not yet seen to fail often enough.
+    pub fn candidates(&self) -> impl Iterator<Item = &EvalCase> {
+        self.cases.values().filter(|case| case.state == CaseState::Candidate)
+    }
+
     /// Cases that still wait for a fix.
     pub fn open(&self) -> impl Iterator<Item = &EvalCase> {
         self.cases.values().filter(|case| case.state == CaseState::Open)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,8 @@ pub struct Config {
     pub signals: SignalsConfig,
     /// `[traffic]`
     pub traffic: TrafficConfig,
+    /// `[cases]`
+    pub cases: CasesConfig,
     /// `[proposer]`
     pub proposer: ProposerConfig,
     /// `[gate]`
@@ -182,6 +184,13 @@ pub struct Mapping {
 pub struct TrafficConfig {
     /// Tasks a batch. Default 10.
     pub batch_size: usize,
+}
+
+/// How failures become eval cases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CasesConfig {
+    /// How often a failure must be seen on the incumbent before it is a case. Default 2.
+    pub fails_before: u32,
 }
 
 /// Who proposes.

@@ -1,5 +1,6 @@
 //! Failure records: one failed trace, triaged.
 
+use crate::case::Draft;
 use crate::id::{RecordId, TaskId};
 use crate::trace::{ExpectedAction, Termination};
 use serde::{Deserialize, Serialize};
@@ -95,6 +96,9 @@ pub struct FailureRecord {
     pub termination: Termination,
     /// Why it failed, the most likely reason first. Empty when nothing was found.
     pub causes: Vec<RootCause>,
+    /// What it would need to become an eval case, if anybody made that of its trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft: Option<Box<Draft>>,
 }
 
 impl FailureRecord {

@@ -2,7 +2,7 @@
 
 use crate::budget::{Limits, Spent};
 use crate::candidate::{Candidate, Stage, Verdict};
-use crate::case::EvalCase;
+use crate::case::{EvalCase, Refusal};
 use crate::cluster::Revision;
 use crate::failure::FailureRecord;
 use crate::gate::GatePolicy;
@@ -53,6 +53,16 @@ pub enum Event {
     ClustersRevised {
         /// What changed, in order.
         revisions: Vec<Revision>,
+    },
+    /// New cases ran again on the incumbent, to see whether they fail before anything is changed.
+    CasesTried {
+        /// What each did.
+        tried: Vec<CaseTry>,
+        /// Those that did not become cases.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        refused: Vec<Refusal>,
+        /// What it cost.
+        spent: Spent,
     },
     /// A candidate was proposed.
     Proposed {
@@ -126,6 +136,7 @@ impl Event {
             Self::BaselineMeasured { spent, .. }
             | Self::SignalsRead { spent, .. }
             | Self::TrafficRan { spent, .. }
+            | Self::CasesTried { spent, .. }
             | Self::Proposed { spent, .. }
             | Self::NothingProposed { spent, .. }
             | Self::StageMeasured { spent, .. }
@@ -162,6 +173,9 @@ pub struct Plan {
     pub train: Vec<TaskId>,
     /// How many validation tasks there are.
     pub n_validation: usize,
+    /// How often a failure must be seen on the incumbent before it is a case; once in ledgers from before there was a number.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub fails_before: u32,
     /// The labelled issues to answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub issues: Vec<Report>,
@@ -200,6 +214,29 @@ impl Known {
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
+}
+
+fn once() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_once(times: &u32) -> bool {
+    *times == 1
+}
+
+/// What a new case did on the incumbent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseTry {
+    /// The case.
+    pub case: CaseId,
+    /// Runs with a verdict.
+    pub runs: u32,
+    /// How many of them failed.
+    pub fails: u32,
+    /// Why it did not run, as half a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_runnable: Option<String>,
 }
 
 /// What came of one labelled issue.

@@ -3,19 +3,20 @@
 //! Every command leads to exactly one event (see [`Command`]), so a run that was killed is resumed by folding the ledger and doing
 //! the commands of the last step again.
 
+mod cases;
 mod schedule;
 mod state;
 
+pub use cases::{CaseTrial, PROMOTION_RUNS};
 pub use schedule::batches;
 pub use state::State;
 
 use crate::candidate::{Candidate, Experiment, Stage, Verdict};
-use crate::case::{CaseState, EvalCase};
 use crate::cluster::{ClusterState, Revision};
 use crate::failure::{FailureKind, FailureRecord};
 use crate::gate::{self, GateStep};
 use crate::id::{CaseId, ClusterId, ExperimentId, TaskId};
-use crate::ledger::{CaseRerun, Event};
+use crate::ledger::Event;
 use crate::score::Scorecard;
 use crate::trial::TrialStatus;
 
@@ -37,6 +38,11 @@ pub enum Command {
     ReviseClusters {
         /// What rules found.
         found: Vec<Revision>,
+    },
+    /// Run new cases again on the incumbent, or refuse them; leads to `CasesTried`.
+    TryCases {
+        /// The candidates, oldest first.
+        cases: Vec<CaseTrial>,
     },
     /// Ask the proposer; leads to `Proposed` or `NothingProposed`.
     Propose {
@@ -119,22 +125,26 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             findings
                 .iter()
                 .filter_map(|finding| finding.record.as_ref())
-                .for_each(|record| take_failure(state, record));
+                .for_each(|record| take_failure(state, record, false));
             state.findings.clone_from(findings);
             run_traffic(state)
         }
         Event::TrafficRan { records, verdicts, .. } => {
             let passed = verdicts.iter().filter(|verdict| verdict.status == TrialStatus::Passed);
             passed.for_each(|verdict| state.clusters.resolve_task(&verdict.task));
-            records.iter().for_each(|record| take_failure(state, record));
+            records.iter().for_each(|record| take_failure(state, record, true));
             state.batch_verdicts.push(verdicts.clone());
             match state.clusters.alike() {
-                found if found.is_empty() => next_work(state),
+                found if found.is_empty() => try_cases(state),
                 found => Command::ReviseClusters { found },
             }
         }
         Event::ClustersRevised { revisions } => {
             state.revise(revisions);
+            try_cases(state)
+        }
+        Event::CasesTried { tried, refused, .. } => {
+            cases::tried(state, tried, refused);
             next_work(state)
         }
         Event::Proposed {
@@ -163,7 +173,7 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             resolved,
             ..
         } => {
-            promote(state, experiment, cases);
+            cases::promote(state, experiment, cases);
             resolved
                 .iter()
                 .for_each(|(cluster, record)| state.clusters.resolve_record(cluster, record));
@@ -187,7 +197,10 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
 /// What other runs and people have found.
 fn take_known(state: &mut State) {
     let known = state.plan.known.clone();
-    known.failures.iter().for_each(|record| take_failure(state, record));
+    known
+        .failures
+        .iter()
+        .for_each(|record| take_failure(state, record, false));
     state.clusters.revise(&known.revisions);
 }
 
@@ -213,6 +226,7 @@ fn run_traffic(state: &mut State) -> Command {
     state.batch += 1;
     state.batch_experiments = 0;
     state.exhausted.clear();
+    state.tried_cases.clear();
     let tasks = state.schedule[state.batch as usize - 1].clone();
     let tasks = tasks
         .into_iter()
@@ -230,46 +244,28 @@ fn run_traffic(state: &mut State) -> Command {
 }
 
 /// A failure of the agent joins its clusters and makes a case; one of anything else is only counted.
-fn take_failure(state: &mut State, record: &FailureRecord) {
+/// `here` says that it was a run on the incumbent.
+fn take_failure(state: &mut State, record: &FailureRecord, here: bool) {
     *state.failure_kinds.entry(record.kind).or_default() += 1;
     if record.kind != FailureKind::Agent {
+        // What a person tells has no trace to be mined, and can be a case all the same.
+        if record.draft.is_some() {
+            cases::add(state, record, Vec::new(), here);
+        }
         return;
     }
     let clusters = state.clusters.join(record, state.batch.max(1));
-    if state.plan.train.contains(&record.task) {
-        add_case(state, record, clusters);
-    }
+    cases::add(state, record, clusters, here);
     state.records.insert(record.id.clone(), record.clone());
 }
 
-/// Each failed task becomes a case candidate; a task that has a case already adds its record to it.
-fn add_case(state: &mut State, record: &FailureRecord, clusters: Vec<ClusterId>) {
-    let id = EvalCase::id_of(&record.task);
-    let case = state.cases.cases.entry(id.clone()).or_insert_with(|| EvalCase {
-        id,
-        task: record.task.clone(),
-        title: record
-            .causes
-            .first()
-            .map_or_else(|| record.behaviour.clone(), |cause| cause.should.clone()),
-        clusters: Vec::new(),
-        records: Vec::new(),
-        fixed_by: None,
-        flake: crate::case::FlakeStatistics::default(),
-        state: CaseState::Open,
-    });
-    if case.state == CaseState::Open {
-        case.flake.runs_before += 1;
-        case.flake.fails_before += 1;
-    } else {
-        case.flake.runs_after += 1;
+/// What failed must fail again before it is worked on.
+fn try_cases(state: &mut State) -> Command {
+    let cases = cases::seen_here(state);
+    if cases.is_empty() {
+        return next_work(state);
     }
-    case.clusters.extend(clusters);
-    case.clusters.sort();
-    case.clusters.dedup();
-    if !case.records.contains(&record.id) {
-        case.records.push(record.id.clone());
-    }
+    Command::TryCases { cases }
 }
 
 /// The highest-ranked unresolved cluster that the proposer has something for, or the next batch, or the end.
@@ -282,6 +278,10 @@ fn next_work(state: &mut State) -> Command {
         state.batch_experiments < limits.experiments_per_batch && state.n_experiments() < limits.experiments;
     let cluster = may_propose.then(|| state.next_cluster()).flatten();
     if let Some(cluster) = cluster {
+        let cases = cases::of_cluster(state, &cluster);
+        if !cases.is_empty() {
+            return Command::TryCases { cases };
+        }
         let experiment = ExperimentId::new(format!("E{:03}", state.experiments.len() + 1));
         return Command::Propose { experiment, cluster };
     }
@@ -344,39 +344,13 @@ fn decided(state: &mut State, verdict: Verdict, reason: &str) -> Command {
     state.incumbent = state.incumbent.with(&experiment.candidate.changes);
     let score = experiment.validation.as_ref().and_then(Scorecard::score).unwrap_or(0.0);
     state.best = state.best.max(score);
+    state.case_tallies.clear();
     let cases = state.open_cases(&cluster);
     Command::Promote {
         experiment: experiment.id,
         cases,
     }
 }
-
-/// A case that failed before and passed every repeated run joins the suite; one that wavered is quarantined; the rest stay open.
-fn promote(state: &mut State, experiment: &ExperimentId, reruns: &[CaseRerun]) {
-    for rerun in reruns {
-        let Some(case) = state.cases.cases.get_mut(&rerun.case) else {
-            continue;
-        };
-        if rerun.passes == 0 {
-            case.flake.runs_before += rerun.runs;
-            case.flake.fails_before += rerun.runs;
-            continue;
-        }
-        case.flake.runs_after += rerun.runs;
-        case.flake.passes_after += rerun.passes;
-        if rerun.passes == rerun.runs && rerun.runs >= PROMOTION_RUNS {
-            case.state = CaseState::Promoted;
-            case.fixed_by = Some(experiment.clone());
-            let task = case.task.clone();
-            state.clusters.resolve_task(&task);
-        } else {
-            case.state = CaseState::Quarantined;
-        }
-    }
-}
-
-/// How often a case must pass on the new incumbent before it joins the suite.
-pub const PROMOTION_RUNS: u32 = 2;
 
 #[cfg(test)]
 mod tests;

@@ -41,7 +41,7 @@ mod wrong_order;
 mod wrong_tool;
 
 pub use beside::{Judged, JudgedBuilder, mine_beside};
-pub(crate) use calls::hands_over;
+pub(crate) use calls::{hands_over, writes};
 pub use category::{Category, category};
 pub use clump::clumps;
 pub use settle::settle;
@@ -138,6 +138,7 @@ pub fn mine(source: &str, task: &TaskId, trace: &Trace) -> FailureRecord {
         behaviour: behaviour(trace),
         termination: trace.termination,
         causes: causes.into_iter().take(MAX_CAUSES).map(bounded).collect(),
+        draft: None,
     }
 }
 
@@ -205,7 +206,7 @@ fn behaviour(trace: &Trace) -> String {
         .collect();
     let writes = mine
         .iter()
-        .filter(|exchange| calls::writes(trace, &exchange.call.name))
+        .filter(|exchange| writes(trace, &exchange.call.name))
         .count();
     let calls = text::counted(mine.len(), "call");
     format!(

@@ -1,7 +1,7 @@
 //! What is known of a project, as people look at it: failures, clusters and cases, wherever they were learned.
 
 use crate::book::Book;
-use crate::case::{CaseState, EvalCase};
+use crate::case::{CaseState, EvalCase, Refusal};
 use crate::cluster::{ClusterBook, ClusterState};
 use crate::fact::{Decision, Fact, What};
 use crate::failure::FailureRecord;
@@ -64,13 +64,17 @@ pub struct Overview {
     pub preferred: BTreeSet<ClusterId>,
     /// Cases: the regression suite, what is quarantined, and what waits for a fix.
     pub cases: BTreeMap<CaseId, EvalCase>,
+    /// What did not become a case, and why.
+    pub refused: Vec<Refusal>,
 }
 
 impl Overview {
     /// What is known of a repository on GitHub. `suite` is the regression suite of the checkout.
     pub fn of_book(book: &Book, suite: &[EvalCase]) -> Self {
         let newest = book.latest_run().and_then(|run| book.run(run));
-        let mut cases = newest.map(|state| state.cases.cases).unwrap_or_default();
+        let (mut cases, refused) = newest
+            .map(|state| (state.cases.cases, state.refused.into_values().collect()))
+            .unwrap_or_default();
         cases.extend(suite.iter().map(|case| (case.id.clone(), case.clone())));
         for case in cases.values_mut().filter(|case| book.quarantined.contains(&case.id)) {
             case.state = CaseState::Quarantined;
@@ -81,6 +85,7 @@ impl Overview {
             clusters: book.clusters.clone(),
             preferred: book.preferred.clone(),
             cases,
+            refused,
         }
     }
 
@@ -98,6 +103,7 @@ impl Overview {
         if let Some(state) = state {
             overview.clusters = state.clusters;
             overview.cases.extend(state.cases.cases);
+            overview.refused.extend(state.refused.into_values());
         }
         for fact in facts {
             overview.take_fact(&fact.what, batch);

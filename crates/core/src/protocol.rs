@@ -5,6 +5,7 @@ use crate::trace::Trace;
 use crate::trial::{Split, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The version this sprag speaks.
 pub const PROTOCOL: u32 = 1;
@@ -37,7 +38,7 @@ pub struct RunRequest {
     /// A task of a `list` answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
-    /// An eval case: `{"input":…,"expect":[…]}`.
+    /// A recorded input: `{"input":…,"expect":[…],"fixtures":[…]}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub case: Option<Value>,
     /// Which repetition this is.
@@ -64,6 +65,9 @@ pub enum FromWorker {
         /// When the harness is read.
         #[serde(default)]
         harness: HarnessReload,
+        /// Whether it takes runs with a `case`.
+        #[serde(default)]
+        cases: bool,
     },
     /// Answers `list`.
     Tasks {
@@ -71,6 +75,9 @@ pub enum FromWorker {
         split: Split,
         /// Its tasks.
         ids: Vec<String>,
+        /// What a run of a task begins with, by id, where the worker tells it.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        inputs: BTreeMap<String, String>,
     },
     /// Answers `run`.
     Result(Box<RunResult>),

@@ -7,7 +7,7 @@ mod label;
 mod links;
 mod pasted;
 
-pub use form::{Told, record_of_told};
+pub use form::{Told, record_of_told, told};
 pub use label::{LabelStanding, labelled_by_trusted, same_label};
 pub use links::Place;
 
@@ -111,7 +111,7 @@ pub fn leads<'a>(report: &'a Report, known: &[TaskId], place: Option<&Place>) ->
     };
     add(clues_of(&report.body, known, place), None);
     add(tasks(&report.title, known), None);
-    add(form::told(&report.body).map(Clue::Told).into_iter().collect(), None);
+    add(told(&report.body).map(Clue::Told).into_iter().collect(), None);
     for remark in report.comments.iter().filter(|remark| remark.author_trusted) {
         add(clues_of(&remark.body, known, place), Some(&remark.at));
     }

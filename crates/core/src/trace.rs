@@ -311,6 +311,21 @@ fn same_value(left: Option<&Value>, right: Option<&Value>) -> bool {
     }
 }
 
+/// Whether two values are the same where numbers count by value, also inside lists and objects: `2` is `2.0`, and `"2"` is not.
+pub(crate) fn same_json(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Number(left), Value::Number(right)) => left.as_f64() == right.as_f64(),
+        (Value::Array(left), Value::Array(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same_json(left, right))
+        }
+        (Value::Object(left), Value::Object(right)) => {
+            let same = |(key, left): (&String, &Value)| right.get(key).is_some_and(|right| same_json(left, right));
+            left.len() == right.len() && left.iter().all(same)
+        }
+        (left, right) => left == right,
+    }
+}
+
 fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,

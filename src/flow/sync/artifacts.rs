@@ -169,6 +169,7 @@ async fn take_artifact(
         traces,
         // A trace without a verdict is no failure here: an artifact holds whatever ran.
         |run| run.passed == Some(false),
+        None,
     );
     report.artifacts += 1;
     report.failures += failures.len();

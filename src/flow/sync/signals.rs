@@ -3,6 +3,7 @@
 use super::artifacts::{globs, read_artifact};
 use super::{Hub, Notebook, Report};
 use crate::flow::FlowError;
+use crate::flow::cases::drafted;
 use crate::forge::{ErrorClass, ForgeError};
 use crate::intake::{FileReader, IntakeError};
 use crate::progress::Progress;
@@ -276,6 +277,7 @@ async fn read_report(
     let mut told: Option<FailureRecord> = None;
     let mut named = false;
     let redactor = hub.redactor();
+    let should = signal::told(&said.body).map(|told| redactor.text(&told.should).into_owned());
     for mut lead in signal::leads(said, &hub.tasks, Some(&hub.place)) {
         redactor.clean(&mut lead.clue);
         if n_traces >= TRACES_PER_ISSUE {
@@ -300,7 +302,14 @@ async fn read_report(
             Ok(mut traces) => {
                 traces.truncate(TRACES_PER_ISSUE - n_traces);
                 n_traces += traces.len();
-                let new = failures(&redactor, &place, &unnamed, traces, |run| run.passed != Some(true));
+                let new = failures(
+                    &redactor,
+                    &place,
+                    &unnamed,
+                    traces,
+                    |run| run.passed != Some(true),
+                    should.as_deref(),
+                );
                 for record in new {
                     if records.iter().all(|known| known.id != record.id) {
                         told_at.extend(lead.told_at.map(|at| (record.id.clone(), at.to_owned())));
@@ -335,12 +344,14 @@ fn bounded(mut report: signal::Report) -> signal::Report {
 
 /// Failure records of the traces of failed runs, mined beside those that passed. A record is named by the place and the content: reading it again
 /// is the same record. `counts` says which runs failed.
+/// `should` is what a person wrote that should have been done.
 pub(super) fn failures(
     redactor: &Redactor,
     place: &str,
     unnamed: &str,
     mut traces: Vec<ReadTrace>,
     counts: impl Fn(&Run<'_>) -> bool,
+    should: Option<&str>,
 ) -> Vec<FailureRecord> {
     traces.iter_mut().for_each(|read| redactor.clean(read));
     let mut seen = BTreeSet::new();
@@ -363,7 +374,12 @@ pub(super) fn failures(
             blamed: read.kind_hint,
         })
         .collect();
-    mine::together(&runs, counts)
+    let records = mine::together(&runs, &counts);
+    let traces = runs.iter().filter(|run| counts(run)).map(|run| run.trace);
+    let found = records.into_iter().zip(traces);
+    found
+        .map(|(record, trace)| drafted(place, record, trace, should))
+        .collect()
 }
 
 /// The traces of an attachment, or half a sentence about what is wrong with it. What cannot be read wholly is fetched once more: it may have

@@ -19,6 +19,7 @@ pub(crate) fn ready_problems(message: &Value) -> Vec<String> {
     message.require("name", &TEXT, &mut found);
     message.allow("parallel", &COUNT, &mut found);
     message.allow("harness", &RELOAD, &mut found);
+    message.allow("cases", &TRUTH, &mut found);
     found
 }
 
@@ -28,6 +29,7 @@ pub(crate) fn tasks_problems(message: &Value) -> Vec<String> {
     let fields = Fields::of(message);
     fields.require("split", &TEXT, &mut found);
     fields.require("ids", &LIST, &mut found);
+    fields.allow("inputs", &OBJECT, &mut found);
     if let Some(id) = message["ids"]
         .as_array()
         .and_then(|ids| ids.iter().find(|id| !id.is_string()))
@@ -37,8 +39,17 @@ pub(crate) fn tasks_problems(message: &Value) -> Vec<String> {
     found
 }
 
-/// What is wrong with a `result`, its trace included.
+/// What is wrong with a `result` of a task, its trace included.
 pub(crate) fn result_problems(message: &Value) -> Vec<String> {
+    problems_of(message, true)
+}
+
+/// What is wrong with a `result` of a case, whose verdict may be left out.
+pub(crate) fn case_result_problems(message: &Value) -> Vec<String> {
+    problems_of(message, false)
+}
+
+fn problems_of(message: &Value, needs_verdict: bool) -> Vec<String> {
     let mut found = Vec::new();
     let fields = Fields::of(message);
     fields.require("id", &TEXT, &mut found);
@@ -48,7 +59,11 @@ pub(crate) fn result_problems(message: &Value) -> Vec<String> {
         error.allow("kind", &ERROR_KIND, &mut found);
         error.require("message", &TEXT, &mut found);
     } else {
-        fields.require("passed", &TRUTH, &mut found);
+        if needs_verdict {
+            fields.require("passed", &TRUTH, &mut found);
+        } else {
+            fields.allow("passed", &TRUTH, &mut found);
+        }
         fields.allow("score", &SCORE, &mut found);
     }
     if fields.get("trace").is_some() {

@@ -35,6 +35,7 @@ impl Bench {
     async fn run(&self, task: &str, trace: bool) -> Result<Trial, RunnerError> {
         let jobs = [Job {
             task: TaskId::new(task),
+            case: None,
             trial: 3,
             seed: 7,
             trace,
@@ -72,6 +73,27 @@ async fn placeholders_are_filled_and_the_result_is_read() {
         "nothing is left behind"
     );
     assert_eq!(bench.runner.list(Split::Validation).await.unwrap(), [TaskId::new("b")]);
+}
+
+#[tokio::test]
+async fn a_recorded_input_is_in_the_file_and_scored_by_what_it_expects() {
+    let script = r#"grep -q '"task"' "$3" && exit 4
+        grep -q '"messages":\["hello"\]' "$3" &&
+        printf '{"trace":{"steps":[{"role":"assistant","content":"hello"}]}}' > "$2""#;
+    let bench = bench(script, |_| {});
+    assert_eq!(bench.runner.cases_refused().await.unwrap(), None);
+    let case = json!({"input": {"messages": ["hello"]}, "expect": [{"type": "contains", "text": "hello"}]});
+    let jobs = [Job {
+        task: TaskId::new("recorded-0123456789ab"),
+        case: Some(Arc::new(case)),
+        trial: 0,
+        seed: 7,
+        trace: true,
+    }];
+    let (done, mut trials) = unbounded_channel();
+    bench.runner.run(&Harness::default(), &jobs, done).await.unwrap();
+    let (_, trial) = trials.recv().await.unwrap();
+    assert!(trial.passed(), "{trial:?}");
 }
 
 #[tokio::test]

@@ -131,6 +131,10 @@ pub(crate) struct Kiosk {
     pub(crate) nuisance: Option<String>,
     /// What people and tools say besides, in every trace and error.
     pub(crate) slips: String,
+    /// Whether it takes recorded inputs. Each is as the first ticket.
+    pub(crate) cases: bool,
+    /// What runs of held-out tasks begin with.
+    pub(crate) held_out_inputs: Vec<String>,
 }
 
 impl Kiosk {
@@ -158,6 +162,15 @@ impl Runner for Kiosk {
             Split::Test => Vec::new(),
         };
         Box::pin(async move { Ok(ids) })
+    }
+
+    fn held_out_inputs(&self) -> Vec<String> {
+        self.held_out_inputs.clone()
+    }
+
+    fn cases_refused(&self) -> BoxFuture<'_, Result<Option<String>, RunnerError>> {
+        let why = (!self.cases).then(|| "this runner takes no recorded inputs".to_owned());
+        Box::pin(async move { Ok(why) })
     }
 
     fn run<'a>(
@@ -200,6 +213,7 @@ fn make(harness: &Harness, job: &Job, nuisance: Option<&str>) -> Trial {
     }
     let (number, problems) = match name.strip_prefix("held-") {
         Some(number) => (number.parse().unwrap(), VALIDATION),
+        None if job.case.is_some() => (0, TRAIN),
         None => (name[1..].parse().unwrap(), TRAIN),
     };
     let ticket = Ticket {

@@ -516,6 +516,7 @@ pub(crate) async fn trace_of(task: &str) -> String {
     let harness = Harness::new([("agent/steps.toml".to_owned(), kiosk::STEPS.to_owned())]);
     let jobs = [Job {
         task: TaskId::new(task),
+        case: None,
         trial: 0,
         seed: 1,
         trace: true,

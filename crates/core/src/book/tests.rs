@@ -24,6 +24,7 @@ fn record(id: &str, subject: &str) -> FailureRecord {
             should: String::new(),
             action: None,
         }],
+        draft: None,
     }
 }
 
@@ -258,14 +259,8 @@ fn a_ledger_that_two_jobs_wrote_at_once_has_one_story() {
 #[test]
 fn a_run_is_told_what_is_open_and_what_to_leave_alone() {
     let case = |id: &str| EvalCase {
-        id: CaseId::new(id),
-        task: TaskId::new(id),
-        title: String::new(),
-        clusters: Vec::new(),
-        records: Vec::new(),
-        fixed_by: None,
-        flake: crate::case::FlakeStatistics::default(),
         state: CaseState::Promoted,
+        ..EvalCase::new(CaseId::new(id), TaskId::new(id), String::new())
     };
     let facts = vec![
         issue(1, 1, "a", "refund"),

@@ -24,6 +24,7 @@ pub(crate) fn record(id: &str, task: &str, mechanisms: &[(&str, &str)]) -> Failu
         behaviour: String::new(),
         termination: Termination::AgentStop,
         causes: mechanisms.iter().map(cause).collect(),
+        draft: None,
     }
 }
 

@@ -4,8 +4,8 @@ use super::convert::{Mistake, anything, choice, duration, number, text, whole};
 use super::problem::Problem;
 use super::reader::{Log, Reader};
 use super::{
-    BudgetConfig, CommandTasks, Config, GateConfig, GateMode, HarnessConfig, Mapping, ProposerConfig, ProposerKind,
-    ReportKind, RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, recipe, redact,
+    BudgetConfig, CasesConfig, CommandTasks, Config, GateConfig, GateMode, HarnessConfig, Mapping, ProposerConfig,
+    ProposerKind, ReportKind, RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, recipe, redact,
 };
 use crate::harness::PathPolicy;
 use globset::Glob;
@@ -51,6 +51,9 @@ fn config(file: &Reader<'_>) -> Config {
     let traffic = file.table("traffic", |traffic| TrafficConfig {
         batch_size: count(traffic, "batch_size", 10, 1, 100_000),
     });
+    let cases = file.table("cases", |cases| CasesConfig {
+        fails_before: count(cases, "fails_before", 2, 1, 100),
+    });
     let proposer = file.table("proposer", proposer);
     let gate = file.table("gate", gate);
     let budget = file.table("budget", budget);
@@ -61,6 +64,7 @@ fn config(file: &Reader<'_>) -> Config {
         runner,
         signals,
         traffic,
+        cases,
         proposer,
         gate,
         budget,

@@ -1,9 +1,10 @@
 //! The state of a run: what folding the ledger gives.
 
+use super::cases::Tally;
 use super::schedule::batches;
 use crate::budget::Spent;
 use crate::candidate::{Experiment, Proof};
-use crate::case::{CaseBook, CaseState, EvalCase};
+use crate::case::{CaseBook, CaseState, EvalCase, Refusal};
 use crate::cluster::{ClusterBook, Revision};
 use crate::failure::{FailureKind, FailureRecord};
 use crate::harness::Harness;
@@ -38,6 +39,8 @@ pub struct State {
     pub clusters: ClusterBook,
     /// Cases.
     pub cases: CaseBook,
+    /// Candidates that did not become cases.
+    pub refused: BTreeMap<CaseId, Refusal>,
     /// What came of the labelled issues.
     pub findings: Vec<Finding>,
     /// Experiments in their order.
@@ -56,6 +59,10 @@ pub struct State {
     pub(super) schedule: Vec<Vec<TaskId>>,
     /// How often a task was in the traffic.
     pub(super) times_seen: BTreeMap<TaskId, u32>,
+    /// What new cases did on this incumbent.
+    pub(super) case_tallies: BTreeMap<CaseId, Tally>,
+    /// New cases that were tried in this batch.
+    pub(super) tried_cases: BTreeSet<CaseId>,
 }
 
 impl State {
@@ -88,6 +95,9 @@ impl State {
             finished: None,
             exhausted: BTreeSet::new(),
             times_seen: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            case_tallies: BTreeMap::new(),
+            tried_cases: BTreeSet::new(),
         }
     }
 
@@ -130,7 +140,7 @@ impl State {
         accepted.map_or(self.baseline.as_ref(), |experiment| experiment.validation.as_ref())
     }
 
-    /// The tasks on which a cluster's failures were seen and are not resolved, in order.
+    /// The tasks on which a cluster's failures were seen and are not resolved, and the recorded inputs that show them, in order.
     pub fn cluster_tasks(&self, cluster: &ClusterId) -> Vec<TaskId> {
         let Some(cluster) = self.clusters.clusters.get(cluster) else {
             return Vec::new();
@@ -141,7 +151,13 @@ impl State {
             .filter(|member| !member.resolved)
             .map(|member| &member.task);
         // A failure from an issue may have happened on something the runner has no task for.
-        let tasks: BTreeSet<&TaskId> = open.filter(|task| self.plan.train.contains(task)).collect();
+        let tasks = open.filter(|task| self.plan.train.contains(task));
+        let shows = |case: &&EvalCase| {
+            let unresolved = |record: &RecordId| cluster.members.get(record).is_some_and(|member| !member.resolved);
+            case.is_recorded() && case.records.iter().any(unresolved)
+        };
+        let recorded = self.cases.open().filter(shows).map(|case| &case.task);
+        let tasks: BTreeSet<&TaskId> = tasks.chain(recorded).collect();
         tasks.into_iter().cloned().collect()
     }
 
@@ -192,9 +208,10 @@ impl State {
         };
         let (busy, preferred, exhausted) = (today(&known.busy), today(&known.preferred), today(&self.exhausted));
         let ranked = self.clusters.ranked();
-        // A cluster that no task of the runner shows could not be measured.
-        let may =
-            |id: &&ClusterId| !exhausted.contains(*id) && !busy.contains(*id) && !self.cluster_tasks(id).is_empty();
+        // A cluster that nothing shows which can be run could not be measured.
+        let shown =
+            |id: &ClusterId| !self.cluster_tasks(id).is_empty() || !super::cases::of_cluster(self, id).is_empty();
+        let may = |id: &&ClusterId| !exhausted.contains(*id) && !busy.contains(*id) && shown(id);
         let mut ids: Vec<&ClusterId> = ranked.into_iter().map(|(_, cluster)| &cluster.id).filter(may).collect();
         ids.sort_by_key(|id| !preferred.contains(*id));
         ids.first().copied().cloned()

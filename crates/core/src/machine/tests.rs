@@ -3,12 +3,13 @@
 use super::*;
 use crate::budget::{Limits, Spent};
 use crate::candidate::Candidate;
+use crate::case::{CaseState, Draft, Expectation, Input, Refusal};
 use crate::config::GateMode;
 use crate::failure::{Mechanism, RootCause};
 use crate::gate::GatePolicy;
 use crate::harness::{FileChange, Harness};
 use crate::id::{CandidateId, HarnessId, RecordId};
-use crate::ledger::{Finding, Known, Plan};
+use crate::ledger::{CaseRerun, CaseTry, Finding, Known, Plan};
 use crate::signal::Report;
 use crate::trace::Termination;
 use crate::trial::{TaskVerdict, TrialStatus};
@@ -79,6 +80,7 @@ impl Tape {
             behaviour: "did nothing".to_owned(),
             termination: Termination::AgentStop,
             causes: [first, second].into_iter().take_while(|n| *n < 4).map(cause).collect(),
+            draft: None,
         }
     }
 
@@ -106,6 +108,39 @@ impl Tape {
             batch,
             verdicts,
             records,
+            spent: self.spent(),
+        }
+    }
+
+    /// Some are refused, some cannot be run, some have no verdict; the rest fails or passes.
+    fn tries(&mut self, cases: &[CaseTrial]) -> Event {
+        let (mut tried, mut refused) = (Vec::new(), Vec::new());
+        for trial in cases {
+            let wanted = u32::try_from(trial.trials.len()).unwrap();
+            let (kind, fewer) = (self.below(8), self.below(8));
+            if kind == 1 {
+                refused.push(Refusal {
+                    case: trial.case.clone(),
+                    reason: "says what a held-out task says".to_owned(),
+                    kept: None,
+                });
+                continue;
+            }
+            let runs = if kind == 2 {
+                0
+            } else {
+                wanted - u32::from(wanted > 0 && fewer == 1)
+            };
+            tried.push(CaseTry {
+                case: trial.case.clone(),
+                runs,
+                fails: runs - u32::from(runs > 0 && kind == 3),
+                not_runnable: (kind == 2).then(|| "no worker".to_owned()),
+            });
+        }
+        Event::CasesTried {
+            tried,
+            refused,
             spent: self.spent(),
         }
     }
@@ -185,6 +220,7 @@ impl Tape {
             Command::ReviseClusters { found } => Event::ClustersRevised {
                 revisions: found.clone(),
             },
+            Command::TryCases { cases } => self.tries(cases),
             Command::Propose { experiment, cluster } => self.proposal(experiment, cluster),
             Command::Measure {
                 experiment,
@@ -263,6 +299,7 @@ fn plan(tape: &mut Tape) -> Plan {
         },
         train: (0..7).map(|n| TaskId::new(format!("t{n}"))).collect(),
         n_validation: N_VALIDATION as usize,
+        fails_before: 1,
         issues: (0..tape.below(2)).map(|_| issue.clone()).collect(),
         known: known(tape),
         harness: Harness::new([("agent/a".to_owned(), "start".to_owned())]),
@@ -339,6 +376,9 @@ fn check(state: &State, event: &Event, commands: &[Command], before: &mut Before
             let unique: BTreeSet<&(TaskId, u32)> = tasks.iter().collect();
             assert_eq!(unique.len(), tasks.len());
         }
+        Some(Command::TryCases { cases }) => {
+            assert!(!cases.is_empty() && !cases.iter().any(|trial| state.tried_cases.contains(&trial.case)));
+        }
         Some(Command::Promote { experiment, .. } | Command::Publish { experiment }) => {
             assert!(state.experiment(experiment).unwrap().accepted());
         }
@@ -372,7 +412,9 @@ fn check_accepted(experiment: &Experiment, before: &Before) {
 
 /// Plays a whole run and checks every step.
 fn play(tape: &mut Tape) -> Vec<Event> {
-    let started = Event::Started(Box::new(plan(tape)));
+    let mut plan = plan(tape);
+    plan.fails_before = 1 + tape.below(3);
+    let started = Event::Started(Box::new(plan));
     let (mut state, mut commands) = step(None, &started);
     let mut events = vec![started];
     let mut before = Before::default();
@@ -610,7 +652,10 @@ fn a_run_begins_with_what_is_known() {
 #[test]
 fn traffic_that_makes_clusters_alike_leads_to_their_merge_and_the_cases_follow() {
     let mut tape = Tape { bytes: vec![0], at: 0 };
-    let plan = plan(&mut tape);
+    let mut plan = plan(&mut tape);
+    plan.fails_before = 1;
+    plan.limits.task_runs = 1000;
+    plan.limits.usd = 1000.0;
     let mut refused = |name: &str, words: &str| {
         let mut record = tape.record(&plan.train[0], name.to_owned());
         record.task = TaskId::new(name);
@@ -659,4 +704,193 @@ fn traffic_that_makes_clusters_alike_leads_to_their_merge_and_the_cases_follow()
         2,
         "both cases are the merged cluster's"
     );
+}
+/// A machine after traffic in which `t0` failed, with so many failures needed, and what it wants.
+fn after_traffic(fails_before: u32, records: Vec<FailureRecord>) -> (State, Vec<Command>) {
+    let mut tape = Tape {
+        bytes: Vec::new(),
+        at: 0,
+    };
+    let mut plan = plan(&mut tape);
+    plan.issues.clear();
+    plan.limits.task_runs = 1000;
+    plan.limits.usd = 1000.0;
+    plan.fails_before = fails_before;
+    let baseline = Event::BaselineMeasured {
+        validation: tape.card(N_VALIDATION),
+        spent: Spent::default(),
+    };
+    let traffic = Event::TrafficRan {
+        batch: 1,
+        verdicts: Vec::new(),
+        records,
+        spent: Spent::default(),
+    };
+    let (state, commands) = replay([&Event::Started(Box::new(plan)), &baseline, &traffic]);
+    (state.unwrap(), commands)
+}
+
+fn failure(task: &str, name: &str) -> FailureRecord {
+    Tape {
+        bytes: vec![0, 4],
+        at: 0,
+    }
+    .record(&TaskId::new(task), name.to_owned())
+}
+
+fn recorded(name: &str) -> FailureRecord {
+    let draft = Draft {
+        input: Some(Input {
+            messages: vec!["hello".to_owned()],
+        }),
+        expect: vec![Expectation::MaxSteps { steps: 1 }],
+        ..Draft::default()
+    };
+    FailureRecord {
+        draft: Some(Box::new(draft)),
+        ..failure("issue #3", name)
+    }
+}
+
+fn tried(state: State, runs: u32, fails: u32) -> (State, Vec<Command>) {
+    let one = |case: &CaseId| CaseTry {
+        case: case.clone(),
+        runs,
+        fails,
+        not_runnable: None,
+    };
+    let tried = state.cases.cases.keys().map(one).collect();
+    let event = Event::CasesTried {
+        tried,
+        refused: Vec::new(),
+        spent: Spent::default(),
+    };
+    let (state, commands) = step(Some(state), &event);
+    (state.unwrap(), commands)
+}
+
+#[test]
+fn a_failure_of_the_traffic_is_the_first_and_what_is_missing_is_run() {
+    let (state, commands) = after_traffic(3, vec![failure("t0", "a")]);
+    assert_eq!(states(&state), [CaseState::Candidate]);
+    let Some(Command::TryCases { cases }) = commands.first() else {
+        panic!("{commands:?}")
+    };
+    let first = state.times_seen.get(&cases[0].task).copied().unwrap_or(0).max(1);
+    assert_eq!(
+        cases[0].trials,
+        [first, first + 1],
+        "two more, of trials the traffic has not had"
+    );
+    let (state, commands) = tried(state, 2, 2);
+    assert_eq!(states(&state), [CaseState::Open]);
+    assert_eq!(state.cases.cases.values().next().unwrap().flake.fails_before, 3);
+    assert!(matches!(commands[0], Command::Propose { .. }));
+}
+
+#[test]
+fn what_passes_once_is_unconfirmed_and_what_has_no_verdict_waits() {
+    let (state, _) = tried(after_traffic(3, vec![failure("t0", "a")]).0, 2, 1);
+    assert_eq!(states(&state), [CaseState::Unconfirmed]);
+    let case = state.cases.cases.values().next().unwrap();
+    assert_eq!(case.note.as_deref(), Some("passed 1 of 3 on the same harness"));
+    let (state, _) = tried(after_traffic(3, vec![failure("t0", "a")]).0, 1, 1);
+    assert_eq!(states(&state), [CaseState::Candidate]);
+}
+
+#[test]
+fn with_one_failure_enough_nothing_is_run_again_but_recorded_inputs() {
+    let (state, commands) = after_traffic(1, vec![failure("t0", "a")]);
+    assert_eq!(states(&state), [CaseState::Open]);
+    assert!(
+        matches!(commands[0], Command::Propose { .. }),
+        "as in ledgers from before"
+    );
+    let (state, commands) = after_traffic(1, vec![recorded("a")]);
+    // `take_failure` was told that it was seen here; the trace of an issue would not be.
+    assert_eq!(states(&state), [CaseState::Open]);
+    assert!(matches!(commands[0], Command::Propose { .. }));
+}
+
+#[test]
+fn a_recorded_input_that_fails_makes_its_cluster_workable_and_resolves_it_when_it_passes() {
+    let (state, _) = after_traffic(2, vec![recorded("a")]);
+    let cluster = state.clusters.clusters.keys().next().unwrap().clone();
+    assert_eq!(state.cluster_tasks(&cluster), [], "no task of the runner shows it");
+    let (mut state, commands) = tried(state, 1, 1);
+    assert!(matches!(commands[0], Command::Propose { .. }));
+    let task = state.cases.cases.values().next().unwrap().task.clone();
+    assert_eq!(state.cluster_tasks(&cluster), std::slice::from_ref(&task));
+    let rerun = CaseRerun {
+        case: CaseId::new(task.as_str()),
+        task,
+        runs: 2,
+        passes: 2,
+    };
+    cases::promote(&mut state, &ExperimentId::new("E001"), &[rerun]);
+    assert_eq!(states(&state), [CaseState::Promoted]);
+    assert!(state.clusters.clusters[&cluster].resolution_rate() >= 1.0);
+}
+
+#[test]
+fn what_other_runs_have_seen_is_tried_when_its_cluster_is_worked_on() {
+    let mut tape = Tape {
+        bytes: Vec::new(),
+        at: 0,
+    };
+    let mut plan = plan(&mut tape);
+    plan.limits.task_runs = 1000;
+    plan.limits.usd = 1000.0;
+    plan.fails_before = 2;
+    let mut other = failure("t1", "known b");
+    other.causes[0].mechanism.subject = "elsewhere".to_owned();
+    plan.known.failures = vec![failure("t0", "known a"), failure("t2", "known c"), other];
+    let baseline = Event::BaselineMeasured {
+        validation: tape.card(N_VALIDATION),
+        spent: Spent::default(),
+    };
+    let traffic = Event::TrafficRan {
+        batch: 1,
+        verdicts: Vec::new(),
+        records: Vec::new(),
+        spent: Spent::default(),
+    };
+    let (_, commands) = replay([&Event::Started(Box::new(plan)), &baseline, &traffic]);
+    let Some(Command::TryCases { cases }) = commands.first() else {
+        panic!("{commands:?}")
+    };
+    let tasks: BTreeSet<&str> = cases.iter().map(|trial| trial.task.as_str()).collect();
+    assert_eq!(
+        tasks,
+        BTreeSet::from(["t0", "t2"]),
+        "the other cluster waits for its turn"
+    );
+    assert!(
+        cases.iter().all(|trial| trial.trials.len() == 2),
+        "how often it failed elsewhere does not count"
+    );
+}
+
+#[test]
+fn a_refused_case_does_not_come_back_and_the_older_one_knows_it() {
+    let (state, commands) = after_traffic(2, vec![failure("t0", "a"), failure("t1", "b")]);
+    let Some(Command::TryCases { cases }) = commands.first() else {
+        panic!("{commands:?}")
+    };
+    let refusal = Refusal {
+        case: cases[1].case.clone(),
+        reason: "begins and expects nearly the same as it".to_owned(),
+        kept: Some(cases[0].case.clone()),
+    };
+    let event = Event::CasesTried {
+        tried: Vec::new(),
+        refused: vec![refusal],
+        spent: Spent::default(),
+    };
+    let mut state = step(Some(state), &event).0.unwrap();
+    let task = cases[1].task.as_str();
+    take_failure(&mut state, &failure(task, "c"), true);
+    assert_eq!(state.cases.cases.len(), 1);
+    let kept = &state.cases.cases[&cases[0].case];
+    assert_eq!(kept.provenance.as_ref().unwrap().also, [cases[1].case.clone()]);
 }

@@ -12,7 +12,7 @@ const LOOKING: &str = "get check list search find read view show look lookup fet
                        cercare cerca leggere elencare mostrare ottenere verificare calcolare";
 
 /// Whether a tool changes something: as the trace says, and where it says nothing, by its name.
-pub(super) fn writes(trace: &Trace, tool: &str) -> bool {
+pub(crate) fn writes(trace: &Trace, tool: &str) -> bool {
     match trace.effect_of(tool) {
         Effect::Read => false,
         Effect::Write => true,

@@ -178,14 +178,14 @@ pub(super) fn record() -> FailureRecord {
             should: "Call open_parcel_trace with order_id O-7 before answering".to_owned(),
             action: None,
         }],
+        draft: None,
     }
 }
 
-fn case(n: u32, state: CaseState) -> EvalCase {
+pub(super) fn case(n: u32, state: CaseState) -> EvalCase {
+    let (id, task) = (format!("case-{n:04}"), format!("lost-parcel-{n}"));
+    let title = "A lost order gets a parcel trace".to_owned();
     EvalCase {
-        id: CaseId::new(format!("case-{n:04}")),
-        task: TaskId::new(format!("lost-parcel-{n}")),
-        title: "A lost order gets a parcel trace".to_owned(),
         clusters: vec![ClusterId::new("c-lost-parcel")],
         records: vec![RecordId::new("r-5f3c")],
         fixed_by: Some(ExperimentId::new("E007")),
@@ -196,6 +196,7 @@ fn case(n: u32, state: CaseState) -> EvalCase {
             passes_after: 3,
         },
         state,
+        ..EvalCase::new(CaseId::new(id), TaskId::new(task), title)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::text::short;
 use super::words;
-use crate::case::{CaseState, EvalCase};
+use crate::case::{EvalCase, Refusal};
 use crate::cluster::{Change, Cluster, Explanation, Rank, Revision, Trend};
 use crate::failure::{FailureRecord, RootCause};
 use crate::id::{ClusterId, RecordId};
@@ -202,23 +202,39 @@ fn history(cluster: &ClusterId, revisions: &[Revision]) -> String {
     }
 }
 
-/// Cases, one a line.
-pub fn cases(cases: &[&EvalCase]) -> String {
-    if cases.is_empty() {
-        return "no cases yet: nothing failed on a task of the runner\n".to_owned();
+/// Cases, one a line, and then what did not become one.
+pub fn cases(cases: &[&EvalCase], refused: &[Refusal]) -> String {
+    if cases.is_empty() && refused.is_empty() {
+        return "no cases yet: nothing failed that the runner can run again\n".to_owned();
     }
     let row = |case: &&EvalCase| {
         let flake = case.flake;
+        let note = case
+            .note
+            .as_ref()
+            .map_or_else(String::new, |note| format!(" ({})", short(note, 100)));
         vec![
             short(case.id.as_str(), 24),
-            state(case.state).to_owned(),
+            words::case_state(case.state).to_owned(),
             short(case.task.as_str(), 28),
             format!("{}/{}", flake.fails_before, flake.runs_before),
             format!("{}/{}", flake.passes_after, flake.runs_after),
-            short(&case.title, 100),
+            format!("{}{note}", short(&case.title, 100)),
         ]
     };
-    let rows: Vec<Vec<String>> = cases.iter().map(row).collect();
+    let mut rows: Vec<Vec<String>> = cases.iter().map(row).collect();
+    let none = || "-".to_owned();
+    rows.extend(refused.iter().map(|refusal| {
+        let id = short(refusal.case.as_str(), 24);
+        vec![
+            id,
+            "refused".to_owned(),
+            none(),
+            none(),
+            none(),
+            short(&refusal.reason, 120),
+        ]
+    }));
     table(
         &[
             "case",
@@ -230,14 +246,6 @@ pub fn cases(cases: &[&EvalCase]) -> String {
         ],
         &rows,
     )
-}
-
-fn state(state: CaseState) -> &'static str {
-    match state {
-        CaseState::Open => "open",
-        CaseState::Promoted => "in the suite",
-        CaseState::Quarantined => "quarantined",
-    }
 }
 
 /// One failure with its evidence in context. Without the trace, which is not kept everywhere, the quotes stand alone.
@@ -437,8 +445,18 @@ mod tests {
     #[test]
     fn cases_are_listed_with_what_they_did() {
         let report = super::super::fixtures::report();
-        let all: Vec<&EvalCase> = report.cases.iter().collect();
-        insta::assert_snapshot!(cases(&all));
-        assert!(cases(&[]).starts_with("no cases yet"));
+        let waits = EvalCase {
+            title: "call \u{1b}[31m`refund`".to_owned(),
+            note: Some("not runnable: a model has to judge it,\nand there is none".to_owned()),
+            ..super::super::fixtures::case(2, crate::case::CaseState::Unconfirmed)
+        };
+        let all: Vec<&EvalCase> = report.cases.iter().take(2).chain([&waits]).collect();
+        let refused = [Refusal {
+            case: crate::id::CaseId::new("case-0021"),
+            reason: "matches something that is held out".to_owned(),
+            kept: None,
+        }];
+        insta::assert_snapshot!(cases(&all, &refused));
+        assert!(cases(&[], &[]).starts_with("no cases yet"));
     }
 }

@@ -29,6 +29,19 @@ pub fn progress(progress: &Progress) -> String {
             )
         }
         Progress::Revised { revisions } => revised(revisions),
+        Progress::Tried {
+            confirmed,
+            unconfirmed,
+            refused,
+        } => {
+            let rest = [(unconfirmed, "unconfirmed"), (refused, "refused")];
+            let rest = rest.into_iter().filter(|(n, _)| **n > 0);
+            let rest: String = rest.map(|(n, what)| format!(", {n} {what}")).collect();
+            format!(
+                "  {} seen to fail on the unchanged harness{rest}",
+                words::count(*confirmed, "new case")
+            )
+        }
         Progress::Targeted { cluster } => format!(
             "  working on: {} ({}, {} resolved)",
             short(&cluster.title, 80),
@@ -63,6 +76,13 @@ fn revised(revisions: &[Revision]) -> String {
     let told = counts.iter().filter(|(count, _)| *count > 0);
     let told: Vec<String> = told.map(|(count, what)| format!("{count} {what}")).collect();
     format!("  clusters: {}", told.join(", "))
+}
+
+/// What an export has written.
+pub fn exported(cases: usize, files: &[String]) -> String {
+    let cases = words::count(cases, "case");
+    let files: String = files.iter().map(|file| format!("\n  {}", visible(file))).collect();
+    format!("{cases} exported; `sprag_case.py` says how the agent is reached{files}")
 }
 
 fn judged(experiment: &Experiment) -> String {
@@ -203,6 +223,11 @@ mod tests {
                 batch: view.batches[2].clone(),
                 batches: 18,
             },
+            Progress::Tried {
+                confirmed: 3,
+                unconfirmed: 1,
+                refused: 0,
+            },
             Progress::Targeted {
                 cluster: view.clusters[0].clone(),
             },
@@ -230,6 +255,7 @@ mod tests {
         insta::assert_snapshot!(lines.join("\n"), @r"
         baseline: 21/40 (0.525) on the validation set
         batch 3/18: 10 tasks, 6 failed; 9 findings, 1 new cluster
+          3 new cases seen to fail on the unchanged harness, 1 unconfirmed
           working on: Hands over to a person although a tool would have helped (11 failures, 4 resolved)
           E001: trying: Open a parcel trace when the order is lost
           E001: accepted, validation 30/40 (0.750), best before 0.675

@@ -211,6 +211,15 @@ pub enum Progress {
         /// What changed.
         revisions: Vec<Revision>,
     },
+    /// New cases were tried on the unchanged harness.
+    Tried {
+        /// How many failed as often as they must.
+        confirmed: u32,
+        /// How many did not, or cannot be run.
+        unconfirmed: u32,
+        /// How many were refused.
+        refused: u32,
+    },
     /// A cluster was chosen to work on.
     Targeted {
         /// The cluster.

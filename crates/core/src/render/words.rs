@@ -1,9 +1,21 @@
 //! The small words that several views share: counts, scores, states, and what a gate mode means.
 
 use crate::candidate::Verdict;
+use crate::case::CaseState;
 use crate::cluster::{Cluster, ClusterState};
 use crate::config::GateMode;
 use crate::score::Scorecard;
+
+/// Where a case stands, in a word.
+pub(super) fn case_state(state: CaseState) -> &'static str {
+    match state {
+        CaseState::Candidate => "candidate",
+        CaseState::Unconfirmed => "unconfirmed",
+        CaseState::Open => "open",
+        CaseState::Promoted => "in the suite",
+        CaseState::Quarantined => "quarantined",
+    }
+}
 
 /// `1 task`, `2 tasks`, `1,204 tasks`: for nouns that take an `s`.
 pub(super) fn count(n: impl TryInto<u64>, noun: &str) -> String {

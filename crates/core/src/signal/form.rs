@@ -26,7 +26,7 @@ pub struct Told {
 }
 
 /// What the form's fields tell; `None` when none of the first three has an answer.
-pub(super) fn told(body: &str) -> Option<Told> {
+pub fn told(body: &str) -> Option<Told> {
     let mut told = Told::default();
     let (prose, _) = blocks::split(body);
     for (label, value) in fields(&prose) {
@@ -80,5 +80,6 @@ pub fn record_of_told(source: &str, issue: u64, told: &Told) -> FailureRecord {
         behaviour: shortened(&behaviour, KEPT),
         termination: Termination::Unknown,
         causes: Vec::new(),
+        draft: Some(Box::new(crate::case::draft_of_told(source, told))),
     }
 }

@@ -1,0 +1,191 @@
+//! What becomes of eval cases in the loop: made of failures, seen to fail again, promoted when a change fixes them.
+
+use super::State;
+use crate::case::{CaseState, EvalCase, Refusal};
+use crate::failure::FailureRecord;
+use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
+use crate::ledger::{CaseRerun, CaseTry};
+use std::collections::BTreeSet;
+
+/// How often a case must pass on the new incumbent before it joins the suite.
+pub const PROMOTION_RUNS: u32 = 2;
+
+/// A new case that must be seen to fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaseTrial {
+    /// The case.
+    pub case: CaseId,
+    /// What it runs.
+    pub task: TaskId,
+    /// The trials to run.
+    pub trials: Vec<u32>,
+}
+
+/// What a new case did on the present incumbent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    runs: u32,
+    fails: u32,
+}
+
+/// Each failed task becomes a case candidate, and so does each recorded input; a failure that has a case already adds its record to it.
+/// `here` says that it was seen in a run on the incumbent.
+pub(super) fn add(state: &mut State, record: &FailureRecord, clusters: Vec<ClusterId>, here: bool) {
+    let of_runner = state.plan.train.contains(&record.task);
+    let (id, task) = match &record.draft {
+        _ if of_runner => (EvalCase::id_of(&record.task), record.task.clone()),
+        Some(draft) => (draft.recorded_id(), TaskId::new(draft.recorded_id().as_str())),
+        None => return,
+    };
+    if state.refused.contains_key(&id) {
+        return;
+    }
+    let title = record.causes.first().map_or(&record.behaviour, |cause| &cause.should);
+    let cases = &mut state.cases.cases;
+    let case = cases
+        .entry(id.clone())
+        .or_insert_with(|| EvalCase::new(id.clone(), task, title.clone()));
+    describe(case, record);
+    let counted = of_runner;
+    match case.state {
+        CaseState::Candidate | CaseState::Unconfirmed | CaseState::Open => {
+            case.flake.runs_before += u32::from(counted);
+            case.flake.fails_before += u32::from(counted);
+        }
+        CaseState::Promoted | CaseState::Quarantined => case.flake.runs_after += u32::from(counted),
+    }
+    case.clusters.extend(clusters);
+    case.clusters.sort();
+    case.clusters.dedup();
+    if !case.records.contains(&record.id) {
+        case.records.push(record.id.clone());
+    }
+    // What passed when it was tried may fail on another incumbent for good.
+    if case.state == CaseState::Unconfirmed && !state.case_tallies.contains_key(&id) {
+        case.state = CaseState::Candidate;
+        case.note = None;
+    }
+    if here {
+        let tally = state.case_tallies.entry(id.clone()).or_default();
+        tally.runs += 1;
+        tally.fails += 1;
+    }
+    // One failure was enough for a ledger that knows no number, wherever it was seen.
+    let fails = state.case_tallies.get(&id).map_or(0, |tally| tally.fails);
+    if case.state == CaseState::Candidate
+        && (fails >= state.plan.fails_before || counted && state.plan.fails_before == 1)
+    {
+        case.state = CaseState::Open;
+    }
+}
+
+/// What a draft says, where nothing was said before.
+fn describe(case: &mut EvalCase, record: &FailureRecord) {
+    let Some(draft) = &record.draft else {
+        return;
+    };
+    if case.provenance.is_none() {
+        case.input.clone_from(&draft.input);
+        case.expect.clone_from(&draft.expect);
+        case.fixtures.clone_from(&draft.fixtures);
+        case.provenance = Some(draft.provenance.clone());
+    }
+}
+
+/// The candidates that this run has seen fail: what is tried after the traffic. What other runs have seen can be much, and is tried when its
+/// cluster is worked on.
+pub(super) fn seen_here(state: &State) -> Vec<CaseTrial> {
+    let known: BTreeSet<&RecordId> = state.plan.known.failures.iter().map(|record| &record.id).collect();
+    to_try(state, |case| case.records.iter().any(|record| !known.contains(record)))
+}
+
+/// The candidates of a cluster.
+pub(super) fn of_cluster(state: &State, cluster: &ClusterId) -> Vec<CaseTrial> {
+    to_try(state, |case| case.clusters.contains(cluster))
+}
+
+/// Candidates that were not tried in this batch, in order of ids, each with the trials that are missing. A trial is one that the traffic has
+/// not had.
+fn to_try(state: &State, wanted: impl Fn(&EvalCase) -> bool) -> Vec<CaseTrial> {
+    let trial = |case: &EvalCase| {
+        let tally = state.case_tallies.get(&case.id).copied().unwrap_or_default();
+        let seen = state.times_seen.get(&case.task).copied().unwrap_or_default();
+        let first = seen.max(tally.runs);
+        let missing = state.plan.fails_before.saturating_sub(tally.fails);
+        CaseTrial {
+            case: case.id.clone(),
+            task: case.task.clone(),
+            trials: (first..first + missing).collect(),
+        }
+    };
+    let new = |case: &&EvalCase| !state.tried_cases.contains(&case.id) && wanted(case);
+    state.cases.candidates().filter(new).map(trial).collect()
+}
+
+/// A case that failed often enough is open; one that passed once, or cannot be run, is unconfirmed; one that had no verdict waits.
+pub(super) fn tried(state: &mut State, tried: &[CaseTry], refused: &[Refusal]) {
+    for refusal in refused {
+        let gone = state.cases.cases.remove(&refusal.case);
+        let kept = refusal.kept.as_ref().and_then(|kept| state.cases.cases.get_mut(kept));
+        if let (Some(gone), Some(kept)) = (gone, kept) {
+            let provenance = kept.provenance.get_or_insert_default();
+            provenance.also.push(gone.id);
+        }
+        state.refused.insert(refusal.case.clone(), refusal.clone());
+    }
+    for trial in tried {
+        state.tried_cases.insert(trial.case.clone());
+        let Some(case) = state.cases.cases.get_mut(&trial.case) else {
+            continue;
+        };
+        let tally = state.case_tallies.entry(trial.case.clone()).or_default();
+        tally.runs += trial.runs;
+        tally.fails += trial.fails;
+        case.flake.runs_before += trial.runs;
+        case.flake.fails_before += trial.fails;
+        (case.state, case.note) = match &trial.not_runnable {
+            Some(why) => (CaseState::Unconfirmed, Some(format!("not runnable: {why}"))),
+            None if trial.fails < trial.runs => (
+                CaseState::Unconfirmed,
+                Some(format!(
+                    "passed {} of {} on the same harness",
+                    tally.runs - tally.fails,
+                    tally.runs
+                )),
+            ),
+            None if tally.fails >= state.plan.fails_before => (CaseState::Open, None),
+            None => (CaseState::Candidate, Some("its runs had no verdict".to_owned())),
+        };
+    }
+}
+
+/// A case that failed before and passed every repeated run joins the suite; one that wavered is quarantined; the rest stay open.
+pub(super) fn promote(state: &mut State, experiment: &ExperimentId, reruns: &[CaseRerun]) {
+    for rerun in reruns {
+        let Some(case) = state.cases.cases.get_mut(&rerun.case) else {
+            continue;
+        };
+        if rerun.passes == 0 {
+            case.flake.runs_before += rerun.runs;
+            case.flake.fails_before += rerun.runs;
+            continue;
+        }
+        case.flake.runs_after += rerun.runs;
+        case.flake.passes_after += rerun.passes;
+        if rerun.passes == rerun.runs && rerun.runs >= PROMOTION_RUNS {
+            case.state = CaseState::Promoted;
+            case.fixed_by = Some(experiment.clone());
+            let case = case.clone();
+            state.clusters.resolve_task(&case.task);
+            if case.is_recorded() {
+                let of_case = case
+                    .clusters
+                    .iter()
+                    .flat_map(|cluster| case.records.iter().map(move |record| (cluster, record)));
+                of_case.for_each(|(cluster, record)| state.clusters.resolve_record(cluster, record));
+            }
+        } else {
+            case.state = CaseState::Quarantined;
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! `sprag cases`: the eval cases there are, and as tests of other tools.
+
+use super::session::load_config;
+use super::source::SourceArgs;
+use super::{print, print_json};
+use crate::actions::Job;
+use crate::error::{CommandError, Exit};
+use fs_err as fs;
+use serde_json::json;
+use sprag_core::case::export::{self, Tool};
+use sprag_core::case::{CaseState, EvalCase};
+use sprag_core::config::RunnerKind;
+use sprag_core::overview::Overview;
+use sprag_core::render::{listing, text};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Lists the eval cases: those of the regression suite, those that wait for a fix, and those that did not become one.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Print one JSON object
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Writes cases as tests of promptfoo, Inspect or pytest, which run the agent through its worker
+    Export(ExportArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ExportArgs {
+    /// For which tool
+    #[arg(long, value_enum)]
+    to: To,
+    /// The folder to write to; files that are there under the same names are replaced
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Not only the regression suite: open cases too
+    #[arg(long)]
+    all: bool,
+    /// The project's configuration, which says how its agent is started
+    #[arg(long, env = "SPRAG_CONFIG", default_value = "sprag.toml", value_name = "FILE")]
+    config: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum To {
+    Promptfoo,
+    Inspect,
+    Pytest,
+}
+
+pub(super) async fn cases(args: Args, job: &Job) -> Result<ExitCode, CommandError> {
+    let overview = args.source.overview(job).await?;
+    match &args.command {
+        Some(Command::Export(export)) => write(args.json, export, &overview),
+        None => list(args.json, &overview),
+    }
+}
+
+fn list(json: bool, overview: &Overview) -> Result<ExitCode, CommandError> {
+    let cases: Vec<&EvalCase> = overview.cases.values().collect();
+    if json {
+        print_json(&json!({"cases": cases, "refused": overview.refused}))?;
+    } else {
+        print(listing::cases(&cases, &overview.refused).trim_end())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(json: bool, export: &ExportArgs, overview: &Overview) -> Result<ExitCode, CommandError> {
+    let wanted = |case: &&EvalCase| match case.state {
+        CaseState::Promoted => true,
+        CaseState::Open => export.all,
+        CaseState::Candidate | CaseState::Unconfirmed | CaseState::Quarantined => false,
+    };
+    let cases: Vec<&EvalCase> = overview.cases.values().filter(wanted).collect();
+    if cases.is_empty() {
+        let hint =
+            "`sprag cases` lists all; `--all` also exports open ones, and `--out` names the folder of a local run";
+        return Err(CommandError::new(Exit::Nothing, "there is no case to export", hint));
+    }
+    let worker = match load_config(&export.config)?.runner {
+        runner if runner.kind == RunnerKind::Worker => runner.command,
+        _ => Vec::new(),
+    };
+    let tool = match export.to {
+        To::Promptfoo => Tool::Promptfoo,
+        To::Inspect => Tool::Inspect,
+        To::Pytest => Tool::Pytest,
+    };
+    fs::create_dir_all(&export.dir)?;
+    let mut written = Vec::new();
+    for file in export::files(tool, &cases, &worker) {
+        let path = export.dir.join(file.name);
+        fs::write(&path, file.text)?;
+        written.push(path.display().to_string());
+    }
+    if json {
+        print_json(&json!({"cases": cases.len(), "files": written}))?;
+    } else {
+        print(&text::exported(cases.len(), &written))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

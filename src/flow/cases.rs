@@ -1,0 +1,97 @@
+//! New eval cases: what a failure needs to become one, which are refused, and whether they fail again before anything is changed.
+
+use super::FlowError;
+use super::bench::Bench;
+use super::context::allowance;
+use crate::progress::Progress;
+use crate::store::Store;
+use sprag_core::case::{self, CaseState, EvalCase, Refusal};
+use sprag_core::failure::{FailureKind, FailureRecord};
+use sprag_core::id::TaskId;
+use sprag_core::ledger::{CaseTry, Event};
+use sprag_core::machine::{CaseTrial, State};
+use sprag_core::trace::Trace;
+use sprag_core::trial::Trial;
+
+/// A failure of the agent with what it needs to become a case. `seen` says where; `should` is what a person wrote that should have been done.
+pub(super) fn drafted(seen: &str, mut record: FailureRecord, trace: &Trace, should: Option<&str>) -> FailureRecord {
+    if record.kind == FailureKind::Agent {
+        let should = should.filter(|should| !should.is_empty());
+        record.draft = Some(Box::new(case::draft(seen, trace, &record, should)));
+    }
+    record
+}
+
+pub(super) async fn try_cases(
+    bench: &Bench<'_>,
+    store: &mut dyn Store,
+    state: &State,
+    trials: &[CaseTrial],
+    progress: &Progress,
+) -> Result<Event, FlowError> {
+    let refused = refused(bench, state, trials);
+    let unable = bench.cases_refused().await?;
+    let mut tried = Vec::new();
+    let mut runs: Vec<(usize, (TaskId, u32))> = Vec::new();
+    for trial in trials {
+        let case = state.cases.cases.get(&trial.case);
+        if refused.iter().any(|refusal| refusal.case == trial.case) {
+            continue;
+        }
+        let unscorable = case.and_then(EvalCase::unscorable).map(str::to_owned);
+        let unable = || unable.clone().filter(|_| case.is_some_and(EvalCase::is_recorded));
+        let not_runnable = unscorable.or_else(unable);
+        if not_runnable.is_none() {
+            let wanted = trial
+                .trials
+                .iter()
+                .map(|number| (tried.len(), (trial.task.clone(), *number)));
+            runs.extend(wanted);
+        }
+        tried.push(CaseTry {
+            case: trial.case.clone(),
+            runs: 0,
+            fails: 0,
+            not_runnable,
+        });
+    }
+    if !runs.is_empty() {
+        progress.phase(&format!("new cases: {} on the unchanged harness", runs.len()));
+    }
+    let (of_case, wanted): (Vec<usize>, Vec<(TaskId, u32)>) = runs.into_iter().unzip();
+    let (made, spent) = bench
+        .train(store, "new cases", &state.incumbent, &wanted, allowance(state))
+        .await?;
+    for (at, trial) in of_case.into_iter().zip(&made) {
+        tried[at].runs += u32::from(trial.has_verdict());
+        tried[at].fails += u32::from(trial.has_verdict() && !Trial::passed(trial));
+    }
+    Ok(Event::CasesTried { tried, refused, spent })
+}
+
+/// What is held out, and what is there already.
+fn refused(bench: &Bench<'_>, state: &State, trials: &[CaseTrial]) -> Vec<Refusal> {
+    let candidates = trials.iter().filter_map(|trial| state.cases.cases.get(&trial.case));
+    let leaks = |case: &&EvalCase| {
+        let records = case.records.iter().filter_map(|record| state.records.get(record));
+        let seen_as: Vec<&TaskId> = records.map(|record| &record.task).collect();
+        bench.leaks(case, &seen_as)
+    };
+    let (leaking, rest): (Vec<&EvalCase>, Vec<&EvalCase>) = candidates.partition(leaks);
+    let mut refused: Vec<Refusal> = leaking
+        .into_iter()
+        .map(|case| Refusal {
+            case: case.id.clone(),
+            reason: "says what a held-out task says".to_owned(),
+            kept: None,
+        })
+        .collect();
+    let pool: Vec<&EvalCase> = state
+        .cases
+        .cases
+        .values()
+        .filter(|case| case.state != CaseState::Candidate)
+        .collect();
+    refused.extend(case::refusals(&pool, &rest));
+    refused
+}

@@ -1,0 +1,192 @@
+//! New eval cases in the loop: seen to fail before they count, refused when they are there already or held out, promoted when fixed.
+
+use crate::support::kiosk::Kiosk;
+use crate::support::program::Place;
+use crate::support::{Order, open_store, play, quick_dir};
+use serde_json::{Value, json};
+use sprag::store::Store as _;
+use sprag_core::case::{CaseState, Expectation, Outcome, expect, export};
+use sprag_core::failure::FailureRecord;
+use sprag_core::id::TaskId;
+use sprag_core::ledger::Known;
+use sprag_core::machine::{self, State};
+
+const ASKED: &str = "My parcel has been on its way for three weeks now. Could you please give me my money back?";
+const HELD_OUT: &str =
+    "The parcel with my lamp was promised for last Monday and the page says nothing. I want a refund.";
+
+/// A failure that came without a task of the runner: nobody refunded.
+fn failure(id: &str, task: &str, asked: &str) -> FailureRecord {
+    serde_json::from_value(json!({
+        "id": id, "task": task, "kind": "agent", "context": asked, "behaviour": "did nothing", "termination": "agent_stop",
+        "causes": [{"mechanism": {"rule": "missing_action", "subject": "refund"}, "finding": "no refund", "evidence": [],
+            "confidence": 0.9, "should": "call `refund`"}],
+        "draft": {"input": {"messages": [asked]}, "expect": [{"type": "tool_called", "name": "refund"}],
+            "provenance": {"source": "issue 9", "basis": "mined"}},
+    }))
+    .unwrap()
+}
+
+async fn played(kiosk: &Kiosk, failures: Vec<FailureRecord>) -> (State, String) {
+    let order = Order {
+        known: Known {
+            failures,
+            ..Known::default()
+        },
+        ..Order::default()
+    };
+    let dir = quick_dir();
+    let mut store = open_store(dir.path());
+    play(dir.path(), kiosk, &mut store, &order).await.unwrap();
+    let tried = store
+        .entries()
+        .iter()
+        .map(|entry| serde_json::to_string(&entry.event).unwrap());
+    let tried: String = tried.filter(|event| event.contains("cases_tried")).collect();
+    let (state, _) = machine::replay(store.entries().iter().map(|entry| &entry.event));
+    (state.unwrap(), tried)
+}
+
+#[tokio::test]
+async fn a_recorded_input_is_seen_to_fail_and_joins_the_suite_when_it_is_fixed() {
+    let kiosk = Kiosk {
+        cases: true,
+        ..Kiosk::new()
+    };
+    let again = ASKED.replace("now. Could", "now! could");
+    let (state, _) = played(
+        &kiosk,
+        vec![failure("a", "issue #9", ASKED), failure("b", "issue #10", &again)],
+    )
+    .await;
+    let recorded: Vec<_> = state.cases.cases.values().filter(|case| case.is_recorded()).collect();
+    assert_eq!(recorded.len(), 1, "the other says nearly the same");
+    let case = recorded[0];
+    assert_eq!((case.state, case.flake.fails_before), (CaseState::Promoted, 2));
+    assert_eq!(case.provenance.as_ref().unwrap().also.len(), 1);
+    let paid = kiosk.paid();
+    let before = paid.keys().filter(|(_, task, _)| task == case.task.as_str()).count();
+    assert!(before >= 4, "two runs before and two after: {paid:?}");
+}
+
+#[tokio::test]
+async fn what_is_held_out_is_refused_and_not_named() {
+    let kiosk = Kiosk {
+        cases: true,
+        held_out_inputs: vec![HELD_OUT.to_owned()],
+        ..Kiosk::new()
+    };
+    let near = HELD_OUT.to_uppercase();
+    let leaks = vec![
+        failure("a", "held-0", "I was in the artifact"),
+        failure("b", "issue #9", &near),
+    ];
+    let (state, tried) = played(&kiosk, leaks).await;
+    assert!(state.cases.cases.values().all(|case| !case.is_recorded()));
+    let reasons: Vec<&str> = state.refused.values().map(|refusal| refusal.reason.as_str()).collect();
+    assert_eq!(reasons, ["says what a held-out task says"; 2]);
+    assert!(
+        tried.contains("held-out task") && !tried.contains("held-0") && !tried.contains("lamp"),
+        "{tried}"
+    );
+}
+
+#[tokio::test]
+async fn a_runner_that_takes_no_recorded_inputs_is_not_asked_for_any() {
+    let kiosk = Kiosk::new();
+    let (state, _) = played(&kiosk, vec![failure("a", "issue #9", ASKED)]).await;
+    let case = state.cases.cases.values().find(|case| case.is_recorded()).unwrap();
+    assert_eq!(case.state, CaseState::Unconfirmed);
+    assert_eq!(
+        case.note.as_deref(),
+        Some("not runnable: this runner takes no recorded inputs")
+    );
+    assert!(
+        kiosk
+            .paid()
+            .keys()
+            .all(|(_, task, _)| *task != TaskId::new(case.id.as_str()).to_string())
+    );
+}
+
+#[test]
+fn cases_are_listed_and_exported_by_the_program() {
+    let place = Place::with_config("[runner]\ncommand = [\"./worker\"]\n");
+    let none = place.sprag(&["cases", "export", "--to", "pytest", "--out", "../pytest"]);
+    assert_eq!(none.code, Some(4), "{none:?}");
+    assert!(none.complaint().contains("there is no case to export"), "{none:?}");
+    let case = json!({"id": "case-1", "task": "t", "title": "call `refund`", "clusters": [], "records": [],
+        "flake": {"runs_before": 2, "fails_before": 2, "runs_after": 2, "passes_after": 2}, "state": "promoted"});
+    place.write("project/.sprag/suite/case-1.json", &case.to_string());
+    let listed = place.sprag(&["cases", "--json"]).json();
+    assert_eq!(
+        (&listed["cases"][0]["id"], &listed["refused"]),
+        (&json!("case-1"), &json!([]))
+    );
+    let told = place.sprag(&["cases"]);
+    assert!(told.stdout.starts_with("suite        case-1"), "{told:?}");
+    assert!(
+        !place.path("project/sprag-out").exists(),
+        "looking leaves nothing behind"
+    );
+    for tool in ["promptfoo", "inspect", "pytest"] {
+        let out = format!("../{tool}");
+        let exported = place.sprag(&["cases", "export", "--to", tool, "--out", &out, "--json"]);
+        assert_eq!(exported.json()["cases"], 1, "{exported:?}");
+        let files = place.files(tool);
+        let written: Value = serde_json::from_slice(&files["cases.json"]).unwrap();
+        assert_eq!(
+            (&written["worker"], &written["cases"][0]["task"]),
+            (&json!(["./worker"]), &json!("t"))
+        );
+    }
+}
+
+/// Reads `{trace, expect}` and prints what `sprag_case.py` makes of each expectation.
+const CHECK: &str = "import json, sys, sprag_case\nasked = json.load(sys.stdin)\n\
+                     print(json.dumps([sprag_case.check(one, asked['trace'])[0] for one in asked['expect']]))";
+
+#[test]
+fn an_exported_case_is_scored_as_sprag_scores_it() {
+    let trace = json!({"steps": [
+        {"role": "user", "content": "hi", "tool_calls": [{"id": "u", "name": "toggle", "arguments": {}}]},
+        {"role": "tool", "call_id": "u", "content": "on"},
+        {"role": "assistant", "content": "Let me  look.", "tool_calls": [{"name": "get", "arguments": {"id": "O-7"}}, {"name": "cancel", "arguments": {}}]},
+        {"role": "tool", "content": "{\"total\": 12.0, \"items\": [{\"a/b\": 1}]}"},
+        {"role": "tool", "content": "too late", "error": true},
+        {"role": "assistant", "content": "12.0 refunded"},
+    ]});
+    let expect = json!([
+        {"type": "tool_called", "name": "get"}, {"type": "tool_called", "name": "get", "arguments": {"id": "O-7"}},
+        {"type": "tool_called", "name": "get", "arguments": {"id": 7}}, {"type": "tool_called", "name": "cancel"},
+        {"type": "tool_called", "name": "toggle"}, {"type": "tool_not_called", "name": "cancel"},
+        {"type": "tool_not_called", "name": "get"}, {"type": "tool_not_called", "name": "get", "arguments": {"id": "O-8"}},
+        {"type": "contains", "text": "LET me look"}, {"type": "contains", "text": "LET me look", "in": "anywhere"},
+        {"type": "not_contains", "text": "refunded"}, {"type": "regex", "pattern": "^12"}, {"type": "regex", "pattern": "^13"},
+        {"type": "max_steps", "steps": 6}, {"type": "max_steps", "steps": 5},
+        {"type": "final_state", "tool": "get", "pointer": "/total", "value": 12},
+        {"type": "final_state", "tool": "get", "pointer": "/items/0/a~1b", "value": 1},
+        {"type": "final_state", "tool": "get", "pointer": "/items/0/a~1b", "value": true},
+        {"type": "final_state", "tool": "get", "pointer": "/items/1", "value": null},
+        {"type": "final_state", "tool": "cancel", "pointer": "", "value": "too late"},
+        {"type": "judge", "rubric": "is polite"},
+    ]);
+    let read: Vec<Expectation> = serde_json::from_value(expect.clone()).unwrap();
+    let ours = expect::score(&read, &serde_json::from_value(trace.clone()).unwrap());
+    let ours = ours.iter().map(|scored| match scored.outcome {
+        Outcome::Held => Some(true),
+        Outcome::Broken => Some(false),
+        Outcome::Unscored => None,
+    });
+    let ours: Vec<Option<bool>> = ours.collect();
+    let place = Place::with_config("");
+    for file in export::files(export::Tool::Pytest, &[], &[]) {
+        place.write(&format!("project/{}", file.name), &file.text);
+    }
+    let mut command = place.command("python3", &["-c", CHECK]);
+    place.write("asked.json", &json!({"trace": trace, "expect": expect}).to_string());
+    let asked = std::fs::File::open(place.path("asked.json")).unwrap();
+    let output = command.stdin(asked).output().unwrap();
+    let theirs: Vec<Option<bool>> = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    assert_eq!(theirs, ours);
+}
