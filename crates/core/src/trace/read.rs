@@ -182,3 +182,5 @@ pub(super) fn decoded<'a>(bytes: &'a [u8], warnings: &mut Vec<Warning>) -> Cow<'
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod traps;
