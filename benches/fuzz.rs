@@ -60,6 +60,8 @@ fn main() {
     let mut targets = targets(folder.path());
     targets.retain(|target| only.is_none_or(|name| *name == target.name));
     assert!(!targets.is_empty(), "there is no target of that name");
+    let names: Vec<&str> = SAMPLES.iter().map(|sample| sample.name).collect();
+    println!("damaged are files of {}, fixtures and an issue", names.join(", "));
     let corpus = corpus();
     std::panic::set_hook(Box::new(|_| ()));
     let each = Duration::from_secs(seconds) / u32::try_from(targets.len()).unwrap();

@@ -23,10 +23,8 @@ impl Parts {
         let Some(items) = content.items() else {
             match content.as_object() {
                 Some(part) if part.has("type") => self.part(&part, warnings),
-                _ => match content.word() {
-                    Some(said) => self.say(said),
-                    None => drop(message.text("content", warnings)),
-                },
+                // An answer that is structured is shown as it is.
+                _ => self.say(content.shown().into()),
             }
             return;
         };
