@@ -92,9 +92,11 @@ impl<'a> Document<'a> {
         part: &Records<'a>,
         warnings: &mut Vec<Warning>,
     ) -> (Self, usize) {
-        let mut document = Self::default();
-        document.fields = fields.iter().map(|(name, raw)| (name.clone(), raw.as_str())).collect();
-        document.lists = lists.iter().map(|name| (name.clone(), Vec::new())).collect();
+        let mut document = Self {
+            fields: fields.iter().map(|(name, raw)| (name.clone(), raw.as_str())).collect(),
+            lists: lists.iter().map(|name| (name.clone(), Vec::new())).collect(),
+            ..Self::default()
+        };
         let noise = document.take(part, warnings);
         (document, noise)
     }

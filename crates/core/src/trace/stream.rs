@@ -79,7 +79,12 @@ impl Survey {
 
     fn how(&self, heads: &Document<'_>) -> Option<How> {
         let fits = |mapping: &&Mapping| self.format.is_none() && heads.has_list("") && mapped::fits(mapping, heads);
-        let mapped = self.mapping.as_ref().filter(fits).cloned().map(How::Mapped);
+        let mapped = self
+            .mapping
+            .as_ref()
+            .filter(fits)
+            .cloned()
+            .map(|mapping| How::Mapped(Box::new(mapping)));
         let format = || self.format.or_else(|| format::of(heads)).map(How::Format);
         mapped.or_else(format)
     }
@@ -130,7 +135,7 @@ impl Survey {
 /// Which reader the pieces go through.
 #[derive(Debug)]
 enum How {
-    Mapped(Mapping),
+    Mapped(Box<Mapping>),
     Format(Format),
 }
 
