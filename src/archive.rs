@@ -4,8 +4,9 @@
 use fs_err as fs;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::{Cursor, Read, Seek};
+use std::io::{self, Read, Seek};
 use std::path::Path;
+use tempfile::SpooledTempFile;
 use zip::ZipArchive;
 use zip::read::ZipFile;
 use zip::result::ZipError;
@@ -18,6 +19,8 @@ const LOGS: &str = ".eval";
 const ARCHIVES: [&str; 6] = [".zip", ".tar", ".tgz", ".gz", ".zst", ".7z"];
 /// Up to so many bytes an entry may be packed as tightly as it likes.
 const SMALL: u64 = 1_000_000;
+/// Bytes of an entry that are kept in memory; a larger one lies in a temporary file without a name while it is read.
+const IN_MEMORY: usize = 8_000_000;
 /// Problems that are told; the rest are only more of the same.
 const TOLD: usize = 50;
 
@@ -41,7 +44,7 @@ impl Default for ArchiveLimits {
         Self {
             bytes_packed: 2_000_000_000,
             bytes_unpacked: 4_000_000_000,
-            entry_bytes: 256_000_000,
+            entry_bytes: 2_000_000_000,
             entries: 10_000,
             ratio: 200,
         }
@@ -82,7 +85,7 @@ pub struct Listing {
 pub enum ArchiveError {
     /// The file.
     #[error(transparent)]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
     /// It is no zip.
     #[error("it is no zip that can be read: {0}")]
     NoZip(String),
@@ -96,12 +99,16 @@ pub enum ArchiveError {
     },
 }
 
-/// Hands each trace file in a zip to `take`, with its name, which is only a label. One entry is in memory at a time. Whatever is wrong with
+/// Hands each trace file in a zip to `take`, with its name, which is only a label. One entry is unpacked at a time. Whatever is wrong with
 /// an entry is listed, and the others are read. The entries of an `.eval` log inside of the zip have its name before theirs.
 ///
 /// # Errors
 /// When the file is no zip or too large.
-pub fn read(path: &Path, limits: &ArchiveLimits, mut take: impl FnMut(&str, &[u8])) -> Result<Listing, ArchiveError> {
+pub fn read(
+    path: &Path,
+    limits: &ArchiveLimits,
+    mut take: impl FnMut(&str, &mut SpooledTempFile),
+) -> Result<Listing, ArchiveError> {
     let file = fs::File::open(path)?;
     let bytes = file.metadata()?.len();
     if bytes > limits.bytes_packed {
@@ -140,7 +147,12 @@ impl Reading<'_> {
     }
 
     /// Hands over what is in an archive; `within` is the one that it lies in.
-    fn walk<R: Read + Seek>(&mut self, mut archive: ZipArchive<R>, within: &str, take: &mut dyn FnMut(&str, &[u8])) {
+    fn walk<R: Read + Seek>(
+        &mut self,
+        mut archive: ZipArchive<R>,
+        within: &str,
+        take: &mut dyn FnMut(&str, &mut SpooledTempFile),
+    ) {
         // Entries that share bytes unpack to far more than the archive holds.
         if archive.has_overlapping_files().unwrap_or(true) {
             self.problem(within, "its entries lie over each other, so none is read");
@@ -155,16 +167,16 @@ impl Reading<'_> {
             }
             match archive.by_index(at) {
                 Ok(mut entry) => {
-                    let Some((name, bytes)) = self.entry(&mut entry, within) else {
+                    let Some((name, mut content)) = self.entry(&mut entry, within) else {
                         continue;
                     };
                     drop(entry);
                     if !is_log(&name, within) {
                         self.listing.read += 1;
-                        take(&name, &bytes);
+                        take(&name, &mut content);
                         continue;
                     }
-                    match ZipArchive::new(Cursor::new(bytes)) {
+                    match ZipArchive::new(content) {
                         Ok(log) => self.walk(log, &format!("{name}/"), take),
                         Err(error) => self.problem(&name, format!("is no log that can be read ({error})")),
                     }
@@ -175,7 +187,7 @@ impl Reading<'_> {
         }
     }
 
-    fn entry<R: Read>(&mut self, entry: &mut ZipFile<'_, R>, within: &str) -> Option<(String, Vec<u8>)> {
+    fn entry<R: Read>(&mut self, entry: &mut ZipFile<'_, R>, within: &str) -> Option<(String, SpooledTempFile)> {
         let name = format!("{within}{}", String::from_utf8_lossy(entry.name_raw()));
         if entry.is_dir() {
             return None;
@@ -197,20 +209,25 @@ impl Reading<'_> {
             self.problem(&name, "has the name of another entry");
             return None;
         }
-        self.content(&name, entry).map(|bytes| (name, bytes))
+        self.content(&name, entry).map(|content| (name, content))
     }
 
-    fn content<R: Read>(&mut self, name: &str, entry: &mut ZipFile<'_, R>) -> Option<Vec<u8>> {
+    fn content<R: Read>(&mut self, name: &str, entry: &mut ZipFile<'_, R>) -> Option<SpooledTempFile> {
         let tight = entry.compressed_size().saturating_mul(self.limits.ratio).max(SMALL);
         let allowed = self.limits.entry_bytes.min(self.left).min(tight);
-        let mut bytes = Vec::new();
-        let read = entry.by_ref().take(allowed + 1).read_to_end(&mut bytes);
-        let length = bytes.len() as u64;
+        let mut content = SpooledTempFile::new(IN_MEMORY);
+        let unpacked = io::copy(&mut entry.by_ref().take(allowed + 1), &mut content);
+        let rewound = unpacked.and_then(|length| content.rewind().map(|()| length));
+        let length = match rewound {
+            Ok(length) => length,
+            Err(error) => {
+                // How much of it came is not known.
+                self.left = self.left.saturating_sub(allowed);
+                self.problem(name, format!("cannot be unpacked ({error})"));
+                return None;
+            }
+        };
         self.left = self.left.saturating_sub(length);
-        if let Err(error) = read {
-            self.problem(name, format!("cannot be unpacked ({error})"));
-            return None;
-        }
         if length > allowed {
             let what = if allowed == tight {
                 "is packed too tightly to be a trace"
@@ -220,7 +237,7 @@ impl Reading<'_> {
             self.problem(name, what);
             return None;
         }
-        Some(bytes)
+        Some(content)
     }
 }
 

@@ -264,6 +264,7 @@ fn plan(request: &Request<'_>, train: Vec<sprag_core::id::TaskId>, n_validation:
             regression_threshold: config.gate.regression_threshold,
         },
         train,
+        advised: request.advisor.is_some(),
         n_validation,
         fails_before: config.cases.fails_before,
         issues,

@@ -31,7 +31,9 @@ fn opened(bytes: &[u8], limits: ArchiveLimits) -> Result<(Vec<String>, Listing),
     fs::write(&path, bytes).unwrap();
     let mut names = Vec::new();
     let listing = read(&path, &limits, |name, content| {
-        names.push(format!("{name} {}", content.len()));
+        let mut bytes = Vec::new();
+        content.read_to_end(&mut bytes).unwrap();
+        names.push(format!("{name} {}", bytes.len()));
     })?;
     // Nothing was written beside it.
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);

@@ -165,7 +165,8 @@ pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
                 suite_size: suite_size(state),
             })
         }
-        Event::ClustersRevised { revisions } => Some(view::Progress::Revised {
+        Event::ClustersRevised { revisions, .. } if revisions.is_empty() => None,
+        Event::ClustersRevised { revisions, .. } => Some(view::Progress::Revised {
             revisions: revisions.clone(),
         }),
         Event::Started(_)

@@ -143,3 +143,79 @@ fn a_format_that_somebody_names_is_not_guessed() {
             .starts_with("tau2:")
     );
 }
+
+/// Runs with so much beside them that a file of nine is a large one.
+fn large() -> String {
+    let filler = "x".repeat(WHOLE / 8);
+    (0..9)
+        .map(|n| {
+            RUN.replace("\"a\"", &format!("\"t{n}\""))
+                .replace("{\"task\"", &format!("{{\"filler\": \"{filler}\", \"task\""))
+                + "\n"
+        })
+        .collect()
+}
+
+#[test]
+fn a_large_file_gives_what_it_gives_as_a_whole_wherever_it_lies() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let text = large();
+    let expected = told(&FileReader::default().bytes("x", text.as_bytes()));
+    assert_eq!(expected.len(), 9);
+    fs::write(at("runs.jsonl"), &text).unwrap();
+    fs::write(at("runs.jsonl.zst"), zstd::encode_all(text.as_bytes(), 1).unwrap()).unwrap();
+    let mut writer = ZipWriter::new(fs::File::create(at("runs.zip")).unwrap());
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    writer.start_file("a/runs.jsonl", stored).unwrap();
+    writer.write_all(text.as_bytes()).unwrap();
+    writer.finish().unwrap();
+    for name in ["runs.jsonl", "runs.jsonl.zst", "runs.zip"] {
+        let mut runs = Vec::new();
+        let problems = FileReader::default()
+            .each(&at(name), name, &mut |run| runs.push(run))
+            .unwrap();
+        let read = Intake { traces: runs, problems };
+        assert_eq!((told(&read), read.problems), (expected.clone(), vec![]), "{name}");
+    }
+    // The same runs are there three times, and are one each.
+    let folder = FileReader::default().path(dir.path(), "all").unwrap();
+    assert_eq!((folder.traces.len(), folder.problems.len()), (9, 0));
+}
+
+#[test]
+fn a_large_file_of_no_known_format_is_named_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("big.json");
+    fs::write(&path, format!("[\"{}\"]", "x".repeat(WHOLE + 1))).unwrap();
+    let read = FileReader::default().path(&path, "big.json").unwrap();
+    assert_eq!(
+        read.problems,
+        ["big.json: not a format that sprag knows (docs/formats.md lists them)"]
+    );
+}
+
+#[test]
+fn xml_without_end_is_refused_and_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("junit.xml");
+    let most = usize::try_from(WHOLE_MOST).unwrap();
+    fs::write(&path, format!("<testsuites>{}", " ".repeat(most))).unwrap();
+    let read = FileReader::default().path(&path, "junit.xml").unwrap();
+    assert_eq!(
+        read.problems,
+        ["junit.xml: left out: a file of this format is read up to 64 MB; split it"]
+    );
+}
+
+#[test]
+fn a_bomb_packed_by_zstd_costs_no_memory_and_is_no_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bomb.json.zst");
+    let mut packed = zstd::Encoder::new(fs::File::create(&path).unwrap(), 1).unwrap();
+    let zeros = vec![b'0'; 1_000_000];
+    (0..50).for_each(|_| packed.write_all(&zeros).unwrap());
+    packed.finish().unwrap();
+    let read = FileReader::default().path(&path, "bomb").unwrap();
+    assert_eq!((read.traces.len(), read.problems.len()), (0, 1), "{:?}", read.problems);
+}

@@ -53,6 +53,9 @@ pub enum Event {
     ClustersRevised {
         /// What changed, in order.
         revisions: Vec<Revision>,
+        /// What a model was paid for looking at them.
+        #[serde(default, skip_serializing_if = "Spent::is_nothing")]
+        spent: Spent,
     },
     /// New cases ran again on the incumbent, to see whether they fail before anything is changed.
     CasesTried {
@@ -136,13 +139,13 @@ impl Event {
             Self::BaselineMeasured { spent, .. }
             | Self::SignalsRead { spent, .. }
             | Self::TrafficRan { spent, .. }
+            | Self::ClustersRevised { spent, .. }
             | Self::CasesTried { spent, .. }
             | Self::Proposed { spent, .. }
             | Self::NothingProposed { spent, .. }
             | Self::StageMeasured { spent, .. }
             | Self::Promoted { spent, .. } => *spent,
             Self::Started(_)
-            | Self::ClustersRevised { .. }
             | Self::Decided { .. }
             | Self::Published { .. }
             | Self::Finished { .. } => Spent::default(),
@@ -171,6 +174,9 @@ pub struct Plan {
     pub gate: GatePolicy,
     /// The train tasks, as the runner lists them.
     pub train: Vec<TaskId>,
+    /// Whether a model is asked about clusters.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub advised: bool,
     /// How many validation tasks there are.
     pub n_validation: usize,
     /// How often a failure must be seen on the incumbent before it is a case; once in ledgers from before there was a number.

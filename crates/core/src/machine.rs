@@ -34,7 +34,7 @@ pub enum Command {
         /// With the number of times each was in the traffic before, which is its trial.
         tasks: Vec<(TaskId, u32)>,
     },
-    /// Change the clusters that the traffic has made alike; leads to `ClustersRevised`.
+    /// Change the clusters that the traffic has made alike, and ask the model, if there is one; leads to `ClustersRevised`.
     ReviseClusters {
         /// What rules found.
         found: Vec<Revision>,
@@ -134,12 +134,9 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             passed.for_each(|verdict| state.clusters.resolve_task(&verdict.task));
             records.iter().for_each(|record| take_failure(state, record, true));
             state.batch_verdicts.push(verdicts.clone());
-            match state.clusters.alike() {
-                found if found.is_empty() => try_cases(state),
-                found => Command::ReviseClusters { found },
-            }
+            revise_clusters(state, !records.is_empty())
         }
-        Event::ClustersRevised { revisions } => {
+        Event::ClustersRevised { revisions, .. } => {
             state.revise(revisions);
             try_cases(state)
         }
@@ -160,10 +157,7 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             next_work(state)
         }
         Event::StageMeasured { stage, card, spent, .. } => {
-            if let Some(experiment) = state.experiments.last_mut() {
-                experiment.task_runs += spent.task_runs;
-                *experiment.stage_mut(*stage) = Some(card.clone());
-            }
+            measured(state, *stage, card, spent.task_runs);
             ask_gate(state)
         }
         Event::Decided { verdict, reason, .. } => decided(state, *verdict, reason),
@@ -192,6 +186,22 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
         }
     };
     vec![next]
+}
+
+fn measured(state: &mut State, stage: Stage, card: &Scorecard, task_runs: u64) {
+    if let Some(experiment) = state.experiments.last_mut() {
+        experiment.task_runs += task_runs;
+        *experiment.stage_mut(stage) = Some(card.clone());
+    }
+}
+
+/// Clusters are looked at where rules find them alike, and, by a model, when something has failed.
+fn revise_clusters(state: &mut State, failed: bool) -> Command {
+    let found = state.clusters.alike();
+    if found.is_empty() && !(state.plan.advised && failed) {
+        return try_cases(state);
+    }
+    Command::ReviseClusters { found }
 }
 
 /// What other runs and people have found.

@@ -2,6 +2,7 @@
 
 mod chat;
 mod claude_code;
+mod cut;
 mod document;
 mod folder;
 mod format;
@@ -18,8 +19,11 @@ mod promptfoo;
 mod python;
 pub mod read;
 mod responses;
+mod scan;
+pub mod stream;
 pub mod tau2;
 mod tau_bench;
+mod window;
 mod worker;
 
 use serde::{Deserialize, Serialize};

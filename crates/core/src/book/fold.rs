@@ -208,7 +208,7 @@ impl Book {
                 let origin = Origin::Run { run: Some(run.clone()) };
                 records.iter().for_each(|record| self.join(record, &begun, &origin));
             }
-            Event::ClustersRevised { revisions } => self.revise(revisions),
+            Event::ClustersRevised { revisions, .. } => self.revise(revisions),
             Event::SignalsRead { findings, .. } => {
                 findings.iter().for_each(|finding| self.take_finding(finding, &begun));
             }

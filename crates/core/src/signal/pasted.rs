@@ -1,6 +1,6 @@
 //! Chats that people paste: `User: …` and `Assistant: …` in the lines of a fenced block.
 
-use crate::trace::read::{ReadTrace, of_steps};
+use crate::trace::read::{ReadTrace, of_unnamed_steps};
 use crate::trace::{Role, Step};
 
 /// The chat in a block; `None` unless both a person and the agent speak in it.
@@ -28,7 +28,7 @@ pub(super) fn read(block: &str) -> Option<ReadTrace> {
     let speaks = |role| steps.iter().any(|step| step.role == role);
     // Settings have `user:` and `agent:` too, but no sentences.
     let sentence = steps.iter().any(|step| step.content.contains(char::is_whitespace));
-    (speaks(Role::User) && speaks(Role::Assistant) && sentence).then(|| of_steps("pasted", steps))
+    (speaks(Role::User) && speaks(Role::Assistant) && sentence).then(|| of_unnamed_steps("pasted", steps))
 }
 
 /// Who speaks in a line, and what is said: `User: hi`, also quoted, bold, or after a time in brackets.

@@ -3,10 +3,13 @@
 
 use super::document::Document;
 use super::json::{Node, Object};
-use super::read::{ReadTrace, Warning, of_steps, unnamed_task};
+use super::read::{ReadTrace, Warning, of_unnamed_steps, unnamed_task};
+use super::window::Window;
 use super::{Role, Step, Termination, Trace, message, responses, tau2};
 use crate::id::TaskId;
 
+/// So many messages are looked at to know that they are some.
+const HEADS: usize = 8;
 /// Fields of a run that name its task, the best first.
 const TASK: [&str; 5] = ["task_id", "task", "case_id", "instance_id", "id"];
 /// Fields that hold a verdict.
@@ -17,22 +20,24 @@ pub(super) fn recognises(document: &Document<'_>) -> bool {
     if !document.has_list("") {
         return is_run(&document.object());
     }
-    let items = document.items("");
-    let first = items.iter().take(8);
-    first.into_iter().any(|item| match item.as_object() {
+    document.look("").take(HEADS).any(|item| match item.as_object() {
         Some(object) => is_message(&object) || is_run(&object),
-        None => is_conversation(item),
+        None => is_conversation(&item),
     })
 }
 
 fn is_run(object: &Object<'_>) -> bool {
     let list = |key: &str| object.node(key).is_some_and(|node| is_conversation(&node));
-    list("messages") || (object.word("object").is_some_and(|kind| kind == "response") && list("output"))
+    list("messages") || (object.is("object", &["response"]) && list("output"))
 }
 
 fn is_conversation(node: &Node<'_>) -> bool {
-    let items = node.as_list().unwrap_or_default();
-    let mut objects = items.iter().take(8).filter_map(Node::as_object);
+    let mut objects = node
+        .items()
+        .into_iter()
+        .flatten()
+        .take(HEADS)
+        .filter_map(|item| item.as_object());
     objects.any(|object| is_message(&object))
 }
 
@@ -40,30 +45,39 @@ fn is_message(object: &Object<'_>) -> bool {
     let says = ["content", "parts", "tool_calls", "function_call"]
         .into_iter()
         .any(|key| object.has(key));
-    let spoken = object.word("role").or_else(|| object.word("type"));
+    let spoken = object.peek("role").or_else(|| object.peek("type"));
     (says && spoken.is_some_and(|word| message::role(&word).is_some())) || responses::recognises(object)
 }
 
 /// Reads the conversations of a document.
-pub(super) fn read(document: &Document<'_>, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
+pub(super) fn read(document: &Document<'_>, window: &mut Window, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
     if !document.has_list("") {
         return vec![run(&document.object(), warnings)];
     }
     let mut traces = Vec::new();
     let mut messages = Vec::new();
-    for item in document.items("") {
+    let mut records = Vec::new();
+    for (at, item) in document.look("").enumerate() {
         match item.as_object() {
             Some(object) if is_run(&object) => traces.push(run(&object, warnings)),
-            Some(_) => messages.push(item),
-            None => match item.as_list() {
-                Some(conversation) => traces.push(of_steps("messages", message::steps(conversation, warnings))),
-                None => messages.push(item),
-            },
+            None if item.raw.starts_with('[') => {
+                let conversation = item.as_list().unwrap_or_default();
+                traces.push(of_unnamed_steps("messages", message::steps(conversation, warnings)));
+            }
+            _ => {
+                messages.push(item);
+                records.push(at);
+            }
         }
     }
+    // Messages that stand one by one are one conversation, which goes on to the end of the file.
+    if window.is_open(&records) {
+        window.keep(&records);
+        return traces;
+    }
     let steps = message::steps(messages, warnings);
-    if !steps.is_empty() {
-        traces.push(of_steps("messages", steps));
+    if !steps.is_empty() && window.finish("messages", &records, warnings) {
+        traces.push(of_unnamed_steps("messages", steps));
     }
     traces
 }
@@ -99,7 +113,7 @@ fn run(object: &Object<'_>, warnings: &mut Vec<Warning>) -> ReadTrace {
         ..Trace::default()
     };
     ReadTrace {
-        source: format!("messages:{}", crate::hash::of(&trace)),
+        source: format!("messages:{}", crate::hash::of_trace(&trace)),
         task: task.map_or_else(|| unnamed_task(&trace.steps), TaskId::new),
         trial: object.amount("trial").map_or(0, tau2::whole),
         passed,

@@ -4,6 +4,7 @@
 use super::document::Document;
 use super::json::Object;
 use super::read::{ReadTrace, Warning, unnamed_task};
+use super::window::Window;
 use super::{Check, Termination, Trace, message};
 use crate::failure::FailureKind;
 
@@ -22,7 +23,7 @@ const OUTAGE: [&str; 9] = [
 
 pub(super) fn recognises(record: &Object<'_>) -> bool {
     let speaks = || record.node("message").and_then(|message| message.as_object());
-    match record.word("type").as_deref() {
+    match record.peek("type").as_deref() {
         Some("system") => record.word("subtype").is_some_and(|subtype| subtype == "init"),
         Some("assistant" | "user") => speaks().is_some_and(|message| message.has("content")),
         Some("result") => record.has("subtype") && record.has("is_error"),
@@ -31,9 +32,10 @@ pub(super) fn recognises(record: &Object<'_>) -> bool {
 }
 
 /// Reads the sessions of a file; each is one run.
-pub(super) fn read(document: &Document<'_>, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
+pub(super) fn read(document: &Document<'_>, window: &mut Window, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
     let mut sessions: Vec<Session> = Vec::new();
-    for record in document.objects(warnings) {
+    let records = document.objects(warnings);
+    for (number, record) in &records {
         let id = ["session_id", "sessionId"].iter().find_map(|key| record.word(key));
         let known = match &id {
             Some(_) => sessions.iter().rposition(|session| session.id == id),
@@ -46,17 +48,26 @@ pub(super) fn read(document: &Document<'_>, warnings: &mut Vec<Warning>) -> Vec<
                 ..Session::default()
             });
         }
-        sessions[at].take(&record, warnings);
+        sessions[at].records.push(*number);
+        sessions[at].take(record, warnings);
     }
-    let spoken = sessions
-        .into_iter()
-        .filter(|session| !session.trace.steps.is_empty() || session.ended);
-    spoken.map(Session::finish).collect()
+    let mut runs = Vec::new();
+    for session in sessions {
+        if window.is_open(&session.records) {
+            window.keep(&session.records);
+        } else if window.finish(session.id.as_deref().unwrap_or_default(), &session.records, warnings)
+            && (!session.trace.steps.is_empty() || session.ended)
+        {
+            runs.push(session.finish());
+        }
+    }
+    runs
 }
 
 #[derive(Default)]
 struct Session {
     id: Option<String>,
+    records: Vec<usize>,
     trace: Trace,
     passed: Option<bool>,
     kind_hint: Option<FailureKind>,
@@ -65,9 +76,9 @@ struct Session {
 
 impl Session {
     fn take(&mut self, record: &Object<'_>, warnings: &mut Vec<Warning>) {
-        match record.word("type").as_deref() {
+        match record.peek("type").as_deref() {
             Some("assistant" | "user") => {
-                let flagged = |key: &str| record.word(key).is_some_and(|flag| flag == "true");
+                let flagged = |key: &str| record.is(key, &["true"]);
                 // What a subagent says is not part of the conversation; notes of the program are no words of a person.
                 if record.node("parent_tool_use_id").is_some() || flagged("isSidechain") || flagged("isMeta") {
                     return;
@@ -124,7 +135,7 @@ impl Session {
         ReadTrace {
             source: format!(
                 "claude-code:{}",
-                self.id.unwrap_or_else(|| crate::hash::of(&self.trace))
+                self.id.unwrap_or_else(|| crate::hash::of_trace(&self.trace))
             ),
             task: unnamed_task(&self.trace.steps),
             trial: 0,

@@ -1,8 +1,10 @@
 //! Files that belong together: the entries of an archive, or a folder. Most are runs of their own; some are only a piece of one.
 
-use super::format::Format;
-use super::read::{ReadTrace, Warning, content};
-use super::{gh_aw, harbor, inspect, mapped};
+use super::document::{self, Document};
+use super::format::{self, Format};
+use super::read::{ReadTrace, Warning, content, decoded};
+use super::window::Window;
+use super::{gh_aw, harbor, inspect, junit, mapped};
 use crate::config::Mapping;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,14 +35,21 @@ impl Piece {
 
 type Runs = BTreeMap<(String, usize), ReadTrace>;
 
-/// Reads the files of a folder or an archive one after the other, in any order, and puts together what belongs together.
+/// Takes the runs, one after the other.
+type Take<'t> = &'t mut dyn FnMut(ReadTrace);
+
+/// Reads the files of a folder or an archive, and puts together what belongs together. All files are first noted and then taken, so that a
+/// run that nothing else belongs to can be handed out at once; only views of one run wait for each other.
 #[derive(Debug, Default)]
 pub struct Folder {
     format: Option<Format>,
     mapping: Option<Mapping>,
-    /// By the name of the file, and the order in it.
-    runs: Runs,
+    /// What is said in one file about others, by the name of the file.
     pieces: Vec<(String, Piece)>,
+    /// Runs that may be views of one, by the name of the file and the order in it.
+    waiting: Runs,
+    /// A run that several files tell of, such as a log and its copy, is one.
+    seen: BTreeSet<String>,
     unknown: usize,
 }
 
@@ -61,22 +70,68 @@ impl Folder {
         }
     }
 
-    /// Reads one file. `name` is its path, with `/` between the parts. Files of no known format are only counted: a folder holds much else.
-    pub fn take(&mut self, name: &str, bytes: &[u8]) -> Vec<Warning> {
+    /// Notes what a file says about others. `name` is its path, with `/` between the parts.
+    pub fn note(&mut self, name: &str, bytes: &[u8]) {
+        let mut unheard = Vec::new();
+        let text = decoded(bytes, &mut unheard);
+        if text.trim().is_empty() || junit::recognises(&text) || document::is_python(&text) {
+            return;
+        }
+        let document = Document::read(&text, &mut unheard);
+        let format = self.format.or_else(|| format::of(&document));
+        let speaks_of_others = |format: &Format| matches!(format, Format::Inspect | Format::Harbor | Format::GhAw);
+        if let Some(format) = format.filter(speaks_of_others) {
+            let content = format.read(&document, &mut Window::default(), &mut unheard);
+            self.pieces.extend(content.piece.map(|piece| (name.to_owned(), piece)));
+        }
+    }
+
+    /// Reads one file. Files of no known format are only counted: a folder holds much else.
+    pub fn take(&mut self, name: &str, bytes: &[u8], take: Take<'_>) -> Vec<Warning> {
         let mut warnings = Vec::new();
         let mapping = self.mapping.as_ref();
-        if let Some(traces) = mapping.and_then(|mapping| mapped::read(mapping, bytes, &mut warnings)) {
-            add(&mut self.runs, name, traces);
-            return warnings;
+        let traces = match mapping.and_then(|mapping| mapped::read(mapping, bytes, &mut warnings)) {
+            Some(traces) => traces,
+            None => {
+                let content = content(name, bytes, self.format, &mut warnings);
+                if !content.known {
+                    self.unknown += 1;
+                    return Vec::new();
+                }
+                content.traces
+            }
+        };
+        for (at, run) in traces.into_iter().enumerate() {
+            self.run(name, at, run, take);
         }
-        let content = content(name, bytes, self.format, &mut warnings);
-        if !content.known {
-            self.unknown += 1;
-            return Vec::new();
-        }
-        add(&mut self.runs, name, content.traces);
-        self.pieces.extend(content.piece.map(|piece| (name.to_owned(), piece)));
         warnings
+    }
+
+    /// Takes a run that was read from a file; `at` is its number there.
+    pub fn run(&mut self, name: &str, at: usize, mut run: ReadTrace, take: Take<'_>) {
+        let mut waits = false;
+        for (place, piece) in &self.pieces {
+            match piece {
+                Piece::Inspect(header) if name.starts_with(&format!("{}samples/", prefix(folder_of(place)))) => {
+                    header.apply(&mut run);
+                    break;
+                }
+                Piece::Inspect(_) => {}
+                Piece::Harbor(_) => waits |= name.starts_with(&prefix(folder_of(place))),
+                Piece::GhAw(_) => waits |= name.starts_with(&prefix(root_of(place))),
+            }
+        }
+        if waits {
+            self.waiting.insert((name.to_owned(), at), run);
+        } else {
+            self.hand_out(run, take);
+        }
+    }
+
+    fn hand_out(&mut self, run: ReadTrace, take: Take<'_>) {
+        if self.seen.insert(run.source.clone()) {
+            take(run);
+        }
     }
 
     /// How many files have no format that sprag knows.
@@ -84,45 +139,31 @@ impl Folder {
         self.unknown
     }
 
-    /// All runs, in the order of the names of their files.
-    pub fn finish(self) -> (Vec<ReadTrace>, Vec<Warning>) {
+    /// The runs that several files tell of, in the order of their names.
+    pub fn finish(mut self, take: Take<'_>) -> Vec<Warning> {
         let mut warnings = Vec::new();
-        let mut runs = self.runs;
+        let mut runs = std::mem::take(&mut self.waiting);
         let mut agentic: BTreeMap<String, Box<gh_aw::Run>> = BTreeMap::new();
-        for (name, piece) in self.pieces {
-            let place = folder_of(&name);
+        for (name, piece) in std::mem::take(&mut self.pieces) {
             match piece {
-                Piece::Inspect(header) => {
-                    let samples = format!("{}samples/", prefix(place));
-                    let of_log = runs.range_mut((samples.clone(), 0)..);
-                    let of_log = of_log.take_while(|((name, _), _)| name.starts_with(&samples));
-                    of_log.for_each(|(_, run)| header.apply(run));
-                }
+                Piece::Inspect(_) => {}
                 Piece::Harbor(trial) => {
-                    let steps = longest(&mut runs, place).map(|run| run.trace);
-                    add(&mut runs, &name, vec![trial.finish(steps)]);
+                    let steps = longest(&mut runs, folder_of(&name)).map(|run| run.trace);
+                    runs.insert((name, 0), trial.finish(steps));
                 }
-                Piece::GhAw(run) => {
-                    // The graders' results lie two folders deeper than the rest.
-                    let root = place.strip_suffix("graders").unwrap_or(place).trim_end_matches('/');
-                    let root = root.strip_suffix("agent").filter(|_| root != place).unwrap_or(root);
-                    let root = root.trim_end_matches('/').to_owned();
-                    match agentic.get_mut(&root) {
-                        Some(known) => known.join(*run),
-                        None => {
-                            agentic.insert(root, run);
-                        }
+                Piece::GhAw(run) => match agentic.get_mut(root_of(&name)) {
+                    Some(known) => known.join(*run),
+                    None => {
+                        agentic.insert(root_of(&name).to_owned(), run);
                     }
-                }
+                },
             }
         }
         for (root, run) in agentic {
             let steps = longest(&mut runs, &root);
-            add(&mut runs, &root, vec![run.finish(steps)]);
+            runs.insert((root, 0), run.finish(steps));
         }
-        // A run that several files tell of, such as a log and its copy, is one.
-        let mut seen = BTreeSet::new();
-        runs.retain(|_, run| seen.insert(run.source.clone()));
+        runs.into_values().for_each(|run| self.hand_out(run, take));
         if self.unknown > 0 {
             let message = match self.unknown {
                 1 => "1 file has no format that sprag knows, and is left out".to_owned(),
@@ -130,8 +171,16 @@ impl Folder {
             };
             warnings.push(Warning::new("", message));
         }
-        (runs.into_values().collect(), warnings)
+        warnings
     }
+}
+
+/// The folder of the artifact that a file of it lies in: the graders' results lie two folders deeper than the rest.
+fn root_of(name: &str) -> &str {
+    let place = folder_of(name);
+    let root = place.strip_suffix("graders").unwrap_or(place).trim_end_matches('/');
+    let root = root.strip_suffix("agent").filter(|_| root != place).unwrap_or(root);
+    root.trim_end_matches('/')
 }
 
 fn folder_of(name: &str) -> &str {
@@ -146,11 +195,6 @@ fn prefix(folder: &str) -> String {
     }
 }
 
-fn add(runs: &mut Runs, name: &str, of_file: Vec<ReadTrace>) {
-    let numbered = of_file.into_iter().enumerate();
-    runs.extend(numbered.map(|(at, run)| ((name.to_owned(), at), run)));
-}
-
 /// Takes out all runs below a folder, which are views of one run, and gives back the one with the most steps.
 fn longest(runs: &mut Runs, folder: &str) -> Option<ReadTrace> {
     let below = prefix(folder);
@@ -162,4 +206,4 @@ fn longest(runs: &mut Runs, folder: &str) -> Option<ReadTrace> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

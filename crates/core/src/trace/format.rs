@@ -3,6 +3,7 @@
 use super::document::Document;
 use super::json::Object;
 use super::read::{Content, ReadTrace, Warning};
+use super::window::Window;
 use super::{chat, claude_code, gh_aw, harbor, inspect, otlp, promptfoo, tau2, worker};
 
 /// So many objects of a list are looked at to know its format: the first ones may be notices.
@@ -63,7 +64,8 @@ impl Format {
         NAMES.iter().map(|(word, _)| *word)
     }
 
-    pub(super) fn read(self, document: &Document<'_>, warnings: &mut Vec<Warning>) -> Content {
+    /// Reads a file, or a part of one; `window` is what came before.
+    pub(super) fn read(self, document: &Document<'_>, window: &mut Window, warnings: &mut Vec<Warning>) -> Content {
         let whole = |traces: Vec<ReadTrace>| Content {
             traces,
             ..Content::default()
@@ -71,10 +73,10 @@ impl Format {
         match self {
             Self::Tau => whole(tau2::read_document(document, warnings)),
             Self::Worker => whole(worker::read(document, warnings)),
-            Self::Otlp => whole(otlp::read(document, warnings)),
-            Self::Promptfoo => whole(promptfoo::read(document, warnings)),
-            Self::Messages => whole(chat::read(document, warnings)),
-            Self::ClaudeCode => whole(claude_code::read(document, warnings)),
+            Self::Otlp => whole(otlp::read(document, window, warnings)),
+            Self::Promptfoo => whole(promptfoo::read(document, window, warnings)),
+            Self::Messages => whole(chat::read(document, window, warnings)),
+            Self::ClaudeCode => whole(claude_code::read(document, window, warnings)),
             Self::Inspect => inspect::read(document, warnings),
             Self::Harbor => harbor::read(document, warnings),
             Self::GhAw => gh_aw::read(document, warnings),

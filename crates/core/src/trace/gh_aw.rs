@@ -134,7 +134,7 @@ impl Run {
             (true, _) => found,
         };
         ReadTrace {
-            source: format!("gh-aw:{}", self.id.unwrap_or_else(|| crate::hash::of(&trace))),
+            source: format!("gh-aw:{}", self.id.unwrap_or_else(|| crate::hash::of_trace(&trace))),
             task: TaskId::new(self.workflow.unwrap_or_else(|| "agentic workflow".to_owned())),
             trial: 0,
             passed,

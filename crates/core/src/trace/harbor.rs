@@ -4,7 +4,7 @@
 use super::document::Document;
 use super::folder::Piece;
 use super::json::Object;
-use super::read::{Content, ReadTrace, Warning, of_steps};
+use super::read::{Content, ReadTrace, Warning, of_steps, of_unnamed_steps};
 use super::{Check, Role, Step, Termination, ToolCall, Trace};
 use crate::failure::FailureKind;
 use crate::id::TaskId;
@@ -56,7 +56,11 @@ pub(super) fn recognises_list(document: &Document<'_>) -> bool {
 
 pub(super) fn read(document: &Document<'_>, warnings: &mut Vec<Warning>) -> Content {
     let mut content = Content::default();
-    let mut objects = document.objects(warnings);
+    let mut objects: Vec<_> = document
+        .objects(warnings)
+        .into_iter()
+        .map(|(_, object)| object)
+        .collect();
     for row in document.items("results") {
         objects.extend(row.object(warnings));
     }
@@ -219,7 +223,7 @@ fn run(
     kind_hint: Option<FailureKind>,
     trace: Trace,
 ) -> ReadTrace {
-    let id = id.unwrap_or_else(|| crate::hash::of(&(task, &trace)));
+    let id = id.unwrap_or_else(|| crate::hash::of(&(task, crate::hash::of_trace(&trace))));
     ReadTrace {
         source: format!("harbor:{id}"),
         task: TaskId::new(task),
@@ -248,11 +252,10 @@ fn trajectory(object: &Object<'_>, warnings: &mut Vec<Warning>) -> ReadTrace {
     for step in object.objects("steps", warnings) {
         push(&step, &mut steps, warnings);
     }
-    let mut run = of_steps("harbor", steps);
-    if let Some(session) = object.word("session_id") {
-        run.source = format!("harbor:{session}");
+    match object.word("session_id") {
+        Some(session) => of_steps(format!("harbor:{session}"), steps),
+        None => of_unnamed_steps("harbor", steps),
     }
-    run
 }
 
 /// A step of a trajectory has what was said, called and observed in one object.

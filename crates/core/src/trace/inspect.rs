@@ -147,7 +147,7 @@ fn sample(sample: &Object<'_>, warnings: &mut Vec<Warning>) -> Option<ReadTrace>
     };
     let epoch = sample.number("epoch", warnings).map_or(1, tau2::whole);
     Some(ReadTrace {
-        source: format!("inspect:{id}:{epoch}:{}", crate::hash::of(&trace)),
+        source: format!("inspect:{id}:{epoch}:{}", crate::hash::of_trace(&trace)),
         task: TaskId::new(id),
         trial: epoch.saturating_sub(1),
         passed: passed.filter(|_| !error),

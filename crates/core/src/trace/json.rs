@@ -2,63 +2,125 @@
 //!
 //! Values stay unparsed slices of the file until somebody asks for them, so what nobody asks for (`raw_data`, audio) costs no memory.
 
-use super::python;
 use super::read::Warning;
+use super::{python, scan};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::fmt;
+use std::rc::Rc;
 
-/// An unparsed value and where it stands, such as `simulations[3].messages[7]`.
+/// Where a value stands, such as `simulations[3].messages[7]`; spelled out only when somebody must be told.
+#[derive(Clone)]
+pub(super) struct Place<'a> {
+    up: Option<Rc<Self>>,
+    step: Way<'a>,
+}
+
+/// The last part of a place.
+#[derive(Clone)]
+enum Way<'a> {
+    Named(Cow<'a, str>),
+    Key(Cow<'a, str>),
+    Item(usize),
+}
+
+impl<'a> Place<'a> {
+    /// A place that has a name of its own: a line, a list at the top, or nothing.
+    pub(super) fn named(name: impl Into<Cow<'a, str>>) -> Self {
+        Self {
+            up: None,
+            step: Way::Named(name.into()),
+        }
+    }
+
+    fn below(up: &Rc<Self>, step: Way<'a>) -> Self {
+        Self {
+            up: Some(Rc::clone(up)),
+            step,
+        }
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let above = self.up.as_ref().map(ToString::to_string).unwrap_or_default();
+        match &self.step {
+            Way::Named(name) => f.write_str(name),
+            Way::Key(key) if above.is_empty() => f.write_str(key),
+            Way::Key(key) => write!(f, "{above}.{key}"),
+            Way::Item(at) => write!(f, "{above}[{at}]"),
+        }
+    }
+}
+
+/// An unparsed value, known to be well-formed, and where it stands.
 #[derive(Clone)]
 pub(super) struct Node<'a> {
-    pub(super) path: String,
-    pub(super) raw: &'a RawValue,
+    pub(super) place: Place<'a>,
+    pub(super) raw: &'a str,
 }
 
 impl<'a> Node<'a> {
+    /// A text that is JSON, and nothing else.
+    pub(super) fn of_text(name: &'a str, text: &'a str) -> Option<Self> {
+        let raw: &serde_json::value::RawValue = serde_json::from_str(text).ok()?;
+        Some(Self {
+            place: Place::named(name),
+            raw: raw.get(),
+        })
+    }
+
+    /// The same value under another place.
+    pub(super) fn moved(self, place: Place<'a>) -> Self {
+        Self { place, ..self }
+    }
+
+    pub(super) fn warn(&self, message: impl Into<String>, warnings: &mut Vec<Warning>) {
+        warnings.push(Warning::new(self.place.to_string(), message));
+    }
+
     /// The value as an object; anything else is reported.
     pub(super) fn object(self, warnings: &mut Vec<Warning>) -> Option<Object<'a>> {
-        match serde_json::from_str(self.raw.get()) {
-            Ok(fields) => Some(Object {
-                path: self.path,
-                fields,
-            }),
-            Err(_) => {
-                warnings.push(Warning::new(
-                    self.path,
-                    format!("expected an object, found {}", kind_of(self.raw)),
-                ));
-                None
-            }
+        let object = self.as_object();
+        if object.is_none() {
+            self.warn(format!("expected an object, found {}", kind_of(self.raw)), warnings);
         }
+        object
     }
 
     /// The value as an object, or nothing.
     pub(super) fn as_object(&self) -> Option<Object<'a>> {
-        // Asking the parser costs a message about the whole value each time that it is something else.
-        let text = Some(self.raw.get()).filter(|text| text.starts_with('{'))?;
-        let fields = serde_json::from_str(text).ok()?;
-        Some(Object {
-            path: self.path.clone(),
-            fields,
+        self.raw.starts_with('{').then(|| Object {
+            place: Rc::new(self.place.clone()),
+            fields: scan::fields(self.raw),
         })
     }
 
     /// The items of the value, if it is a list.
     pub(super) fn as_list(&self) -> Option<Vec<Self>> {
-        let text = Some(self.raw.get()).filter(|text| text.starts_with('['))?;
-        Some(numbered(&self.path, serde_json::from_str(text).ok()?))
+        Some(self.items()?.collect())
+    }
+
+    /// The items of the value one after the other, if it is a list.
+    pub(super) fn items(&self) -> Option<impl Iterator<Item = Self> + use<'a>> {
+        let list = Some(self.raw).filter(|text| text.starts_with('['))?;
+        Some(numbered(self.place.clone(), scan::items(list)))
     }
 
     /// A text, a number, a boolean, or the texts of a list of message parts.
     pub(super) fn as_text(&self) -> Option<String> {
-        text_of(self)
+        self.word().map(Cow::into_owned)
+    }
+
+    /// The same without a copy, where that can be.
+    pub(super) fn word(&self) -> Option<Cow<'a, str>> {
+        word_of(self.raw)
     }
 
     /// The value as people can read it: a text as it is, anything else as JSON.
     pub(super) fn shown(&self) -> String {
-        self.as_text().unwrap_or_else(|| self.raw.get().to_owned())
+        self.as_text().unwrap_or_else(|| self.raw.to_owned())
     }
 
     /// What a JSON pointer such as `/case/id` or `/0/text` leads to. The empty pointer is the value itself.
@@ -66,45 +128,58 @@ impl<'a> Node<'a> {
         let mut node = self.clone();
         for token in pointer.split('/').skip(1) {
             let token = token.replace("~1", "/").replace("~0", "~");
-            node = match node.raw.get().as_bytes().first() {
-                Some(b'[') => node.as_list()?.into_iter().nth(token.parse().ok()?)?,
+            node = match node.raw.as_bytes().first() {
+                Some(b'[') => node.items()?.nth(token.parse().ok()?)?,
                 _ => node.as_object()?.node(&token)?,
             };
         }
-        (node.raw.get() != "null").then_some(node)
+        (node.raw != "null").then_some(node)
     }
 
     /// The value as `T`; one that is none is reported.
     pub(super) fn parse<T: DeserializeOwned>(&self, warnings: &mut Vec<Warning>) -> Option<T> {
-        let parsed = serde_json::from_str(self.raw.get());
-        parsed
-            .map_err(|error| warnings.push(Warning::new(&self.path, in_words(&error))))
-            .ok()
+        let parsed = serde_json::from_str(self.raw);
+        parsed.map_err(|error| self.warn(in_words(&error), warnings)).ok()
     }
+}
+
+/// The items of a list, with their numbers.
+pub(super) fn numbered<'a>(list: Place<'a>, items: impl Iterator<Item = &'a str>) -> impl Iterator<Item = Node<'a>> {
+    let list = Rc::new(list);
+    items.enumerate().map(move |(at, raw)| Node {
+        place: Place::below(&list, Way::Item(at)),
+        raw,
+    })
 }
 
 /// An object whose fields are unparsed.
 pub(super) struct Object<'a> {
-    path: String,
-    fields: BTreeMap<String, &'a RawValue>,
+    place: Rc<Place<'a>>,
+    /// In the order of their names.
+    fields: Vec<(Cow<'a, str>, &'a str)>,
 }
 
 impl<'a> Object<'a> {
-    /// An object of fields that were read elsewhere.
-    pub(super) fn new(path: impl Into<String>, fields: BTreeMap<String, &'a RawValue>) -> Self {
+    /// An object of fields that were read elsewhere, in the order of their names.
+    pub(super) fn new(place: Place<'a>, fields: Vec<(Cow<'a, str>, &'a str)>) -> Self {
         Self {
-            path: path.into(),
+            place: Rc::new(place),
             fields,
         }
     }
 
+    fn find(&self, key: &str) -> Option<&(Cow<'a, str>, &'a str)> {
+        let at = self.fields.binary_search_by(|(name, _)| name.as_ref().cmp(key)).ok()?;
+        self.fields.get(at)
+    }
+
     pub(super) fn has(&self, key: &str) -> bool {
-        self.fields.contains_key(key)
+        self.find(key).is_some()
     }
 
     /// The names of the fields, in the order of the alphabet.
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.fields.keys().map(String::as_str)
+        self.fields.iter().map(|(key, _)| key.as_ref())
     }
 
     /// The first of some fields that is there and not null.
@@ -112,22 +187,32 @@ impl<'a> Object<'a> {
         keys.iter().find_map(|key| self.node(key))
     }
 
+    /// Whether a field holds one of some words.
+    pub(super) fn is(&self, key: &str, words: &[&str]) -> bool {
+        self.peek(key).is_some_and(|word| words.contains(&word.as_ref()))
+    }
+
+    /// What a field says, without a copy where that can be; anything but a text is not reported.
+    pub(super) fn peek(&self, key: &str) -> Option<Cow<'a, str>> {
+        word_of(self.find(key)?.1)
+    }
+
     /// A text, if that is what the field holds; anything else is not reported.
     pub(super) fn word(&self, key: &str) -> Option<String> {
-        self.node(key)?.as_text()
+        self.peek(key).map(Cow::into_owned)
     }
 
     /// A number, if that is what the field holds; anything else is not reported.
     pub(super) fn amount(&self, key: &str) -> Option<f64> {
-        let number = self.word(key)?.trim().parse::<f64>().ok()?;
+        let number = self.peek(key)?.trim().parse::<f64>().ok()?;
         number.is_finite().then_some(number)
     }
 
     /// A field that is there and not null.
     pub(super) fn node(&self, key: &str) -> Option<Node<'a>> {
-        let raw = self.fields.get(key).filter(|raw| raw.get() != "null")?;
+        let (key, raw) = self.find(key).filter(|(_, raw)| *raw != "null")?;
         Some(Node {
-            path: self.path_of(key),
+            place: Place::below(&self.place, Way::Key(key.clone())),
             raw,
         })
     }
@@ -140,16 +225,11 @@ impl<'a> Object<'a> {
     /// A field that must be a list; empty when there is none.
     pub(super) fn list(&self, key: &str, warnings: &mut Vec<Warning>) -> Vec<Node<'a>> {
         let Some(node) = self.node(key) else { return Vec::new() };
-        match serde_json::from_str::<Vec<&'a RawValue>>(node.raw.get()) {
-            Ok(items) => numbered(&node.path, items),
-            Err(_) => {
-                warnings.push(Warning::new(
-                    node.path,
-                    format!("expected a list, found {}", kind_of(node.raw)),
-                ));
-                Vec::new()
-            }
+        let items = node.as_list();
+        if items.is_none() {
+            node.warn(format!("expected a list, found {}", kind_of(node.raw)), warnings);
         }
+        items.unwrap_or_default()
     }
 
     /// The objects of a list.
@@ -161,12 +241,9 @@ impl<'a> Object<'a> {
     /// A text; a number or a boolean counts as its text.
     pub(super) fn text(&self, key: &str, warnings: &mut Vec<Warning>) -> Option<String> {
         let node = self.node(key)?;
-        let text = text_of(&node);
+        let text = node.as_text();
         if text.is_none() {
-            warnings.push(Warning::new(
-                node.path,
-                format!("expected a text, found {}", kind_of(node.raw)),
-            ));
+            node.warn(format!("expected a text, found {}", kind_of(node.raw)), warnings);
         }
         text
     }
@@ -174,14 +251,12 @@ impl<'a> Object<'a> {
     /// A number; a text that spells one counts.
     pub(super) fn number(&self, key: &str, warnings: &mut Vec<Warning>) -> Option<f64> {
         let node = self.node(key)?;
-        let number = text_of(&node)
+        let number = node
+            .word()
             .and_then(|text| text.trim().parse::<f64>().ok())
             .filter(|number| number.is_finite());
         if number.is_none() {
-            warnings.push(Warning::new(
-                node.path,
-                format!("expected a number, found {}", kind_of(node.raw)),
-            ));
+            node.warn(format!("expected a number, found {}", kind_of(node.raw)), warnings);
         }
         number
     }
@@ -189,16 +264,13 @@ impl<'a> Object<'a> {
     /// A boolean; 0 and 1, also as `0.0` and `1.0`, count.
     pub(super) fn flag(&self, key: &str, warnings: &mut Vec<Warning>) -> Option<bool> {
         let node = self.node(key)?;
-        let flag = match node.raw.get() {
+        let flag = match node.raw {
             "true" | "\"true\"" | "\"True\"" | "1" | "1.0" => Some(true),
             "false" | "\"false\"" | "\"False\"" | "0" | "0.0" => Some(false),
             _ => None,
         };
         if flag.is_none() {
-            warnings.push(Warning::new(
-                node.path,
-                format!("expected true or false, found {}", kind_of(node.raw)),
-            ));
+            node.warn(format!("expected true or false, found {}", kind_of(node.raw)), warnings);
         }
         flag
     }
@@ -208,18 +280,14 @@ impl<'a> Object<'a> {
         let Some(node) = self.node(key) else {
             return serde_json::Map::new();
         };
-        let quoted = Some(node.raw.get()).filter(|text| text.starts_with('"'));
-        let inner = quoted.and_then(|text| serde_json::from_str::<String>(text).ok());
-        let text = inner.as_deref().unwrap_or(node.raw.get());
+        let inner = scan::text(node.raw);
+        let text = inner.as_deref().unwrap_or(node.raw);
         let as_python = || serde_json::from_str(&python::to_json(text)?).ok();
         match serde_json::from_str(text).ok().or_else(as_python) {
             Some(map) => map,
             None if text.trim().is_empty() => serde_json::Map::new(),
             None => {
-                warnings.push(Warning::new(
-                    node.path,
-                    "expected an object of arguments by name".to_owned(),
-                ));
+                node.warn("expected an object of arguments by name", warnings);
                 serde_json::Map::new()
             }
         }
@@ -228,59 +296,42 @@ impl<'a> Object<'a> {
     /// The texts of a list.
     pub(super) fn texts(&self, key: &str, warnings: &mut Vec<Warning>) -> Vec<String> {
         let nodes = self.list(key, warnings);
-        nodes.iter().filter_map(text_of).collect()
+        nodes.iter().filter_map(Node::as_text).collect()
     }
 
     pub(super) fn warn(&self, message: impl Into<String>, warnings: &mut Vec<Warning>) {
-        warnings.push(Warning::new(&self.path, message));
+        warnings.push(Warning::new(self.place.to_string(), message));
     }
-
-    fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.path)
-        }
-    }
-}
-
-pub(super) fn numbered<'a>(path: &str, items: Vec<&'a RawValue>) -> Vec<Node<'a>> {
-    items
-        .into_iter()
-        .enumerate()
-        .map(|(at, raw)| Node {
-            path: format!("{path}[{at}]"),
-            raw,
-        })
-        .collect()
 }
 
 /// A scalar as text, and the text parts of a list of message parts.
-fn text_of(node: &Node<'_>) -> Option<String> {
-    if node.raw.get().starts_with('"') {
-        return serde_json::from_str(node.raw.get()).ok();
+fn word_of(raw: &str) -> Option<Cow<'_, str>> {
+    match raw.as_bytes().first()? {
+        b'"' => return scan::text(raw),
+        b'{' => return None,
+        _ => {}
     }
-    match serde_json::from_str(node.raw.get()).ok()? {
-        Value::String(text) => Some(text),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
+    match serde_json::from_str(raw).ok()? {
+        Value::String(text) => Some(text.into()),
+        Value::Number(number) => Some(number.to_string().into()),
+        Value::Bool(flag) => Some(flag.to_string().into()),
         Value::Array(parts) => {
             let texts: Option<Vec<&str>> = parts
                 .iter()
                 .map(|part| part.as_str().or_else(|| part.get("text")?.as_str()))
                 .collect();
-            texts.map(|texts| texts.join("\n"))
+            texts.map(|texts| texts.join("\n").into())
         }
         Value::Null | Value::Object(_) => None,
     }
 }
 
-fn kind_of(raw: &RawValue) -> String {
-    match raw.get().as_bytes().first() {
+fn kind_of(raw: &str) -> String {
+    match raw.as_bytes().first() {
         Some(b'{') => "an object".to_owned(),
         Some(b'[') => "a list".to_owned(),
-        Some(b'"') => format!("the text {}", raw.get().chars().take(40).collect::<String>()),
-        _ => format!("`{}`", raw.get()),
+        Some(b'"') => format!("the text {}", raw.chars().take(40).collect::<String>()),
+        _ => format!("`{raw}`"),
     }
 }
 

@@ -63,11 +63,7 @@ pub enum JunitError {
 /// Whether a text is such a report.
 pub(super) fn recognises(text: &str) -> bool {
     let text = text.trim_start();
-    let mut end = text.len().min(4096);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.starts_with('<') && text[..end].contains("<testsuite")
+    text.starts_with('<') && text[..text.floor_char_boundary(4096)].contains("<testsuite")
 }
 
 /// The test cases of a report, in any nesting, and what is wrong with it if it cannot be read to its end.
@@ -198,12 +194,7 @@ impl Reading {
         };
         let Some(into) = into else { return };
         if into.len() < KEPT {
-            let end = text
-                .char_indices()
-                .map(|(at, _)| at)
-                .find(|at| *at >= KEPT)
-                .unwrap_or(text.len());
-            into.push_str(&text[..end]);
+            into.push_str(&text[..text.floor_char_boundary(KEPT)]);
         }
     }
 }
@@ -226,7 +217,8 @@ fn attribute(element: &BytesStart<'_>, name: &[u8]) -> String {
 }
 
 fn cleaned(text: &str) -> String {
-    let plain = ANSI.as_ref().map(|ansi| ansi.replace_all(text, ""));
+    let coloured = ANSI.as_ref().filter(|_| text.contains('['));
+    let plain = coloured.map(|ansi| ansi.replace_all(text, ""));
     plain.as_deref().unwrap_or(text).trim().to_owned()
 }
 
@@ -259,7 +251,10 @@ fn runs(case: &Case, trials: &mut BTreeMap<String, u32>) -> Vec<ReadTrace> {
         *next += 1;
         let trace = trace(case, &task, passed, message);
         ReadTrace {
-            source: format!("junit:{task}:{trial}:{}", crate::hash::of(&(&trace, &case.file))),
+            source: format!(
+                "junit:{task}:{trial}:{}",
+                crate::hash::of(&(crate::hash::of_trace(&trace), &case.file))
+            ),
             task: TaskId::new(task.clone()),
             trial,
             passed,

@@ -18,24 +18,21 @@ pub(super) fn read(mapping: &Mapping, bytes: &[u8], warnings: &mut Vec<Warning>)
     }
     warnings.append(&mut own);
     if !document.has_list("") {
-        let root = Node {
-            path: String::new(),
-            raw: serde_json::from_str(text.trim()).ok()?,
-        };
+        let root = Node::of_text("", &text)?;
         return Some(record(mapping, &root, warnings).into_iter().collect());
     }
-    let records = document.items("");
-    Some(
-        records
-            .iter()
-            .filter_map(|node| record(mapping, node, warnings))
-            .collect(),
-    )
+    Some(read_list(mapping, &document, warnings))
+}
+
+/// Reads records that stand in a list or one a line.
+pub(super) fn read_list(mapping: &Mapping, document: &Document<'_>, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
+    let records = document.look("");
+    records.filter_map(|node| record(mapping, &node, warnings)).collect()
 }
 
 /// The first record decides.
-fn fits(mapping: &Mapping, document: &Document<'_>) -> bool {
-    let first = document.items("").into_iter().next();
+pub(super) fn fits(mapping: &Mapping, document: &Document<'_>) -> bool {
+    let first = document.look("").next();
     match first {
         Some(first) => first
             .at(&mapping.messages)
@@ -57,7 +54,7 @@ fn record(mapping: &Mapping, node: &Node<'_>, warnings: &mut Vec<Warning>) -> Op
     let said = |pointer: &Option<String>| node.at(pointer.as_deref()?)?.as_text();
     let Some(messages) = node.at(&mapping.messages).and_then(|messages| messages.as_list()) else {
         let message = format!("left out: no list at `{}`", mapping.messages);
-        warnings.push(Warning::new(&node.path, message));
+        node.warn(message, warnings);
         return None;
     };
     let mut steps = Vec::new();
@@ -78,10 +75,10 @@ fn record(mapping: &Mapping, node: &Node<'_>, warnings: &mut Vec<Warning>) -> Op
     let verdict = passed.as_deref().and_then(verdict);
     if let (Some(word), None) = (&passed, verdict) {
         let message = format!("`{word}` says neither that the run passed nor that it failed");
-        warnings.push(Warning::new(&node.path, message));
+        node.warn(message, warnings);
     }
     Some(ReadTrace {
-        source: format!("mapped:{task}:{trial}:{}", crate::hash::of(&trace)),
+        source: format!("mapped:{task}:{trial}:{}", crate::hash::of_trace(&trace)),
         task,
         trial,
         passed: verdict,
@@ -108,13 +105,13 @@ fn push(mapping: &Mapping, node: &Node<'_>, steps: &mut Vec<Step>, warnings: &mu
         .unwrap_or_default();
     let Some(role) = message::role(&word) else {
         let message = format!("left out: a message with the role `{word}`");
-        warnings.push(Warning::new(&node.path, message));
+        node.warn(message, warnings);
         return;
     };
     let calls = at(&mapping.tool_calls, "/tool_calls").and_then(|calls| calls.as_list());
     let calls = calls.unwrap_or_default();
     let call_id = at(&mapping.answers, "/tool_call_id").and_then(|id| id.as_text());
-    let error = at(&mapping.error, "/error").is_some_and(|error| !matches!(error.raw.get(), "false" | "0" | "\"\""));
+    let error = at(&mapping.error, "/error").is_some_and(|error| !matches!(error.raw, "false" | "0" | "\"\""));
     steps.push(Step {
         role,
         content: at(&mapping.content, "/content")
@@ -131,14 +128,14 @@ fn call(mapping: &Mapping, node: &Node<'_>, warnings: &mut Vec<Warning>) -> Opti
         return message::call(&node.as_object()?, warnings);
     };
     let Some(name) = node.at(name).and_then(|name| name.as_text()) else {
-        warnings.push(Warning::new(&node.path, "left out: a tool call without a name"));
+        node.warn("left out: a tool call without a name", warnings);
         return None;
     };
     let id = node.at(mapping.tool_call_id.as_deref().unwrap_or("/id"));
     let arguments = node.at(mapping.tool_arguments.as_deref().unwrap_or("/arguments"));
     let arguments = arguments.map(|arguments| {
-        let fields = [("arguments".to_owned(), arguments.raw)].into_iter().collect();
-        Object::new(&node.path, fields).map("arguments", warnings)
+        let fields = vec![("arguments".into(), arguments.raw)];
+        Object::new(node.place.clone(), fields).map("arguments", warnings)
     });
     Some(ToolCall {
         id: id.and_then(|id| id.as_text()).unwrap_or_default(),

@@ -46,7 +46,7 @@ pub(super) fn push(message: &Object<'_>, steps: &mut Vec<Step>, warnings: &mut V
         return;
     }
     let key = if message.has("role") { "role" } else { "type" };
-    let word = message.text(key, warnings).unwrap_or_default();
+    let word = message.peek(key).unwrap_or_default();
     let Some(role) = role(&word) else {
         message.warn(format!("left out: a message with the role `{word}`"), warnings);
         return;
@@ -89,7 +89,7 @@ fn answer(message: &Object<'_>, step: Step, warnings: &mut Vec<Warning>) -> Step
         .filter(|id| !id.is_empty());
     // Inspect says what kind of error it was, LangChain has a word for it.
     let told = message.node("error").and_then(|error| error.as_object());
-    let failed = message.word("status").is_some_and(|status| status == "error");
+    let failed = message.is("status", &["error"]);
     let error = failed || told.is_some() || message.flag("error", warnings).unwrap_or(false);
     let told = told.and_then(|told| told.word("message")).unwrap_or_default();
     let content = if step.content.is_empty() { told } else { step.content };

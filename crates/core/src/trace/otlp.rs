@@ -12,9 +12,11 @@ use super::document::Document;
 use super::json::Object;
 use super::message;
 use super::read::{ReadTrace, Warning, unnamed_task};
+use super::window::Window;
 use super::{Check, Termination, Trace};
 use crate::id::TaskId;
 use span::{Event, Span};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A score of an evaluation without a label and without a threshold of its own fails below it.
@@ -27,33 +29,47 @@ pub(super) fn recognises(object: &Object<'_>) -> bool {
 }
 
 /// Reads all runs, in the order in which they first appear.
-pub(super) fn read(document: &Document<'_>, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
+pub(super) fn read(document: &Document<'_>, window: &mut Window, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
     let mut found = span::Found::default();
-    for resource in document.items("resourceSpans") {
+    for (at, resource) in document.look("resourceSpans").enumerate() {
+        found.record = at;
         found.resource(resource, warnings);
     }
-    for object in document.objects(warnings) {
+    for (at, object) in document.objects(warnings) {
+        found.record = at;
         found.object(&object, warnings);
     }
     let mut order: Vec<String> = Vec::new();
     let mut by_trace: BTreeMap<String, Run<'_>> = BTreeMap::new();
-    for span in found.spans {
+    for (record, span) in found.spans {
         if !by_trace.contains_key(&span.trace) {
             order.push(span.trace.clone());
         }
-        by_trace.entry(span.trace.clone()).or_default().spans.push(span);
+        let run = by_trace.entry(span.trace.clone()).or_default();
+        run.records.push(record);
+        run.spans.push(span);
     }
-    for (trace, event) in found.logged {
+    for (record, trace, event) in found.logged {
         if let Some(run) = by_trace.get_mut(&trace) {
+            run.records.push(record);
             run.logged.push(event);
         }
     }
-    let runs = order.iter().filter_map(|id| Some((id, by_trace.remove(id)?)));
-    runs.map(|(id, run)| run.finish(id, warnings)).collect()
+    let mut traces = Vec::new();
+    for (id, run) in order.iter().filter_map(|id| Some((id, by_trace.remove(id)?))) {
+        if window.is_open(&run.records) {
+            window.keep(&run.records);
+        } else if window.finish(id, &run.records, warnings) {
+            traces.push(run.finish(id, warnings));
+        }
+    }
+    traces
 }
 
 #[derive(Default)]
 struct Run<'a> {
+    /// The records of the file that its spans stand in.
+    records: Vec<usize>,
     spans: Vec<Span<'a>>,
     logged: Vec<Event<'a>>,
 }
@@ -87,10 +103,9 @@ impl Run<'_> {
             expected: None,
             checks,
         };
-        let task = ["test.case.name", "gen_ai.task.id", "task.id"].iter().find_map(|key| {
-            let of_span = |span: &Span<'_>| span.attributes.text(key);
-            root.and_then(|root| of_span(&self.spans[root]))
-        });
+        let task = ["test.case.name", "gen_ai.task.id", "task.id"]
+            .iter()
+            .find_map(|key| root.and_then(|root| self.spans[root].attributes.text(key)));
         ReadTrace {
             source: format!("otlp:{id}"),
             task: task.map_or_else(|| unnamed_task(&trace.steps), TaskId::new),
@@ -134,12 +149,10 @@ fn evaluation(event: &Event<'_>) -> Option<Check> {
         (score, None) => (0.0..=1.0).contains(&score).then_some(score >= THRESHOLD),
     };
     let passed = label.as_deref().and_then(verdict).or_else(by_score)?;
-    let told: Vec<String> = [label, score.map(|score| score.to_string()), text("explanation")]
-        .into_iter()
-        .flatten()
-        .collect();
+    let score = score.map(|score| score.to_string().into());
+    let told: Vec<Cow<'_, str>> = [label, score, text("explanation")].into_iter().flatten().collect();
     Some(Check {
-        name: text("name").unwrap_or_else(|| "evaluation".to_owned()),
+        name: text("name").map_or_else(|| "evaluation".to_owned(), Cow::into_owned),
         kind: "judged".to_owned(),
         passed,
         detail: told.join(": "),

@@ -4,6 +4,7 @@
 use super::json::{Node, Object};
 use super::read::Warning;
 use super::{Role, Step, ToolCall};
+use std::borrow::Cow;
 
 /// The parts of one message, sorted.
 #[derive(Default)]
@@ -19,34 +20,37 @@ impl Parts {
         let Some(content) = message.any(&["content", "parts"]) else {
             return;
         };
-        let Some(items) = content.as_list() else {
+        let Some(items) = content.items() else {
             match content.as_object() {
                 Some(part) if part.has("type") => self.part(&part, warnings),
-                _ => self.say(&message.text("content", warnings).unwrap_or_default()),
+                // An answer that is structured is shown as it is.
+                _ => self.say(content.shown().into()),
             }
             return;
         };
         for item in items {
             match item.as_object() {
                 Some(part) => self.part(&part, warnings),
-                None => self.say(&item.as_text().unwrap_or_default()),
+                None => self.say(item.word().unwrap_or_default()),
             }
         }
     }
 
-    fn say(&mut self, text: &str) {
-        if !self.text.is_empty() && !text.is_empty() {
+    fn say(&mut self, text: Cow<'_, str>) {
+        if self.text.is_empty() {
+            self.text = text.into_owned();
+        } else if !text.is_empty() {
             self.text.push('\n');
+            self.text.push_str(&text);
         }
-        self.text.push_str(text);
     }
 
     fn part(&mut self, part: &Object<'_>, warnings: &mut Vec<Warning>) {
-        let kind = part.word("type").unwrap_or_default();
-        match kind.as_str() {
+        let kind = part.peek("type").unwrap_or_default();
+        match kind.as_ref() {
             "text" | "input_text" | "output_text" | "refusal" => {
                 let said = part.any(&["text", "content", "refusal"]);
-                self.say(&said.and_then(|said| said.as_text()).unwrap_or_default());
+                self.say(said.and_then(|said| said.word()).unwrap_or_default());
             }
             "tool_use" | "server_tool_use" | "mcp_tool_use" => self.call(part, ["id", "name", "input"], warnings),
             "tool_call" => {
@@ -67,8 +71,8 @@ impl Parts {
 
     /// Gemini names a part by its only field.
     fn untyped(&mut self, part: &Object<'_>, warnings: &mut Vec<Warning>) {
-        if let Some(text) = part.word("text") {
-            self.say(&text);
+        if let Some(text) = part.peek("text") {
+            self.say(text);
         } else if let Some(call) = inner(part, &["functionCall", "function_call"]) {
             self.call(&call, ["id", "name", "args"], warnings);
         } else if let Some(answer) = inner(part, &["functionResponse", "function_response"]) {
@@ -90,7 +94,7 @@ impl Parts {
     }
 
     fn answer(&mut self, part: &Object<'_>, id: &str, results: &[&str]) {
-        let flagged = |key: &str| part.word(key).is_some_and(|flag| flag == "true");
+        let flagged = |key: &str| part.is(key, &["true"]);
         let (content, told) = part.any(results).as_ref().map(payload).unwrap_or_default();
         self.answers.push(Step {
             role: Role::Tool,

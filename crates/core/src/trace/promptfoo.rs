@@ -3,6 +3,7 @@
 use super::document::Document;
 use super::json::{Node, Object};
 use super::read::{ReadTrace, Warning};
+use super::window::Window;
 use super::{Role, Step, Termination, Trace, message, tau2};
 use crate::failure::FailureKind;
 use crate::id::TaskId;
@@ -29,7 +30,7 @@ fn is_row(node: &Node<'_>) -> bool {
 }
 
 /// Reads every row that has a result.
-pub(super) fn read(document: &Document<'_>, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
+pub(super) fn read(document: &Document<'_>, window: &mut Window, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
     let eval = document.object().word("evalId").unwrap_or_default();
     let nodes = ["results.results", "results", ""]
         .into_iter()
@@ -42,24 +43,27 @@ pub(super) fn read(document: &Document<'_>, warnings: &mut Vec<Warning>) -> Vec<
             .collect(),
         None => vec![document.object()],
     };
-    let mut naming = Naming::new(&rows);
-    rows.iter().map(|row| one(row, &eval, &mut naming, warnings)).collect()
+    let naming = window.naming.get_or_insert_with(|| {
+        let variants: BTreeSet<String> = rows.iter().map(variant).collect();
+        Naming::new(variants.len() > 1)
+    });
+    rows.iter().map(|row| one(row, &eval, naming, warnings)).collect()
 }
 
 /// How runs are told apart: what is asked is the task; the same asked again is a trial. With `--repeat` a test has a new `testIdx` each
 /// time, so the index alone says nothing.
-struct Naming {
+pub(super) struct Naming {
     /// Whether several providers or prompts were compared, which then are part of the name.
     several: bool,
+    /// Tasks by the hash of their variables.
     by_vars: BTreeMap<String, String>,
     trials: BTreeMap<String, u32>,
 }
 
 impl Naming {
-    fn new(rows: &[Object<'_>]) -> Self {
-        let variants: BTreeSet<String> = rows.iter().map(variant).collect();
+    pub(super) fn new(several: bool) -> Self {
         Self {
-            several: variants.len() > 1,
+            several,
             by_vars: BTreeMap::new(),
             trials: BTreeMap::new(),
         }
@@ -74,7 +78,7 @@ impl Naming {
         let index = row.word("testIdx").unwrap_or_else(|| self.by_vars.len().to_string());
         let vars = row
             .node("vars")
-            .map(|vars| vars.raw.get().to_owned())
+            .map(|vars| crate::hash::of_text(vars.raw))
             .unwrap_or_default();
         let task = described.unwrap_or_else(|| {
             let known = self.by_vars.entry(vars);
@@ -95,7 +99,8 @@ impl Naming {
     }
 }
 
-fn variant(row: &Object<'_>) -> String {
+/// Which provider and which prompt a row is of.
+pub(super) fn variant(row: &Object<'_>) -> String {
     let provider = row.node("provider").and_then(|provider| {
         let object = provider.as_object();
         let named = |key: &str| object.as_ref()?.word(key).filter(|name| !name.is_empty());
@@ -146,7 +151,7 @@ fn one(row: &Object<'_>, eval: &str, naming: &mut Naming, warnings: &mut Vec<War
     };
     let id = row
         .word("id")
-        .unwrap_or_else(|| crate::hash::of(&(&trace, &task, trial)));
+        .unwrap_or_else(|| crate::hash::of(&(crate::hash::of_trace(&trace), &task, trial)));
     ReadTrace {
         source: format!("promptfoo:{eval}:{id}"),
         task: TaskId::new(task),
@@ -208,9 +213,7 @@ fn messages_of(prompt: &str, warnings: &mut Vec<Warning>) -> Option<Vec<Step>> {
     if !prompt.trim_start().starts_with("[{") {
         return None;
     }
-    let raw = serde_json::from_str(prompt).ok()?;
-    let path = "prompt.raw".to_owned();
-    let steps = message::steps(Node { path, raw }.as_list()?, warnings);
+    let steps = message::steps(Node::of_text("prompt.raw", prompt)?.as_list()?, warnings);
     (!steps.is_empty()).then_some(steps)
 }
 

@@ -2,6 +2,7 @@
 
 use super::document::{self, Document};
 use super::folder::Piece;
+use super::window::Window;
 use super::{Role, Step, Trace, format, junit, mapped};
 use crate::config::Mapping;
 use crate::failure::FailureKind;
@@ -93,7 +94,7 @@ pub(super) struct Content {
 
 impl Content {
     /// The runs when there are no other files.
-    fn alone(self, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
+    pub(super) fn alone(self, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
         let mut traces = self.traces;
         traces.extend(self.piece.and_then(|piece| piece.alone(warnings)));
         traces
@@ -122,25 +123,31 @@ pub(super) fn content(name: &str, bytes: &[u8], format: Option<Format>, warnings
     };
     Content {
         known: true,
-        ..format.read(&document, warnings)
+        ..format.read(&document, &mut Window::default(), warnings)
     }
 }
 
-/// A run of which only the steps are known; `kind` begins its name.
-pub(crate) fn of_steps(kind: &str, steps: Vec<Step>) -> ReadTrace {
-    let trace = Trace {
-        steps,
-        ..Trace::default()
-    };
+/// A run of which only the steps are known.
+pub(super) fn of_steps(source: String, steps: Vec<Step>) -> ReadTrace {
     ReadTrace {
-        source: format!("{kind}:{}", crate::hash::of(&trace)),
-        task: unnamed_task(&trace.steps),
+        source,
+        task: unnamed_task(&steps),
         trial: 0,
         passed: None,
         score: None,
         kind_hint: None,
-        trace,
+        trace: Trace {
+            steps,
+            ..Trace::default()
+        },
     }
+}
+
+/// The same where nothing names the run; `kind` begins its name.
+pub(crate) fn of_unnamed_steps(kind: &str, steps: Vec<Step>) -> ReadTrace {
+    let mut run = of_steps(String::new(), steps);
+    run.source = format!("{kind}:{}", crate::hash::of_trace(&run.trace));
+    run
 }
 
 /// A name for a task that nobody named: runs that begin with the same request are of the same task.
@@ -155,7 +162,7 @@ pub(super) fn unnamed_task(steps: &[Step]) -> TaskId {
     TaskId::new(format!("trace-{}", &hash[..12]))
 }
 
-const UNKNOWN: &str = "not a format that sprag knows (docs/formats.md lists them)";
+pub(super) const UNKNOWN: &str = "not a format that sprag knows (docs/formats.md lists them)";
 
 /// The text of a file; bytes that are not UTF-8 are reported and replaced.
 pub(super) fn decoded<'a>(bytes: &'a [u8], warnings: &mut Vec<Warning>) -> Cow<'a, str> {
@@ -175,3 +182,5 @@ pub(super) fn decoded<'a>(bytes: &'a [u8], warnings: &mut Vec<Warning>) -> Cow<'
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod traps;

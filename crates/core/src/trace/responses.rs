@@ -7,8 +7,11 @@ use serde_json::{Map, Value};
 
 /// Whether an object is such an item, and no message.
 pub(super) fn recognises(item: &Object<'_>) -> bool {
-    let kind = item.word("type").unwrap_or_default();
-    !item.has("role") && (kind.ends_with("_call") || kind.ends_with("_call_output") || kind == "reasoning")
+    if item.has("role") {
+        return false;
+    }
+    let kind = item.peek("type").unwrap_or_default();
+    kind.ends_with("_call") || kind.ends_with("_call_output") || kind == "reasoning"
 }
 
 /// The steps of one item. Reasoning is left out.

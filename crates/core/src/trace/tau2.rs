@@ -115,7 +115,7 @@ fn simulation(run: &Object<'_>, tasks: &BTreeMap<String, Criteria>, warnings: &m
     };
     let source = match run.text("id", warnings) {
         Some(id) => format!("tau2:{id}:{trial}"),
-        None => format!("tau2:{task}:{trial}:{}", crate::hash::of(&trace)),
+        None => format!("tau2:{task}:{trial}:{}", crate::hash::of_trace(&trace)),
     };
     let passed = score.map(|score| (1.0 - score).abs() < 1e-6);
     Some(ReadTrace {

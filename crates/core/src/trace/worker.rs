@@ -13,7 +13,7 @@ pub(super) fn recognises(run: &Object<'_>) -> bool {
 
 pub(super) fn read(document: &Document<'_>, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
     let objects = document.objects(warnings);
-    objects.iter().filter_map(|object| one(object, warnings)).collect()
+    objects.iter().filter_map(|(_, object)| one(object, warnings)).collect()
 }
 
 fn one(run: &Object<'_>, warnings: &mut Vec<Warning>) -> Option<ReadTrace> {
@@ -36,7 +36,7 @@ fn one(run: &Object<'_>, warnings: &mut Vec<Warning>) -> Option<ReadTrace> {
     let trial = run.number("trial", warnings).map_or(0, tau2::whole);
     let score = run.number("score", warnings);
     let passed = run.flag("passed", warnings).filter(|_| kind_hint.is_none());
-    let source = format!("worker:{task}:{trial}:{}", crate::hash::of(&trace));
+    let source = format!("worker:{task}:{trial}:{}", crate::hash::of_trace(&trace));
     Some(ReadTrace {
         source,
         task: TaskId::new(task),

@@ -1,6 +1,7 @@
 //! The files of an artifact, alone and together.
 
-use crate::trace::read::{Folder, ReadTrace, read_any};
+use crate::trace::folder::tests::gathered;
+use crate::trace::read::{ReadTrace, read_any};
 
 const INFO: &str = r#"{"engine_id": "claude", "workflow_name": "Triage", "run_id": 77, "model": ""}"#;
 const OUTPUT: &str = r#"{"items": [{"type": "add_comment", "body": "done", "item_number": 3}], "errors": []}"#;
@@ -13,11 +14,9 @@ const SPANS: &str = r#"{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId":
 "#;
 
 fn together(files: &[(&str, &str)]) -> Vec<ReadTrace> {
-    let mut folder = Folder::default();
-    for (name, text) in files {
-        assert_eq!(folder.take(name, text.as_bytes()), []);
-    }
-    folder.finish().0
+    let (runs, warnings) = gathered(files);
+    assert_eq!(warnings, Vec::<String>::new());
+    runs
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Trials, alone and with their trajectory.
 
 use super::*;
-use crate::trace::read::{Folder, read_any};
+use crate::trace::folder::tests::gathered;
+use crate::trace::read::read_any;
 
 const TRAJECTORY: &str = r#"{"schema_version": "ATIF-v1.6", "session_id": "s1", "agent": {"name": "x", "version": "1"}, "steps": [
     {"step_id": 1, "source": "user", "message": "Write hello.txt"},
@@ -100,10 +101,9 @@ fn an_exception_is_blamed_on_whoever_raised_it() {
 
 #[test]
 fn a_trial_takes_the_steps_of_its_own_folder() {
-    let mut folder = Folder::default();
     let failed = result(r#""verifier_result": {"rewards": {"reward": 0}}"#);
     let passed = failed.replace("u1", "u2").replace("\"reward\": 0", "\"reward\": 1");
-    for (name, text) in [
+    let (runs, warnings) = gathered(&[
         ("job/hello__x/agent/trajectory.json", TRAJECTORY),
         (
             "job/hello__x/agent/copy.json",
@@ -115,10 +115,7 @@ fn a_trial_takes_the_steps_of_its_own_folder() {
             "job/result.json",
             r#"{"id": "j", "stats": {"evals": {}}, "n_total_trials": 2}"#,
         ),
-    ] {
-        assert_eq!(folder.take(name, text.as_bytes()), []);
-    }
-    let (runs, warnings) = folder.finish();
+    ]);
     let told: Vec<_> = runs
         .iter()
         .map(|run| {

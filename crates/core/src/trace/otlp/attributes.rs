@@ -1,8 +1,9 @@
 //! Attributes of spans and events: as OTLP writes them, a list of keys with typed values, or flat, as an object.
 
-use super::super::json::{Node, Object, numbered};
-use serde_json::value::RawValue;
+use super::super::json::{Node, Object, Place, numbered};
+use super::super::scan;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Names of flattened lists have few parts; the rest of a longer one is taken as one.
@@ -13,106 +14,125 @@ const DEPTH: usize = 32;
 /// Attributes by name, unparsed.
 #[derive(Default)]
 pub(in super::super) struct Attributes<'a> {
-    values: BTreeMap<String, &'a RawValue>,
+    /// In the order of their names.
+    values: Vec<(Cow<'a, str>, &'a str)>,
     typed: bool,
 }
 
-/// JSON that stood in an attribute.
-pub(in super::super) struct Listed(String);
+/// JSON of a list that stood in an attribute.
+pub(in super::super) struct Listed<'a>(Cow<'a, str>);
 
-impl Listed {
+impl Listed<'_> {
     /// Hands the items over.
     pub(in super::super) fn read<T>(&self, read: impl FnOnce(Vec<Node<'_>>) -> T) -> T {
-        let items: Vec<&RawValue> = serde_json::from_str(&self.0).unwrap_or_default();
-        read(numbered("", items))
+        read(numbered(Place::named(""), scan::items(&self.0)).collect())
     }
 }
 
 impl<'a> Attributes<'a> {
     pub(in super::super) fn of(node: Option<Node<'a>>) -> Self {
         let Some(node) = node else { return Self::default() };
-        if let Some(pairs) = node.as_list() {
-            let pairs = pairs.iter().filter_map(Node::as_object);
-            let values = pairs.filter_map(|pair| Some((pair.word("key")?, pair.node("value")?.raw)));
-            return Self {
-                values: values.collect(),
-                typed: true,
+        let Some(pairs) = node.items() else {
+            let values = if node.raw.starts_with('{') {
+                scan::fields(node.raw)
+            } else {
+                Vec::new()
             };
-        }
-        let values = serde_json::from_str(node.raw.get()).unwrap_or_default();
-        Self { values, typed: false }
+            return Self { values, typed: false };
+        };
+        let mut values: Vec<_> = pairs.filter_map(|pair| typed(pair.raw)).collect();
+        // Of those with one name the last one counts.
+        values.reverse();
+        values.sort_by(|(left, _), (right, _)| left.cmp(right));
+        values.dedup_by(|(left, _), (right, _)| left == right);
+        Self { values, typed: true }
     }
 
     /// The value as text; lists and objects as JSON.
-    pub(in super::super) fn text(&self, key: &str) -> Option<String> {
-        self.shown(self.values.get(key)?)
+    pub(in super::super) fn text(&self, key: &str) -> Option<Cow<'a, str>> {
+        let at = self.values.binary_search_by(|(name, _)| name.as_ref().cmp(key)).ok()?;
+        self.shown(self.values[at].1)
     }
 
-    fn shown(&self, raw: &RawValue) -> Option<String> {
-        let text = raw.get();
-        if self.typed {
-            let union: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
-            let (kind, value) = union.first_key_value()?;
-            return match kind.as_str() {
-                "arrayValue" | "array_value" | "kvlistValue" | "kvlist_value" => {
-                    let value = serde_json::from_str(text).ok()?;
-                    Some(plain(value, DEPTH).to_string())
-                }
-                _ => scalar(value.get()),
-            };
+    /// Whether an attribute is one of some words.
+    pub(in super::super) fn is(&self, key: &str, words: &[&str]) -> bool {
+        self.text(key).is_some_and(|word| words.contains(&word.as_ref()))
+    }
+
+    fn shown(&self, raw: &'a str) -> Option<Cow<'a, str>> {
+        if !self.typed {
+            return scalar(raw);
         }
-        scalar(text)
+        let union = Some(raw).filter(|raw| raw.starts_with('{')).map(scan::fields)?;
+        let (kind, value) = union.into_iter().next()?;
+        match kind.as_ref() {
+            "arrayValue" | "array_value" | "kvlistValue" | "kvlist_value" => {
+                let value = serde_json::from_str(raw).ok()?;
+                Some(plain(value, DEPTH).to_string().into())
+            }
+            _ => scalar(value),
+        }
     }
 
     /// A list of messages or tools, which may be structured or JSON in a text; one object alone is a list of one.
-    pub(in super::super) fn list(&self, key: &str) -> Option<Listed> {
+    pub(in super::super) fn list(&self, key: &str) -> Option<Listed<'a>> {
         listed(self.text(key)?)
     }
 
     /// A list that was flattened into names such as `llm.input_messages.0.message.role`; `prefix` ends before the number.
-    pub(in super::super) fn flattened(&self, prefix: &str) -> Option<Listed> {
+    pub(in super::super) fn flattened(&self, prefix: &str) -> Option<Listed<'static>> {
         let mut items = Map::new();
         let start = format!("{prefix}.");
-        let names = self.values.range(start.clone()..);
-        for (name, raw) in names.take_while(|(name, _)| name.starts_with(&start)) {
+        let from = self.values.partition_point(|(name, _)| name.as_ref() < start.as_str());
+        for (name, raw) in self.values[from..]
+            .iter()
+            .take_while(|(name, _)| name.starts_with(&start))
+        {
             let Some(value) = self.shown(raw) else { continue };
             let parts: Vec<&str> = name[start.len()..].splitn(PARTS, '.').collect();
             if parts.len() > 1 && parts[0].parse::<u32>().is_ok() {
-                insert(&mut items, &parts, value);
+                insert(&mut items, &parts, value.into_owned());
             }
         }
         let items = listed_items(Value::Object(items));
         let filled = items.as_array().is_some_and(|items| !items.is_empty());
-        filled.then(|| Listed(items.to_string()))
+        filled.then(|| Listed(items.to_string().into()))
     }
 }
 
+/// A pair of a name and a typed value.
+fn typed(pair: &str) -> Option<(Cow<'_, str>, &str)> {
+    let fields = Some(pair).filter(|pair| pair.starts_with('{')).map(scan::fields)?;
+    let field = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
+    Some((scan::text(field("key")?)?, field("value")?))
+}
+
 /// The text as a list, if it is JSON of one or of an object.
-pub(in super::super) fn listed(text: String) -> Option<Listed> {
-    let node = Node {
-        path: String::new(),
-        raw: serde_json::from_str(&text).ok()?,
-    };
-    if node.as_object().is_some() {
-        return Some(Listed(format!("[{text}]")));
+pub(in super::super) fn listed(text: Cow<'_, str>) -> Option<Listed<'_>> {
+    let first = text.trim_start().as_bytes().first().copied();
+    if !matches!(first, Some(b'[' | b'{')) {
+        return None;
     }
-    node.as_list()?;
-    Some(Listed(text))
+    Node::of_text("", &text)?;
+    Some(Listed(match first {
+        Some(b'{') => format!("[{text}]").into(),
+        _ if text.starts_with('[') => text,
+        _ => text.trim_start().to_owned().into(),
+    }))
 }
 
 /// An object that stood in an attribute as JSON.
 pub(in super::super) fn object(text: &str) -> Option<Object<'_>> {
-    let node = Node {
-        path: String::new(),
-        raw: serde_json::from_str(text).ok()?,
-    };
-    node.as_object()
+    let text = text.trim_start();
+    text.starts_with('{')
+        .then(|| Node::of_text("", text)?.as_object())
+        .flatten()
 }
 
-fn scalar(text: &str) -> Option<String> {
+fn scalar(text: &str) -> Option<Cow<'_, str>> {
     match text.as_bytes().first()? {
-        b'"' => serde_json::from_str(text).ok(),
-        _ => (text != "null").then(|| text.to_owned()),
+        b'"' => scan::text(text),
+        _ => (text != "null").then_some(Cow::Borrowed(text)),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::super::json::{Node, Object};
 use super::super::read::Warning;
 use super::attributes::Attributes;
+use std::borrow::Cow;
 
 /// One span, as far as it matters here.
 pub(in super::super) struct Span<'a> {
@@ -37,8 +38,11 @@ pub(in super::super) enum Kind {
 /// All spans of a file, and the events that were logged beside them, with the trace that they belong to.
 #[derive(Default)]
 pub(super) struct Found<'a> {
-    pub(super) spans: Vec<Span<'a>>,
-    pub(super) logged: Vec<(String, Event<'a>)>,
+    /// Each with the record of the file that it stands in.
+    pub(super) spans: Vec<(usize, Span<'a>)>,
+    pub(super) logged: Vec<(usize, String, Event<'a>)>,
+    /// The record that is being read.
+    pub(super) record: usize,
 }
 
 pub(super) fn recognises(object: &Object<'_>) -> bool {
@@ -53,7 +57,8 @@ impl<'a> Found<'a> {
                 self.resource(resource, warnings);
             }
         }
-        self.spans.extend(span(object));
+        let record = self.record;
+        self.spans.extend(span(object).map(|span| (record, span)));
     }
 
     pub(super) fn resource(&mut self, resource: Node<'a>, warnings: &mut Vec<Warning>) {
@@ -74,13 +79,15 @@ impl<'a> Found<'a> {
         {
             for object in scope.objects("spans", warnings) {
                 match span(&object) {
-                    Some(span) => self.spans.push(span),
+                    Some(span) => self.spans.push((self.record, span)),
                     None => object.warn("left out: a span without a trace id and a span id", warnings),
                 }
             }
             for key in ["logRecords", "log_records"] {
                 let records = scope.objects(key, warnings);
-                self.logged.extend(records.iter().filter_map(record));
+                let logged = records.iter().filter_map(record);
+                self.logged
+                    .extend(logged.map(|(trace, event)| (self.record, trace, event)));
             }
         }
     }
@@ -97,7 +104,9 @@ fn event<'a>(event: &Object<'a>) -> Event<'a> {
         .any(&["name", "eventName", "event_name"])
         .and_then(|name| name.as_text());
     Event {
-        name: name.or_else(|| attributes.text("event.name")).unwrap_or_default(),
+        name: name
+            .or_else(|| attributes.text("event.name").map(Cow::into_owned))
+            .unwrap_or_default(),
         attributes,
         body: event.node("body"),
     }
@@ -157,9 +166,9 @@ fn time(node: &Node<'_>) -> Option<u128> {
     format!("{:0<14}{fraction:0<9}", digits(whole, 14)).parse().ok()
 }
 
-impl Span<'_> {
+impl<'a> Span<'a> {
     /// An attribute of the span, or of an event of it that carries content.
-    pub(in super::super) fn find<T>(&self, look: impl Fn(&Attributes<'_>) -> Option<T>) -> Option<T> {
+    pub(in super::super) fn find<T>(&self, look: impl Fn(&Attributes<'a>) -> Option<T>) -> Option<T> {
         look(&self.attributes).or_else(|| self.events.iter().find_map(|event| look(&event.attributes)))
     }
 
@@ -171,8 +180,8 @@ impl Span<'_> {
         }
         let thrown = self.events.iter().find(|event| event.name == "exception");
         let thrown = thrown.and_then(|event| event.attributes.text("exception.message"));
-        let said = [kind, Some(self.message.clone()), thrown].into_iter().flatten();
-        let said: Vec<String> = said.filter(|text| !text.is_empty()).collect();
+        let said = [kind, Some(self.message.as_str().into()), thrown].into_iter().flatten();
+        let said: Vec<Cow<'_, str>> = said.filter(|text| !text.is_empty()).collect();
         Some(if said.is_empty() {
             "the span failed".to_owned()
         } else {
@@ -181,11 +190,7 @@ impl Span<'_> {
     }
 
     pub(in super::super) fn is_agent(&self) -> bool {
-        let is = |key: &str, words: &[&str]| {
-            self.attributes
-                .text(key)
-                .is_some_and(|word| words.contains(&word.as_str()))
-        };
+        let is = |key: &str, words: &[&str]| self.attributes.is(key, words);
         is("gen_ai.operation.name", &["invoke_agent", "invoke_workflow"])
             || is("openinference.span.kind", &["AGENT"])
             || is("traceloop.span.kind", &["workflow", "agent"])
@@ -193,12 +198,12 @@ impl Span<'_> {
 
     pub(in super::super) fn kind(&self) -> Kind {
         let word = |key: &str| self.attributes.text(key).unwrap_or_default();
-        match word("gen_ai.operation.name").as_str() {
+        match word("gen_ai.operation.name").as_ref() {
             "chat" | "generate_content" | "text_completion" => return Kind::Model,
             "execute_tool" => return Kind::Tool,
             _ => {}
         }
-        match word("openinference.span.kind").as_str() {
+        match word("openinference.span.kind").as_ref() {
             "LLM" => return Kind::Model,
             "TOOL" => return Kind::Tool,
             _ => {}

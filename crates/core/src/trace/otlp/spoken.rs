@@ -6,6 +6,7 @@ use super::super::read::Warning;
 use super::super::{Role, Step, ToolCall, message, python};
 use super::attributes::{Listed, listed, object};
 use super::span::{Kind, Span};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The steps of a run. `root` is the span that contains the others; `spans` are in the order of their beginning.
@@ -86,8 +87,12 @@ impl Spoken {
             "ai.toolCall.name",
             "traceloop.entity.name",
         ]);
-        let name = name.unwrap_or_else(|| span.name.trim_start_matches("execute_tool ").to_owned());
-        let id = text(&["gen_ai.tool.call.id", "ai.toolCall.id", "tool_call.id", "tool.id"]).unwrap_or_default();
+        let name = name.map_or_else(
+            || span.name.trim_start_matches("execute_tool ").to_owned(),
+            Cow::into_owned,
+        );
+        let id = text(&["gen_ai.tool.call.id", "ai.toolCall.id", "tool_call.id", "tool.id"]);
+        let id = id.map(Cow::into_owned).unwrap_or_default();
         let made = |call: &(String, String)| if id.is_empty() { call.0 == name } else { call.1 == id };
         let id = match self.open.iter().position(made) {
             Some(at) => self.open.remove(at).1,
@@ -130,7 +135,7 @@ impl Spoken {
         let step = Step {
             role: Role::Tool,
             error: failure.is_some(),
-            content: result.or(failure).unwrap_or_default(),
+            content: result.map(Cow::into_owned).or(failure).unwrap_or_default(),
             tool_calls: Vec::new(),
             call_id: Some(id).filter(|id| !id.is_empty()),
         };
@@ -149,28 +154,28 @@ fn hash(step: &Step) -> String {
     crate::hash::of_text(&said)
 }
 
-fn arguments(text: Option<String>) -> serde_json::Map<String, serde_json::Value> {
+fn arguments(text: Option<Cow<'_, str>>) -> serde_json::Map<String, serde_json::Value> {
     let Some(text) = text else {
         return serde_json::Map::new();
     };
     let as_python = || serde_json::from_str(&python::to_json(&text)?).ok();
     let parsed = serde_json::from_str(&text).ok().or_else(as_python);
-    parsed.unwrap_or_else(|| [("input".to_owned(), text.into())].into_iter().collect())
+    parsed.unwrap_or_else(|| [("input".to_owned(), text.into_owned().into())].into_iter().collect())
 }
 
-fn said(role: Role, content: String) -> Vec<Step> {
+fn said(role: Role, content: impl Into<String>) -> Vec<Step> {
     vec![Step {
         role,
-        content,
+        content: content.into(),
         ..Step::default()
     }]
 }
 
 /// A text that is JSON of messages, or just a text.
-fn messages(text: String, role: Role, warnings: &mut Vec<Warning>) -> Vec<Step> {
-    let inner = object(&text).and_then(|object| object.node("messages").map(|node| node.raw.get().to_owned()));
-    let list = listed(inner.unwrap_or_else(|| text.clone()));
-    let spoken = |list: &Listed| {
+fn messages(text: &str, role: Role, warnings: &mut Vec<Warning>) -> Vec<Step> {
+    let inner = object(text).and_then(|object| object.node("messages").map(|node| node.raw));
+    let list = listed(inner.unwrap_or(text).into());
+    let spoken = |list: &Listed<'_>| {
         let is_message = |node: &Node<'_>| node.as_object().is_some_and(|object| object.has("role"));
         list.read(|nodes| nodes.first().is_some_and(is_message))
     };
@@ -193,7 +198,9 @@ fn inputs(span: &Span<'_>, warnings: &mut Vec<Warning>) -> Vec<Step> {
         });
         steps.extend(said(
             Role::System,
-            parts.filter(|parts| !parts.is_empty()).unwrap_or(text),
+            parts
+                .filter(|parts| !parts.is_empty())
+                .unwrap_or_else(|| text.into_owned()),
         ));
     }
     for prefix in ["llm.input_messages", "gen_ai.prompt"] {
@@ -210,7 +217,7 @@ fn inputs(span: &Span<'_>, warnings: &mut Vec<Warning>) -> Vec<Step> {
         "traceloop.entity.input",
     ] {
         if let Some(text) = span.find(|attributes| attributes.text(key)) {
-            steps.extend(messages(text, Role::User, warnings));
+            steps.extend(messages(&text, Role::User, warnings));
             return steps;
         }
     }
@@ -219,7 +226,7 @@ fn inputs(span: &Span<'_>, warnings: &mut Vec<Warning>) -> Vec<Step> {
         steps.extend(field("system").map(|text| said(Role::System, text)).unwrap_or_default());
         match field("prompt") {
             Some(text) => steps.extend(said(Role::User, text)),
-            None => steps.extend(messages(prompt, Role::User, warnings)),
+            None => steps.extend(messages(&prompt, Role::User, warnings)),
         }
         return steps;
     }
@@ -238,7 +245,7 @@ fn outputs(span: &Span<'_>, warnings: &mut Vec<Warning>) -> Vec<Step> {
     }
     for key in ["gen_ai.output.messages", "gen_ai.completion"] {
         if let Some(text) = span.find(|attributes| attributes.text(key)) {
-            return messages(text, Role::Assistant, warnings);
+            return messages(&text, Role::Assistant, warnings);
         }
     }
     let text = ["ai.response.text", "ai.response.object"]
@@ -251,14 +258,14 @@ fn outputs(span: &Span<'_>, warnings: &mut Vec<Warning>) -> Vec<Step> {
             Some(ToolCall {
                 id: call.word("toolCallId").unwrap_or_default(),
                 name: call.word("toolName")?,
-                arguments: arguments(call.any(&["input", "args"]).map(|input| input.shown())),
+                arguments: arguments(call.any(&["input", "args"]).map(|input| input.shown().into())),
                 requestor: None,
             })
         };
         let tool_calls = calls.map(|calls| calls.read(|nodes| nodes.iter().filter_map(call).collect()));
         return vec![Step {
             role: Role::Assistant,
-            content: text.unwrap_or_default(),
+            content: text.map(Cow::into_owned).unwrap_or_default(),
             tool_calls: tool_calls.unwrap_or_default(),
             ..Step::default()
         }];
@@ -272,7 +279,7 @@ fn outputs(span: &Span<'_>, warnings: &mut Vec<Warning>) -> Vec<Step> {
     let text = ["output.value", "traceloop.entity.output"]
         .iter()
         .find_map(|key| span.attributes.text(key));
-    text.map(|text| messages(text, Role::Assistant, warnings))
+    text.map(|text| messages(&text, Role::Assistant, warnings))
         .unwrap_or_default()
 }
 
@@ -284,14 +291,14 @@ fn events(span: &Span<'_>, warnings: &mut Vec<Warning>, role: impl Fn(&str) -> O
         let kept = ["gen_ai.event.content", "content", "message"]
             .iter()
             .find_map(|key| event.attributes.text(key));
-        let body = event.body.as_ref().map(|body| body.raw.get().to_owned());
+        let body = event.body.as_ref().map(|body| Cow::Borrowed(body.raw));
         let Some(text) = body.or(kept) else { continue };
         let inner = object(&text).and_then(|object| Some(object.any(&["message", "content"])?.shown()));
         let list =
             listed(text.clone()).filter(|list| list.read(|nodes| nodes.iter().any(|node| node.at("/role").is_some())));
         steps.extend(match list {
             Some(list) => list.read(|nodes| message::steps(nodes, warnings)),
-            None => messages(inner.unwrap_or(text), role, warnings),
+            None => messages(inner.as_deref().unwrap_or(&text), role, warnings),
         });
     }
     steps

@@ -182,7 +182,6 @@ fn wrong_types_cost_only_what_has_them() {
     said.sort();
     insta::assert_snapshot!(said.join("\n"), @r#"
     simulations[0]: expected an object, found `5`
-    simulations[1].messages[0].content: expected a text, found an object
     simulations[1].messages[1]: expected an object, found `null`
     simulations[1].messages[2]: left out: a message with the role `robot`
     simulations[1].messages[3].tool_calls[0].arguments: expected an object of arguments by name
@@ -201,7 +200,7 @@ fn wrong_types_cost_only_what_has_them() {
         .iter()
         .map(|step| (step.role, step.content.as_str(), step.tool_calls.len()))
         .collect();
-    assert_eq!(steps, [(Role::User, "", 0), (Role::Assistant, "x\ny", 1)]);
+    assert_eq!(steps, [(Role::User, "{\"a\": 1}", 0), (Role::Assistant, "x\ny", 1)]);
 }
 
 #[test]
