@@ -1,0 +1,172 @@
+//! The money of a run: what a request may cost is set aside before it is sent, and what it did cost is booked after it.
+
+use super::ModelError;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// What models may cost in a run, and have cost. Never more than the limit is spent, whatever is asked at a time.
+#[derive(Debug)]
+pub struct Purse {
+    limit: f64,
+    state: Mutex<State>,
+    settled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    spent: f64,
+    reserved: f64,
+    fresh: Tally,
+}
+
+/// What requests have cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Tally {
+    /// Requests that were sent.
+    pub requests: u64,
+    /// US dollars, as far as prices are known.
+    pub usd: f64,
+    /// Tokens whose price nobody told.
+    pub unpriced_tokens: u64,
+}
+
+/// Money that is set aside for one request. Dropped before the request was sent, it comes back; after that, it counts as spent.
+#[derive(Debug)]
+pub(super) struct Reservation {
+    purse: Arc<Purse>,
+    most: f64,
+    sent: bool,
+    open: bool,
+}
+
+impl Purse {
+    /// So many US dollars.
+    pub fn new(limit: f64) -> Arc<Self> {
+        Arc::new(Self {
+            limit,
+            state: Mutex::default(),
+            settled: Notify::new(),
+        })
+    }
+
+    /// What requests have cost since this was last asked.
+    pub fn take(&self) -> Tally {
+        std::mem::take(&mut self.state().fresh)
+    }
+
+    /// Sets aside what a request may cost, once what others have set aside is settled; nothing when the price is unknown.
+    pub(super) async fn reserve(self: &Arc<Self>, most: Option<f64>) -> Result<Reservation, ModelError> {
+        let most = most.unwrap_or(0.0);
+        loop {
+            let settled = self.settled.notified();
+            {
+                let mut state = self.state();
+                // A budget of nothing forbids paid requests, not free ones.
+                if most > 0.0 && state.spent + most > self.limit {
+                    return Err(ModelError::Budget {
+                        limit: self.limit,
+                        spent: state.spent,
+                        most,
+                    });
+                }
+                if most <= 0.0 || state.spent + state.reserved + most <= self.limit {
+                    state.reserved += most;
+                    return Ok(Reservation {
+                        purse: self.clone(),
+                        most,
+                        sent: false,
+                        open: true,
+                    });
+                }
+            }
+            settled.await;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reservation {
+    /// From now on it may cost something.
+    pub(super) fn sent(&mut self) {
+        self.sent = true;
+        self.purse.state().fresh.requests += 1;
+    }
+
+    /// Books what it did cost: US dollars, and tokens without a price.
+    pub(super) fn settle(mut self, usd: f64, unpriced_tokens: u64) {
+        self.close(usd, unpriced_tokens);
+    }
+
+    /// Nobody knows what it did cost: the most that it may have.
+    pub(super) fn settle_unknown(mut self) {
+        let most = self.most;
+        self.close(most, 0);
+    }
+
+    fn close(&mut self, usd: f64, unpriced_tokens: u64) {
+        self.open = false;
+        let mut state = self.purse.state();
+        state.reserved -= self.most;
+        state.spent += usd;
+        state.fresh.usd += usd;
+        state.fresh.unpriced_tokens += unpriced_tokens;
+        drop(state);
+        self.purse.settled.notify_waiters();
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if self.open {
+            let lost = if self.sent { self.most } else { 0.0 };
+            self.close(lost, 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    #[tokio::test]
+    async fn what_is_set_aside_cannot_be_spent_twice_and_comes_back() {
+        let purse = Purse::new(1.0);
+        let first = purse.reserve(Some(0.7)).await.unwrap();
+        let mut second = Box::pin(purse.reserve(Some(0.7)));
+        assert!(
+            (&mut second).now_or_never().is_none(),
+            "it waits for the first to settle"
+        );
+        first.settle(0.1, 0);
+        let mut second = second.await.unwrap();
+        second.sent();
+        drop(second);
+        let refused = purse.reserve(Some(0.7)).await.unwrap_err();
+        assert!(refused.to_string().contains("$0.8000 are spent"), "{refused}");
+        let tally = purse.take();
+        assert_eq!(
+            (tally.requests, (tally.usd * 10.0).round()),
+            (1, 8.0),
+            "a request that was given up is paid"
+        );
+        assert_eq!(purse.take(), Tally::default());
+        drop(purse.reserve(Some(0.2)).await.unwrap());
+        assert!(
+            purse.reserve(Some(0.2)).await.is_ok(),
+            "one that was never sent costs nothing"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_budget_of_nothing_forbids_only_what_is_paid() {
+        let purse = Purse::new(0.0);
+        assert!(purse.reserve(Some(0.000_001)).await.is_err());
+        assert!(purse.reserve(Some(0.0)).await.is_ok());
+        purse.reserve(None).await.unwrap().settle(0.0, 77);
+        assert_eq!(purse.take().unpriced_tokens, 77);
+    }
+}
