@@ -17,6 +17,7 @@ mod kind;
 mod looping;
 mod missing_action;
 mod missing_handover;
+pub mod model;
 mod premature_handover;
 mod settle;
 mod skipped_confirmation;

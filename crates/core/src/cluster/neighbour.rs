@@ -3,6 +3,7 @@
 use super::{Cluster, ClusterBook, ClusterState, id_of};
 use crate::failure::Mechanism;
 use crate::id::ClusterId;
+use crate::mine::model::OTHER;
 use crate::similar::{Rarity, Sparse};
 use kodama::{Method, linkage};
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ const CUT: f64 = 0.5;
 const WINDOW: usize = 256;
 
 impl ClusterBook {
-    /// Merges clusters whose mechanisms are free text about the same thing (the errors of one tool, failed checks) and say much the same.
+    /// Merges clusters whose mechanisms are free text about the same thing (the errors of one tool, failed checks, a model's own words) and say much the same.
     /// Returns what went into what. It depends on which clusters there are, and not on the order in which they came; the older one stays.
     /// What a person split off, merged or ignored is left alone.
     pub fn gather(&mut self) -> Vec<(ClusterId, ClusterId)> {
@@ -62,7 +63,7 @@ fn free_text(mechanism: &Mechanism) -> Option<(String, &str)> {
             .subject
             .split_once(": ")
             .map(|(tool, said)| (format!("tool_error {tool}"), said)),
-        "failed_check" => Some(("failed_check".to_owned(), mechanism.subject.as_str())),
+        "failed_check" | OTHER => Some((mechanism.rule.clone(), mechanism.subject.as_str())),
         _ => None,
     }
 }

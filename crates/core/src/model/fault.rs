@@ -228,106 +228,110 @@ mod tests {
         Fault::of(status, header, body.as_bytes(), 1_000)
     }
 
+    use FaultClass::{Auth, Broken, ContextLength, Invalid, NotFound, QuotaSpent, RateLimited, Refused, Server};
+
+    /// What the providers answer.
+    const ERRORS: &[(u16, &str, FaultClass)] = &[
+        (
+            429,
+            r#"{"error":{"message":"Rate limit reached","type":"tokens","code":"rate_limit_exceeded"}}"#,
+            RateLimited,
+        ),
+        (
+            429,
+            r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}"#,
+            QuotaSpent,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"This model's maximum context length is 8192 tokens","type":"invalid_request_error","code":"context_length_exceeded"}}"#,
+            ContextLength,
+        ),
+        (
+            401,
+            r#"{"error":{"message":"Incorrect API key provided","type":"invalid_request_error","code":"invalid_api_key"}}"#,
+            Auth,
+        ),
+        (
+            404,
+            r#"{"error":{"message":"The model does not exist","type":"invalid_request_error","code":"model_not_found"}}"#,
+            NotFound,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Unknown parameter: 'sed'","type":"invalid_request_error","code":"unknown_parameter"}}"#,
+            Invalid,
+        ),
+        (
+            500,
+            r#"{"error":{"message":"The server had an error","type":"server_error","code":null}}"#,
+            Server,
+        ),
+        (
+            413,
+            r#"{"error":{"code":"tokens_limit_reached","message":"Request body too large. Max size: 8000 tokens."}}"#,
+            ContextLength,
+        ),
+        (
+            400,
+            r#"{"error":{"code":"content_filter","message":"The prompt triggered a filter"}}"#,
+            Refused,
+        ),
+        (
+            400,
+            r#"{"error":{"code":"unknown_model","message":"Unknown model: x"}}"#,
+            NotFound,
+        ),
+        (
+            529,
+            r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+            Server,
+        ),
+        (
+            429,
+            r#"{"type":"error","error":{"type":"rate_limit_error","message":"slow down"}}"#,
+            RateLimited,
+        ),
+        (
+            400,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum"}}"#,
+            ContextLength,
+        ),
+        (
+            413,
+            r#"{"type":"error","error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}"#,
+            ContextLength,
+        ),
+        (
+            402,
+            r#"{"type":"error","error":{"type":"billing_error","message":"no credit"}}"#,
+            QuotaSpent,
+        ),
+        (
+            403,
+            r#"{"type":"error","error":{"type":"permission_error","message":"not yours"}}"#,
+            Auth,
+        ),
+        (
+            400,
+            r#"{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}"#,
+            ContextLength,
+        ),
+        (
+            503,
+            r#"{"error":{"message":"Loading model","type":"unavailable_error","code":503}}"#,
+            Server,
+        ),
+        (502, "<html>bad gateway</html>", Server),
+        (408, "", Broken),
+        (302, "", NotFound),
+    ];
+
     #[test]
     fn each_provider_s_errors_have_their_class() {
-        use FaultClass::{Auth, Broken, ContextLength, Invalid, NotFound, QuotaSpent, RateLimited, Refused, Server};
-        for (status, body, class) in [
-            (
-                429,
-                r#"{"error":{"message":"Rate limit reached","type":"tokens","code":"rate_limit_exceeded"}}"#,
-                RateLimited,
-            ),
-            (
-                429,
-                r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}"#,
-                QuotaSpent,
-            ),
-            (
-                400,
-                r#"{"error":{"message":"This model's maximum context length is 8192 tokens","type":"invalid_request_error","code":"context_length_exceeded"}}"#,
-                ContextLength,
-            ),
-            (
-                401,
-                r#"{"error":{"message":"Incorrect API key provided","type":"invalid_request_error","code":"invalid_api_key"}}"#,
-                Auth,
-            ),
-            (
-                404,
-                r#"{"error":{"message":"The model does not exist","type":"invalid_request_error","code":"model_not_found"}}"#,
-                NotFound,
-            ),
-            (
-                400,
-                r#"{"error":{"message":"Unknown parameter: 'sed'","type":"invalid_request_error","code":"unknown_parameter"}}"#,
-                Invalid,
-            ),
-            (
-                500,
-                r#"{"error":{"message":"The server had an error","type":"server_error","code":null}}"#,
-                Server,
-            ),
-            (
-                413,
-                r#"{"error":{"code":"tokens_limit_reached","message":"Request body too large. Max size: 8000 tokens."}}"#,
-                ContextLength,
-            ),
-            (
-                400,
-                r#"{"error":{"code":"content_filter","message":"The prompt triggered a filter"}}"#,
-                Refused,
-            ),
-            (
-                400,
-                r#"{"error":{"code":"unknown_model","message":"Unknown model: x"}}"#,
-                NotFound,
-            ),
-            (
-                529,
-                r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
-                Server,
-            ),
-            (
-                429,
-                r#"{"type":"error","error":{"type":"rate_limit_error","message":"slow down"}}"#,
-                RateLimited,
-            ),
-            (
-                400,
-                r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum"}}"#,
-                ContextLength,
-            ),
-            (
-                413,
-                r#"{"type":"error","error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}"#,
-                ContextLength,
-            ),
-            (
-                402,
-                r#"{"type":"error","error":{"type":"billing_error","message":"no credit"}}"#,
-                QuotaSpent,
-            ),
-            (
-                403,
-                r#"{"type":"error","error":{"type":"permission_error","message":"not yours"}}"#,
-                Auth,
-            ),
-            (
-                400,
-                r#"{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}"#,
-                ContextLength,
-            ),
-            (
-                503,
-                r#"{"error":{"message":"Loading model","type":"unavailable_error","code":503}}"#,
-                Server,
-            ),
-            (502, "<html>bad gateway</html>", Server),
-            (408, "", Broken),
-            (302, "", NotFound),
-        ] {
-            let found = fault(status, &[], body);
-            assert_eq!((found.class, found.status), (class, Some(status)), "{body}");
+        for (status, body, class) in ERRORS {
+            let found = fault(*status, &[], body);
+            assert_eq!((found.class, found.status), (*class, Some(*status)), "{body}");
         }
         assert_eq!(fault(400, &[], r#"{"error":"no"}"#).message, "no");
         assert_eq!(fault(400, &[], r#"{"message":"no","error":null}"#).message, "no");
@@ -349,7 +353,7 @@ mod tests {
             wait(&[("x-ratelimit-remaining", "3"), ("x-ratelimit-reset", "1009")]),
             None
         );
-        assert_eq!(fault(403, &[("retry-after", "9")], "").class, FaultClass::RateLimited);
+        assert_eq!(fault(403, &[("retry-after", "9")], "").class, RateLimited);
     }
 
     #[test]
