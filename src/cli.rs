@@ -2,16 +2,21 @@
 
 pub mod app;
 mod bench;
+mod clusters;
 mod demo;
 mod doctor;
+mod explain;
+mod failures;
 mod gate;
 mod github;
 mod helpdesk_worker;
 mod ingest;
 pub mod init;
+mod model;
 mod run;
 mod session;
 mod simulate;
+mod source;
 mod sync;
 pub mod worker;
 
@@ -40,6 +45,10 @@ enum Command {
     Gate(Box<gate::Args>),
     Doctor(Box<doctor::Args>),
     Ingest(ingest::Args),
+    Failures(Box<failures::Args>),
+    Clusters(Box<clusters::ListArgs>),
+    Cluster(clusters::Args),
+    Explain(Box<explain::Args>),
     Bench(bench::Args),
     Init(init::InitArgs),
     App(app::Args),
@@ -95,7 +104,11 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Sync(args) => sync::sync(*args, &job).await,
         Command::Gate(args) => gate::gate(*args, &job).await,
         Command::Doctor(args) => doctor::doctor(*args, &job).await,
-        Command::Ingest(args) => ingest::ingest(&args),
+        Command::Ingest(args) => ingest::ingest(&args).await,
+        Command::Failures(args) => failures::failures(*args, &job).await,
+        Command::Clusters(args) => clusters::list(*args, &job).await,
+        Command::Cluster(args) => clusters::one(args, &job).await,
+        Command::Explain(args) => explain::explain(*args, &job).await,
         Command::Bench(args) => bench::bench(args),
         Command::Init(args) => init::on_terminal(&args).map(|()| ExitCode::SUCCESS),
         Command::App(args) => app::on_github(args).await.map(|()| ExitCode::SUCCESS),

@@ -1,5 +1,6 @@
 //! The loop over the ports: does what the state machine says, one command after the other, and writes each outcome into the ledger.
 
+pub mod advise;
 mod bench;
 mod context;
 pub mod deliver;
@@ -13,6 +14,7 @@ mod stages;
 mod summary;
 pub mod sync;
 
+pub use bench::recorded_trace;
 pub use summary::Summary;
 
 use crate::forge::ForgeError;
@@ -198,6 +200,9 @@ async fn perform(
         Command::MeasureBaseline => stages::baseline(bench, store, state).await,
         Command::ReadSignals => stages::signals(bench, store, state).await,
         Command::RunTraffic { batch, tasks } => stages::traffic(bench, store, state, *batch, tasks, progress).await,
+        Command::ReviseClusters { found } => Ok(Event::ClustersRevised {
+            revisions: found.clone(),
+        }),
         Command::Propose { experiment, cluster } => {
             propose::propose(request, bench, store, state, experiment, cluster).await
         }

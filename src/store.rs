@@ -4,10 +4,12 @@
 
 mod branch;
 mod dir;
+mod facts;
 mod shared;
 
 pub use branch::{BranchStore, Stored};
 pub use dir::{Damage, DirStore};
+pub use facts::FactFile;
 pub use shared::{SharedStore, Witness};
 
 use crate::forge::ForgeError;

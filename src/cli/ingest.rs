@@ -1,22 +1,31 @@
 //! `sprag ingest`: recorded traces in, failures and their clusters out.
 
-use super::session::load_config;
+use super::model::{self, ModelArgs};
+use super::session::{self, load_config, now};
+use super::source::{facts_dir, state_dir};
 use super::{print, print_json};
 use crate::error::{CommandError, Exit};
+use crate::flow::advise::Advisor;
 use crate::intake::FileReader;
+use crate::store::{DirStore, FactFile};
 use serde_json::json;
-use sprag_core::cluster::{self, Cluster, ClusterBook, Rank};
+use sprag_core::cluster::{self, Cluster, Explanation, Rank, Revision};
 use sprag_core::config::Config;
-use sprag_core::failure::{FailureKind, FailureRecord};
-use sprag_core::id::ClusterId;
+use sprag_core::fact::{Fact, What};
+use sprag_core::failure::FailureRecord;
+use sprag_core::hash;
+use sprag_core::id::{ClusterId, RecordId};
 use sprag_core::mine::{self, Judged};
+use sprag_core::overview::Overview;
 use sprag_core::redact::Redactor;
 use sprag_core::render::text;
 use sprag_core::trace::read::{Format, ReadTrace};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// Failures of one fact.
+const PART: usize = 1_000;
 /// How many clusters are explained on a terminal; `--json` has all.
 const EXPLAINED: usize = 5;
 
@@ -36,60 +45,58 @@ pub(super) struct Args {
     /// The configuration whose `[redact]` and `[signals.mapping]` count; without it, the one of this folder, if there is one
     #[arg(long, env = "SPRAG_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Where the failures are kept, for the other commands and for `sprag run --local`
+    #[arg(long, env = "SPRAG_OUT", default_value = "sprag-out", value_name = "DIR")]
+    out: PathBuf,
+    /// Say what was found, and keep nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
-    let (traces, warnings) = read(args)?;
-    let records = mined(&traces);
-    let mut book = ClusterBook::default();
-    let agent = records.iter().filter(|record| record.kind == FailureKind::Agent);
-    book.join_all(agent, 1);
-    book.gather();
-    let by_id = records
-        .iter()
-        .map(|record| (record.id.clone(), record.clone()))
-        .collect();
-    let explained = cluster::explain(&book, &by_id);
-    let ranks: BTreeMap<&ClusterId, Rank> = book
-        .clusters
-        .keys()
-        .filter_map(|id| Some((id, book.rank_of(id)?)))
-        .collect();
-    let clusters: Vec<Cluster> = book.ranked().into_iter().map(|(_, cluster)| cluster.clone()).collect();
-    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
-    records
-        .iter()
-        .for_each(|record| *kinds.entry(record.kind.to_string()).or_default() += 1);
+pub(super) async fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
+    let (traces, warnings) = read(&args.files, args.format.as_deref(), args.config.as_deref())?;
+    let advisor = args.model.advisor(config(args.config.as_deref())?.as_ref())?;
+    let mut records = mined(&traces);
+    if let Some(advisor) = &advisor {
+        let failed = traces.iter().filter(|run| run.passed == Some(false));
+        let pairs: Vec<_> = failed.map(|run| &run.trace).zip(records).collect();
+        records = advisor.mine(&pairs).await?;
+    }
+    let facts = facts(args, traces.len(), &records);
+    let overview = if args.dry_run {
+        let mut overview = Overview::local(&[], &facts, &[]);
+        let revisions = revisions(&overview, advisor.as_ref()).await?;
+        overview.clusters.revise(&revisions);
+        overview
+    } else {
+        keep(&args.out, facts, advisor.as_ref()).await?
+    };
+    let account = advisor.as_ref().map(Advisor::account);
+    let found = Found::new(&overview, &records);
     if args.json {
-        let failed = records.len();
+        let clusters: Vec<&Cluster> = found.clusters.iter().collect();
         print_json(
-            &json!({"traces": traces.len(), "failed": failed, "kinds": kinds, "clusters": clusters, "ranks": ranks, "explanations": explained, "warnings": warnings}),
+            &json!({"traces": traces.len(), "failed": records.len(), "kinds": found.kinds, "clusters": clusters, "ranks": found.ranks, "explanations": found.explained, "warnings": warnings, "model": account}),
         )?;
     } else {
         warnings
             .iter()
             .try_for_each(|warning| print(&format!("warning: {warning}")))?;
-        let by_kind: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-        print(&format!(
-            "{} traces, {} failed{}\n",
-            traces.len(),
-            records.len(),
-            if by_kind.is_empty() {
-                String::new()
-            } else {
-                format!(" ({})", by_kind.join(", "))
-            }
-        ))?;
-        print(&text::clusters(&clusters))?;
-        let told = clusters
-            .iter()
-            .take(EXPLAINED)
-            .filter_map(|cluster| Some((cluster, ranks.get(&cluster.id)?, explained.get(&cluster.id)?)));
-        told.into_iter()
-            .try_for_each(|(cluster, rank, why)| print(&text::explained(cluster, rank, why)))?;
+        print(&found.text(traces.len(), records.len()))?;
+        if let Some(account) = &account {
+            print(&format!("\n{}", model::told(account)))?;
+        }
+        if !args.dry_run && !records.is_empty() {
+            let out = args.out.display();
+            print(&format!(
+                "\nkept in {out}: `sprag failures` lists them, `sprag cluster show` shows a cluster, `sprag explain` one failure"
+            ))?;
+        }
     }
     if traces.is_empty() {
         return Err(CommandError::new(
@@ -101,20 +108,126 @@ pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is shown of the failures that were read.
+struct Found {
+    kinds: BTreeMap<String, usize>,
+    /// Those that the failures joined, by rank.
+    clusters: Vec<Cluster>,
+    ranks: BTreeMap<ClusterId, Rank>,
+    explained: BTreeMap<ClusterId, Explanation>,
+}
+
+impl Found {
+    fn new(overview: &Overview, records: &[FailureRecord]) -> Self {
+        let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+        records
+            .iter()
+            .for_each(|record| *kinds.entry(record.kind.to_string()).or_default() += 1);
+        let book = &overview.clusters;
+        let new: BTreeSet<&RecordId> = records.iter().map(|record| &record.id).collect();
+        let joined = |cluster: &Cluster| cluster.members.keys().any(|member| new.contains(member));
+        let ranked = book.ranked().into_iter().map(|(_, cluster)| cluster);
+        let clusters: Vec<Cluster> = ranked.filter(|cluster| joined(cluster)).cloned().collect();
+        let ids: BTreeSet<&ClusterId> = clusters.iter().map(|cluster| &cluster.id).collect();
+        let mut explained = cluster::explain(book, &overview.records);
+        explained.retain(|id, _| ids.contains(id));
+        Self {
+            kinds,
+            ranks: ids
+                .iter()
+                .filter_map(|id| Some(((*id).clone(), book.rank_of(id)?)))
+                .collect(),
+            explained,
+            clusters,
+        }
+    }
+
+    fn text(&self, n_traces: usize, n_failed: usize) -> String {
+        let kinds: Vec<String> = self
+            .kinds
+            .iter()
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect();
+        let kinds = if kinds.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", kinds.join(", "))
+        };
+        let mut parts = vec![format!("{n_traces} traces, {n_failed} failed{kinds}\n")];
+        parts.push(text::clusters(&self.clusters));
+        let told = self.clusters.iter().take(EXPLAINED);
+        parts.extend(told.filter_map(|cluster| {
+            let (rank, why) = (self.ranks.get(&cluster.id)?, self.explained.get(&cluster.id)?);
+            Some(text::explained(cluster, rank, why))
+        }));
+        parts.join("\n").trim_end().to_owned()
+    }
+}
+
+/// The failures as facts, of which none is too large.
+fn facts(args: &Args, n_traces: usize, records: &[FailureRecord]) -> Vec<Fact> {
+    let at = now();
+    let digest = hash::of(&records);
+    let files: Vec<String> = args.files.iter().map(|path| path.display().to_string()).collect();
+    let parts = records.chunks(PART).enumerate().map(|(part, failures)| Fact {
+        at: at.clone(),
+        what: What::FilesRead {
+            digest: digest.clone(),
+            files: files.clone(),
+            part: u32::try_from(part).unwrap_or(u32::MAX),
+            traces: u32::try_from(n_traces).unwrap_or(u32::MAX),
+            failures: failures.to_vec(),
+        },
+    });
+    parts.collect()
+}
+
+/// Keeps what was read beside what is known, and the changes of clusters that follow from both.
+async fn keep(out: &Path, facts: Vec<Fact>, advisor: Option<&Advisor>) -> Result<Overview, CommandError> {
+    let (mut file, damage) = FactFile::open(&facts_dir(out))?;
+    session::tell_damage(&damage, &session::progress(false));
+    for fact in facts {
+        file.note(fact.at, fact.what)?;
+    }
+    let ledger = DirStore::ledger(&state_dir(out))?;
+    let overview = Overview::local(&ledger, file.facts(), &[]);
+    let revisions = revisions(&overview, advisor).await?;
+    if revisions.is_empty() {
+        return Ok(overview);
+    }
+    file.note(now(), What::ClustersRevised { revisions })?;
+    Ok(Overview::local(&ledger, file.facts(), &[]))
+}
+
+/// What the rules would change of the clusters, and then the model.
+async fn revisions(overview: &Overview, advisor: Option<&Advisor>) -> Result<Vec<Revision>, CommandError> {
+    let mut book = overview.clusters.clone();
+    let mut revisions = book.alike();
+    book.revise(&revisions);
+    if let Some(advisor) = advisor {
+        revisions.extend(advisor.curate(&book, &overview.records).await?);
+    }
+    Ok(revisions)
+}
+
 /// The traces in all files, without their secrets, and what could not be read.
-fn read(args: &Args) -> Result<(Vec<ReadTrace>, Vec<String>), CommandError> {
-    let config = config(args.config.as_deref())?;
+pub(super) fn read(
+    files: &[PathBuf],
+    format: Option<&str>,
+    named: Option<&Path>,
+) -> Result<(Vec<ReadTrace>, Vec<String>), CommandError> {
+    let config = config(named)?;
     let redactor = config
         .as_ref()
         .map(|config| Redactor::new(&config.redact))
         .unwrap_or_default();
     let reading = FileReader {
-        format: args.format.as_deref().and_then(Format::named),
+        format: format.and_then(Format::named),
         mapping: config.and_then(|config| config.signals.mapping),
     };
     let mut traces: Vec<ReadTrace> = Vec::new();
     let mut warnings: Vec<String> = Vec::new();
-    for path in &args.files {
+    for path in files {
         let name = path.display().to_string();
         let read = reading.path(path, &name).map_err(|error| {
             CommandError::new(
@@ -141,7 +254,7 @@ fn config(named: Option<&Path>) -> Result<Option<Config>, CommandError> {
 }
 
 /// The failed runs, mined beside all that were judged.
-fn mined(traces: &[ReadTrace]) -> Vec<FailureRecord> {
+pub(super) fn mined(traces: &[ReadTrace]) -> Vec<FailureRecord> {
     let judged = Judged::new(
         traces
             .iter()
@@ -156,7 +269,12 @@ fn mined(traces: &[ReadTrace]) -> Vec<FailureRecord> {
 
 /// What the file itself says about who is to blame outweighs what the miner sees in the trace.
 fn record(trace: &ReadTrace, judged: &Judged) -> FailureRecord {
-    let mined = mine::mine_beside(&trace.source, &trace.task, &trace.trace, judged);
+    let mined = mine::triage(&trace.source, &trace.task, &trace.trace, judged);
     let kind = trace.kind_hint.unwrap_or(mined.kind);
     FailureRecord { kind, ..mined }
+}
+
+/// The id of the failure record of a run.
+pub(super) fn record_id(trace: &ReadTrace) -> RecordId {
+    RecordId::new(hash::of_text(&trace.source))
 }

@@ -3,7 +3,7 @@
 use super::github::{self, GithubArgs, put_conclusions};
 use super::session::{self, Session};
 use super::simulate::project_dir;
-use super::{print, print_json};
+use super::{print, print_json, source};
 use crate::actions::Job;
 use crate::error::CommandError;
 use crate::flow::job::{self, Begun, Done};
@@ -62,7 +62,8 @@ pub(super) async fn run(args: Args, job: &Job) -> Result<ExitCode, CommandError>
         pulls,
         revert,
     } = if args.local {
-        let session = session_of(&args, &config, &workspace, &project_dir);
+        let mut session = session_of(&args, &config, &workspace, &project_dir);
+        session.known = source::local(&args.out, &[])?.known();
         let (summary, state) = session::run(session).await?;
         Done {
             summary,

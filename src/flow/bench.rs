@@ -3,16 +3,20 @@
 use super::{FlowError, Request};
 use crate::progress::Progress;
 use crate::runner::{Job, Runner};
-use crate::store::{Store, head};
+use crate::store::{DirStore, Store, head};
 use sprag_core::budget::{Limits, Spent};
-use sprag_core::failure::FailureKind;
+use sprag_core::failure::{FailureKind, FailureRecord};
 use sprag_core::harness::Harness;
 use sprag_core::hash;
 use sprag_core::id::{HarnessId, RunKey, TaskId};
+use sprag_core::ledger::Entry;
+use sprag_core::machine;
 use sprag_core::redact::Redactor;
+use sprag_core::trace::Trace;
 use sprag_core::trial::Trial;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
@@ -231,6 +235,35 @@ impl<'a> Bench<'a> {
         self.progress.end();
         Ok(result?)
     }
+}
+
+/// The trace of a failure that a run in the folder `state` has seen, if it is still on record: what the failure is named by is made again for every
+/// harness that was incumbent.
+pub fn recorded_trace(state: &Path, ledger: &[Entry], record: &FailureRecord) -> Option<Trace> {
+    let (known, _) = machine::replay(ledger.iter().map(|entry| &entry.event));
+    let known = known?;
+    let plan = &known.plan;
+    let mut harness = plan.harness.clone();
+    let mut harnesses = vec![harness.id()];
+    for experiment in known.experiments.iter().filter(|experiment| experiment.accepted()) {
+        harness = harness.with(&experiment.candidate.changes);
+        harnesses.push(harness.id());
+    }
+    let jobs = (0..plan.batches.saturating_mul(plan.trials)).map(|trial| Job {
+        task: record.task.clone(),
+        trial,
+        seed: plan.seed.wrapping_add(u64::from(trial)),
+        trace: true,
+    });
+    let (harness, job) = jobs
+        .flat_map(|job| harnesses.iter().map(move |harness| (harness, job.clone())))
+        .find(|(harness, job)| {
+            let source = key("", &plan.runner, harness, job).to_string();
+            hash::of_text(&source) == record.id.as_str()
+        })?;
+    DirStore::recorded_in(state, |salt| key(salt, &plan.runner, harness, &job))?
+        .trial
+        .trace
 }
 
 fn key(salt: &str, identity: &str, harness: &HarnessId, job: &Job) -> RunKey {

@@ -12,10 +12,12 @@ use sprag_core::harness::Harness;
 use sprag_core::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
 use sprag_core::ledger::{CaseRerun, Event, Finding};
 use sprag_core::machine::{PROMOTION_RUNS, State};
-use sprag_core::mine;
+use sprag_core::mine::{self, Judged};
 use sprag_core::score::Scorecard;
 use sprag_core::signal::{self, Clue};
+use sprag_core::trace::Trace;
 use sprag_core::trial::{TaskVerdict, Trial, TrialStatus};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 pub(super) async fn baseline(bench: &Bench<'_>, store: &mut dyn Store, state: &State) -> Result<Event, FlowError> {
@@ -51,20 +53,20 @@ pub(super) async fn traffic(
         .train(store, "traffic", &state.incumbent, tasks, allowance(state))
         .await?;
     let harness = state.incumbent.id();
-    let mut verdicts = Vec::with_capacity(trials.len());
-    let mut records = Vec::new();
-    for ((task, number), trial) in tasks.iter().zip(&trials) {
-        let source = bench.source(&harness, task, *number);
-        records.extend(record_of(&source, task, trial));
-        verdicts.push(TaskVerdict {
-            task: task.clone(),
-            status: trial.status.clone(),
-        });
-    }
+    let source = |(task, number): &(TaskId, u32)| bench.source(&harness, task, *number);
+    let sources: Vec<String> = tasks.iter().map(source).collect();
+    let named = sources.iter().zip(tasks).zip(&trials);
+    let runs: Vec<(&str, &TaskId, &Trial)> = named
+        .map(|((source, (task, _)), trial)| (&**source, task, trial))
+        .collect();
+    let verdict = |(_, task, trial): &(_, &TaskId, &Trial)| TaskVerdict {
+        task: (*task).clone(),
+        status: trial.status.clone(),
+    };
     Ok(Event::TrafficRan {
         batch,
-        verdicts,
-        records,
+        verdicts: runs.iter().map(verdict).collect(),
+        records: records_of(&runs),
         spent,
     })
 }
@@ -83,7 +85,7 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
         let (record, instead) = match clue {
             Some(Clue::Trace(read)) => {
                 let task = TaskId::new(format!("issue #{}", issue.number));
-                (Some(mine::mine(&name, &task, &read.trace)), None)
+                (Some(mine::triage(&name, &task, &read.trace, &Judged::default())), None)
             }
             Some(Clue::Task(task)) => {
                 let mut left = allowance(state);
@@ -92,7 +94,7 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
                 let (trials, cost) = bench.train(store, "issues", &state.incumbent, &run, left).await?;
                 spent.add(cost);
                 let source = format!("{name} {}", bench.source(&state.incumbent.id(), &task, 0));
-                let record = record_of(&source, &task, &trials[0]);
+                let record = records_of(&[(&source, &task, &trials[0])]).pop();
                 let instead = record
                     .is_none()
                     .then(|| format!("task `{task}` passes on the harness as it is"));
@@ -112,29 +114,38 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
     Ok(Event::SignalsRead { findings, spent })
 }
 
-/// A failed run is mined; one without a verdict is recorded as what it is, so that it is seen and never scored.
-fn record_of(source: &str, task: &TaskId, trial: &Trial) -> Option<FailureRecord> {
-    match &trial.status {
-        TrialStatus::Passed => None,
-        TrialStatus::Failed => Some(mine::mine(
-            source,
-            task,
-            trial.trace.as_ref().unwrap_or(&sprag_core::trace::Trace::default()),
-        )),
-        TrialStatus::Errored { kind, message } => Some(FailureRecord {
-            id: RecordId::new(sprag_core::hash::of_text(source)),
-            task: task.clone(),
-            kind: if *kind == FailureKind::Agent {
-                FailureKind::Unknown
-            } else {
-                *kind
-            },
-            context: String::new(),
-            behaviour: message.clone(),
-            termination: sprag_core::trace::Termination::Unknown,
-            causes: Vec::new(),
-        }),
-    }
+/// Failed runs are mined, beside all of them; one without a verdict is recorded as what it is, so that it is seen and never scored.
+fn records_of(runs: &[(&str, &TaskId, &Trial)]) -> Vec<FailureRecord> {
+    let traces: Vec<Cow<'_, Trace>> = runs
+        .iter()
+        .map(|(.., trial)| trial.trace.as_ref().map_or_else(Cow::default, Cow::Borrowed))
+        .collect();
+    let verdicts = runs.iter().zip(&traces).filter(|((.., trial), _)| trial.has_verdict());
+    let judged = Judged::new(verdicts.map(|((_, task, trial), trace)| (*task, &**trace, trial.passed())));
+    let mut records: Vec<FailureRecord> = runs
+        .iter()
+        .zip(&traces)
+        .filter_map(|((source, task, trial), trace)| match &trial.status {
+            TrialStatus::Passed => None,
+            TrialStatus::Failed => Some(mine::triage(source, task, trace, &judged)),
+            TrialStatus::Errored { kind, message } => Some(FailureRecord {
+                id: RecordId::new(sprag_core::hash::of_text(source)),
+                task: (*task).clone(),
+                kind: if *kind == FailureKind::Agent {
+                    FailureKind::Unknown
+                } else {
+                    *kind
+                },
+                context: String::new(),
+                behaviour: message.clone(),
+                termination: sprag_core::trace::Termination::Unknown,
+                causes: Vec::new(),
+            }),
+        })
+        .collect();
+    mine::clumps(&mut records);
+    mine::settle(&mut records);
+    records
 }
 
 pub(super) async fn measure(
@@ -225,7 +236,10 @@ fn count_gone(
     for ((task, before), now) in tasks.iter().zip(before).zip(now) {
         let moved = match (causes(task, before), causes(task, now)) {
             (_, Some(now)) if now.is_empty() => true,
-            (Some(before), Some(now)) => !now.contains(&cluster.mechanism) && now.is_subset(&before),
+            (Some(before), Some(now)) => {
+                let shows = |found: &BTreeSet<Mechanism>| found.iter().any(|found| cluster.shows(found));
+                shows(&before) && !shows(&now) && now.is_subset(&before)
+            }
             _ => false,
         };
         card.mechanism_gone += u32::from(moved);
@@ -237,11 +251,8 @@ fn causes(task: &TaskId, trial: &Trial) -> Option<BTreeSet<Mechanism>> {
     match (&trial.status, &trial.trace) {
         (TrialStatus::Passed, _) => Some(BTreeSet::new()),
         (TrialStatus::Failed, Some(trace)) => {
-            let found: BTreeSet<Mechanism> = mine::mine("", task, trace)
-                .causes
-                .into_iter()
-                .map(|cause| cause.mechanism)
-                .collect();
+            let alone = mine::triage("", task, trace, &Judged::default());
+            let found: BTreeSet<Mechanism> = alone.causes.into_iter().map(|cause| cause.mechanism).collect();
             (!found.is_empty()).then_some(found)
         }
         (TrialStatus::Failed, None) | (TrialStatus::Errored { .. }, _) => None,
@@ -276,10 +287,13 @@ pub(super) async fn promote(
             runs: count(Trial::has_verdict),
             passes: count(Trial::passed),
         });
+        // What was found beside other runs cannot be looked for in these: without ground truth only a pass shows that it is gone.
+        let tells =
+            |trial: &Trial| trial.passed() || trial.trace.as_ref().is_some_and(|trace| trace.expected.is_some());
         for cluster in state.clusters.clusters.values() {
-            let gone = trials
-                .iter()
-                .all(|trial| causes(task, trial).is_some_and(|found| !found.contains(&cluster.mechanism)));
+            let gone = trials.iter().all(|trial| {
+                tells(trial) && causes(task, trial).is_some_and(|found| !found.iter().any(|one| cluster.shows(one)))
+            });
             let members = cluster
                 .members
                 .iter()

@@ -153,6 +153,9 @@ pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
                 suite_size: suite_size(state),
             })
         }
+        Event::ClustersRevised { revisions } => Some(view::Progress::Revised {
+            revisions: revisions.clone(),
+        }),
         Event::Started(_)
         | Event::SignalsRead { .. }
         | Event::StageMeasured { .. }

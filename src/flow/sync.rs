@@ -17,6 +17,7 @@ use crate::progress::Progress;
 use crate::workspace::Remote;
 use sprag_core::case::EvalCase;
 use sprag_core::config::Config;
+use sprag_core::fact::What;
 use sprag_core::id::TaskId;
 use sprag_core::mine::text::counted;
 use sprag_core::redact::Redactor;
@@ -109,6 +110,10 @@ pub async fn sync(hub: &Hub<'_>, notebook: &mut Notebook, progress: &Progress) -
     commands::hear(hub, notebook, &mut report).await?;
     let seen = signals::issues(hub, notebook, &mut report, progress).await?;
     artifacts::artifacts(hub, notebook, &mut report, progress).await?;
+    let revisions = notebook.book().clusters.alike();
+    if !revisions.is_empty() {
+        notebook.note(What::ClustersRevised { revisions });
+    }
     pulls::settle(hub, notebook, &mut report).await?;
     answers::give(hub, notebook, &mut report, &seen, progress).await?;
     report.requests = usize::try_from(hub.forge.requests() - before).unwrap_or(usize::MAX);

@@ -82,9 +82,13 @@ impl ModelError {
                 fault.class,
                 FaultClass::ContextLength | FaultClass::Refused | FaultClass::Empty | FaultClass::Garbled
             ),
-            Self::NotRecorded { .. } => false,
             _ => true,
         }
+    }
+
+    /// Whether going on without an answer would hide that a replay is not what it should be.
+    pub fn is_loud(&self) -> bool {
+        matches!(self, Self::NotRecorded { .. } | Self::Tape { .. })
     }
 
     /// What to do next.

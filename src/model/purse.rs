@@ -1,6 +1,7 @@
 //! The money of a run: what a request may cost is set aside before it is sent, and what it did cost is booked after it.
 
 use super::ModelError;
+use serde::Serialize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -20,7 +21,7 @@ struct State {
 }
 
 /// What requests have cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Tally {
     /// Requests that were sent.
     pub requests: u64,

@@ -104,17 +104,38 @@ impl DirStore {
         ))
     }
 
+    /// The ledger in a folder that somebody else may be writing, up to the first entry that cannot be believed; empty if there is none.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or was written by a newer sprag.
+    pub fn ledger(root: &Path) -> Result<Vec<Entry>, StoreError> {
+        let mut entries = Vec::new();
+        if !root.join("format.json").exists() {
+            return Ok(entries);
+        }
+        check_format(root)?;
+        for path in segment_paths(root)? {
+            let text = zstd::decode_all(fs::read(&path)?.as_slice()).unwrap_or_default();
+            if take_lines(&String::from_utf8_lossy(&text), &mut entries).is_err() {
+                return Ok(entries);
+            }
+        }
+        let events = fs::read(root.join("events.jsonl")).unwrap_or_default();
+        // Its last line may just be being written.
+        take_lines(&String::from_utf8_lossy(&events), &mut entries).ok();
+        Ok(entries)
+    }
+
+    /// A run on record, of a folder that somebody else may be writing. `key` makes its key from the salt of the folder.
+    pub fn recorded_in(root: &Path, key: impl FnOnce(&str) -> RunKey) -> Option<Recorded> {
+        let salt = fs::read_to_string(root.join("salt")).ok()?;
+        let packed = fs::read(run_path(root, &key(&salt))).ok()?;
+        serde_json::from_slice(&zstd::decode_all(packed.as_slice()).ok()?).ok()
+    }
+
     /// Its root.
     pub fn path(&self) -> &Path {
         &self.root
-    }
-
-    fn run_path(&self, key: &RunKey) -> PathBuf {
-        let name = key.as_str();
-        self.root
-            .join("runs")
-            .join(name.get(..2).unwrap_or("xx"))
-            .join(format!("{name}.json.zst"))
     }
 
     /// Folds a full `events.jsonl` into a segment. A kill between the two steps leaves entries in both places; `read_events` drops those.
@@ -155,7 +176,7 @@ impl Store for DirStore {
     }
 
     fn recorded(&self, key: &RunKey) -> Result<Option<Recorded>, StoreError> {
-        let path = self.run_path(key);
+        let path = run_path(&self.root, key);
         let packed = match fs::read(&path) {
             Ok(packed) => packed,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -177,7 +198,7 @@ impl Store for DirStore {
             trial: trial.clone(),
         };
         let json = serde_json::to_vec(&recorded).map_err(std::io::Error::from)?;
-        let path = self.run_path(key);
+        let path = run_path(&self.root, key);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
@@ -188,6 +209,13 @@ impl Store for DirStore {
     fn salt(&self) -> &str {
         &self.salt
     }
+}
+
+fn run_path(root: &Path, key: &RunKey) -> PathBuf {
+    let name = key.as_str();
+    root.join("runs")
+        .join(name.get(..2).unwrap_or("xx"))
+        .join(format!("{name}.json.zst"))
 }
 
 fn check_format(root: &Path) -> Result<(), StoreError> {
@@ -231,14 +259,18 @@ fn salt(root: &Path) -> Result<String, StoreError> {
     Ok(salt)
 }
 
-fn read_segments(root: &Path, entries: &mut Vec<Entry>) -> Result<Vec<Damage>, StoreError> {
+fn segment_paths(root: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mut paths: Vec<PathBuf> = fs::read_dir(root.join("segments"))?
         .map(|file| Ok(file?.path()))
         .collect::<Result<_, std::io::Error>>()?;
     paths.retain(|path| path.extension().is_some_and(|ending| ending == "zst"));
     paths.sort();
+    Ok(paths)
+}
+
+fn read_segments(root: &Path, entries: &mut Vec<Entry>) -> Result<Vec<Damage>, StoreError> {
     let mut damage = Vec::new();
-    for path in paths {
+    for path in segment_paths(root)? {
         let text = zstd::decode_all(fs::read(&path)?.as_slice())
             .ok()
             .and_then(|bytes| String::from_utf8(bytes).ok());
@@ -297,7 +329,7 @@ fn take_lines(text: &str, entries: &mut Vec<Entry>) -> Result<(), (usize, String
     Ok(())
 }
 
-fn set_aside(root: &Path, path: &Path, problem: String, bytes: Option<&[u8]>) -> Result<Damage, StoreError> {
+pub(super) fn set_aside(root: &Path, path: &Path, problem: String, bytes: Option<&[u8]>) -> Result<Damage, StoreError> {
     let whole;
     let bytes = match bytes {
         Some(bytes) => bytes,
@@ -330,7 +362,7 @@ fn to_lines(entries: &[Entry]) -> Result<String, StoreError> {
 }
 
 /// Either the old file or the new one is there, never a part.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), std::io::Error> {
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), std::io::Error> {
     let temporary = path.with_extension("tmp");
     fs::write(&temporary, bytes)?;
     fs::rename(&temporary, path)
@@ -504,7 +536,7 @@ mod tests {
         let mut store = open(dir.path()).0;
         let key = RunKey::new("abcdef");
         store.record(&key, &trial(0.1)).unwrap();
-        let path = store.run_path(&key);
+        let path = run_path(store.path(), &key);
         let whole = fs::read(&path).unwrap();
         // What a kill leaves of the next write is beside it and does not count.
         fs::write(path.with_extension("tmp"), &whole[..9]).unwrap();

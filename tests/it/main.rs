@@ -11,6 +11,8 @@ mod github;
 mod input;
 mod intake;
 mod kill;
+mod look;
+mod model;
 mod people;
 mod secrets;
 mod support;

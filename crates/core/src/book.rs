@@ -14,14 +14,10 @@ use crate::failure::{FailureKind, FailureRecord};
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, RunId, TaskId};
 use crate::ledger::{Entry, Event, Known};
 use crate::machine::{self, State};
+use crate::overview::Origin;
 use crate::score::Scorecard;
 use crate::signal::Report;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Failures of one cluster that a run is told.
-const KNOWN_OF_A_CLUSTER: usize = 200;
-/// About the most failures that a run is told.
-const KNOWN: usize = 2_000;
 
 /// Everything known.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -36,6 +32,8 @@ pub struct Book {
     pub records: BTreeMap<RecordId, FailureRecord>,
     /// When the failure of a record happened at the earliest, RFC 3339.
     pub happened: BTreeMap<RecordId, String>,
+    /// Where each was learned of first.
+    pub origins: BTreeMap<RecordId, Origin>,
     /// Clusters.
     pub clusters: ClusterBook,
     /// sprag's own pull requests by number.
@@ -276,7 +274,7 @@ impl Book {
         let busy = clusters
             .clone()
             .filter(|cluster| cluster.state == ClusterState::Ignored || self.open_pull(&cluster.id).is_some());
-        let unresolved = self.unresolved();
+        let unresolved = self.clusters.telling(|record| self.happened.get(record));
         let closed = self.pulls.values().filter(|pull| pull.state.is_unwanted());
         Known {
             suite: self.suite_of(suite),
@@ -285,30 +283,13 @@ impl Book {
                 .filter_map(|record| self.records.get(record))
                 .cloned()
                 .collect(),
+            revisions: self.clusters.revisions().to_vec(),
             busy: busy.map(|cluster| cluster.id.clone()).collect(),
             preferred: self.preferred.clone(),
             rejected: closed
                 .filter_map(|pull| Some(self.run(&pull.run)?.experiment(&pull.experiment)?.candidate.id.clone()))
                 .collect(),
         }
-    }
-
-    /// Unresolved failures for a run to know: of each cluster the newest, of the clusters those that rank highest. A run works on one cluster
-    /// after the other, so more than it can come to would only have to be written down.
-    fn unresolved(&self) -> BTreeSet<&RecordId> {
-        let mut known = BTreeSet::new();
-        for (_, cluster) in self.clusters.ranked() {
-            let mut open: Vec<&RecordId> = (cluster.members.iter())
-                .filter(|(_, member)| !member.resolved)
-                .map(|(record, _)| record)
-                .collect();
-            open.sort_by_key(|record| std::cmp::Reverse((self.happened.get(*record), *record)));
-            known.extend(open.into_iter().take(KNOWN_OF_A_CLUSTER));
-            if known.len() >= KNOWN {
-                break;
-            }
-        }
-        known
     }
 
     /// The regression suite as people have decided about it: what they quarantined is not promoted any more.

@@ -1,13 +1,17 @@
 //! Clusters: failure records with one mechanism.
 
+mod curate;
 mod explain;
 mod neighbour;
 mod rank;
+mod revise;
 mod signature;
 mod title;
 
+pub use curate::{Likeness, Question, ask, questions, read as read_answer, texts};
 pub use explain::{Explanation, Trend, explain};
 pub use rank::Rank;
+pub use revise::{Author, Change, Revision};
 pub use signature::signature;
 pub use title::of as title;
 
@@ -15,7 +19,12 @@ use crate::failure::{FailureKind, FailureRecord, Mechanism};
 use crate::hash;
 use crate::id::{ClusterId, RecordId, TaskId};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Failures of one cluster that a run is told.
+const TOLD_OF_A_CLUSTER: usize = 200;
+/// About the most failures that a run is told.
+const TOLD: usize = 2_000;
 
 /// Failure records with one mechanism. A record with several root causes belongs to several clusters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +33,9 @@ pub struct Cluster {
     pub id: ClusterId,
     /// What the members share.
     pub mechanism: Mechanism,
+    /// Further mechanisms that were found to be the same.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub also: BTreeSet<Mechanism>,
     /// A title a person understands.
     pub title: String,
     /// The members, and whether each is resolved by the incumbent.
@@ -91,10 +103,30 @@ impl Cluster {
         }
     }
 
+    /// Whether a mechanism is that of the cluster.
+    pub fn shows(&self, mechanism: &Mechanism) -> bool {
+        self.mechanism == *mechanism || self.also.contains(mechanism)
+    }
+
+    /// Takes in all of another cluster.
+    fn take_over(&mut self, gone: Self) {
+        self.first_batch = self.first_batch.min(gone.first_batch);
+        self.last_batch = self.last_batch.max(gone.last_batch);
+        self.also.extend(gone.also);
+        self.also.insert(gone.mechanism);
+        self.also.remove(&self.mechanism);
+        let fresh = gone.members.values().any(|member| !member.resolved);
+        self.members.extend(gone.members);
+        if fresh && self.state == ClusterState::Resolved {
+            self.state = ClusterState::Reopened;
+        }
+    }
+
     fn founded_by(mechanism: &Mechanism, batch: u32) -> Self {
         Self {
             id: id_of(mechanism),
             mechanism: mechanism.clone(),
+            also: BTreeSet::new(),
             title: title::of(mechanism),
             members: BTreeMap::new(),
             severity: 0.0,
@@ -151,8 +183,12 @@ impl Cluster {
 pub struct ClusterBook {
     /// By id.
     pub clusters: BTreeMap<ClusterId, Cluster>,
-    /// Clusters that a person said are another one.
+    /// Clusters that are part of another one.
     merged: BTreeMap<ClusterId, ClusterId>,
+    /// Clusters that only people may change.
+    decided: BTreeSet<ClusterId>,
+    /// What was changed so far.
+    revisions: Vec<Revision>,
     /// How many failed runs the clusters hold, if nothing has come or gone since they were counted.
     runs: Option<usize>,
 }
@@ -160,7 +196,10 @@ pub struct ClusterBook {
 /// Two books are equal if they hold the same; whether the runs have been counted does not matter.
 impl PartialEq for ClusterBook {
     fn eq(&self, other: &Self) -> bool {
-        self.clusters == other.clusters && self.merged == other.merged
+        self.clusters == other.clusters
+            && self.merged == other.merged
+            && self.decided == other.decided
+            && self.revisions == other.revisions
     }
 }
 
@@ -200,6 +239,22 @@ impl ClusterBook {
         let mut ranked: Vec<_> = open.map(|cluster| (Rank::of(cluster, now).value, cluster)).collect();
         ranked.sort_by(|(left, _), (right, _)| right.total_cmp(left));
         ranked
+    }
+
+    /// Unresolved failures for a run to know: of each cluster the newest, of the clusters those that rank highest. A run works on one cluster
+    /// after the other, so more than it can come to would only have to be written down. `when` orders failures by their age.
+    pub fn telling<K: Ord>(&self, when: impl Fn(&RecordId) -> K) -> BTreeSet<&RecordId> {
+        let mut known = BTreeSet::new();
+        for (_, cluster) in self.ranked() {
+            let open = cluster.members.iter().filter(|(_, member)| !member.resolved);
+            let mut open: Vec<(&RecordId, &Member)> = open.collect();
+            open.sort_by_key(|(record, member)| std::cmp::Reverse((when(record), member.batch, *record)));
+            known.extend(open.into_iter().take(TOLD_OF_A_CLUSTER).map(|(record, _)| record));
+            if known.len() >= TOLD {
+                break;
+            }
+        }
+        known
     }
 
     /// Notes that the incumbent no longer shows a cluster's mechanism on a task. When no member shows it any more,
@@ -260,57 +315,6 @@ impl ClusterBook {
         })
     }
 
-    /// A person's word that two clusters are one: what is in `from` and what joins it later is in `into`.
-    pub fn merge(&mut self, into: &ClusterId, from: &ClusterId) {
-        self.unite(into, from);
-        self.weigh();
-    }
-
-    /// Merges without weighing.
-    fn unite(&mut self, into: &ClusterId, from: &ClusterId) {
-        if into == from || !self.clusters.contains_key(into) {
-            return;
-        }
-        let Some(gone) = self.clusters.remove(from) else {
-            return;
-        };
-        if let Some(kept) = self.clusters.get_mut(into) {
-            kept.first_batch = kept.first_batch.min(gone.first_batch);
-            kept.last_batch = kept.last_batch.max(gone.last_batch);
-            let fresh = gone.members.values().any(|member| !member.resolved);
-            kept.members.extend(gone.members);
-            if fresh && kept.state == ClusterState::Resolved {
-                kept.state = ClusterState::Reopened;
-            }
-        }
-        for target in self.merged.values_mut().filter(|target| *target == from) {
-            target.clone_from(into);
-        }
-        self.merged.insert(from.clone(), into.clone());
-    }
-
-    /// A person's word that these records are something else: they leave the cluster and found one of their own.
-    pub fn split(&mut self, cluster: &ClusterId, records: &[RecordId]) {
-        let Some(whole) = self.clusters.get_mut(cluster) else {
-            return;
-        };
-        let leaves = |record: &RecordId| records.contains(record);
-        if whole.members.keys().all(leaves) || !whole.members.keys().any(leaves) {
-            return;
-        }
-        let mut founded = Cluster::founded_by(&whole.mechanism, whole.first_batch);
-        founded.id = ClusterId::new(format!("c-{}", &hash::of(&(cluster, records))[..8]));
-        founded.title = format!("{} (split off)", whole.title);
-        founded.last_batch = whole.last_batch;
-        let (gone, kept) = std::mem::take(&mut whole.members)
-            .into_iter()
-            .partition(|(record, _)| leaves(record));
-        whole.members = kept;
-        founded.members = gone;
-        self.clusters.insert(founded.id.clone(), founded);
-        self.weigh();
-    }
-
     /// Moves a cluster to another state, and says whether it may go there; see [`Cluster::may_become`].
     pub fn mark(&mut self, cluster: &ClusterId, state: ClusterState) -> bool {
         let Some(cluster) = self
@@ -321,12 +325,19 @@ impl ClusterBook {
             return false;
         };
         cluster.state = state;
+        if state == ClusterState::Ignored {
+            self.decided.insert(cluster.id.clone());
+        }
         true
     }
 
-    /// The cluster that a person's word has made of this one; itself, mostly.
+    /// The cluster that merges have made of this one; itself, mostly.
     pub fn current(&self, cluster: &ClusterId) -> ClusterId {
-        self.merged.get(cluster).unwrap_or(cluster).clone()
+        let mut current = cluster;
+        while let Some(into) = self.merged.get(current) {
+            current = into;
+        }
+        current.clone()
     }
 
     /// Takes a record that was no failure after all out of its clusters. One that only it had founded, and nobody has worked on, is gone.
@@ -351,10 +362,13 @@ impl ClusterBook {
             if joined.contains(&id) {
                 continue;
             }
-            let cluster = self
-                .clusters
-                .entry(id.clone())
-                .or_insert_with(|| Cluster::founded_by(&cause.mechanism, batch));
+            let cluster = self.clusters.entry(id.clone()).or_insert_with(|| Cluster {
+                id: id.clone(),
+                ..Cluster::founded_by(&cause.mechanism, batch)
+            });
+            if !cluster.shows(&cause.mechanism) {
+                cluster.also.insert(cause.mechanism.clone());
+            }
             cluster.add(record, batch, fixed(&id));
             joined.push(id);
         }

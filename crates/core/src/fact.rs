@@ -3,6 +3,7 @@
 //!
 //! What they add up to is the [`Book`](crate::book::Book).
 
+use crate::cluster::{Author, Change, Revision};
 use crate::failure::FailureRecord;
 use crate::hash;
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, RunId};
@@ -64,6 +65,27 @@ pub enum What {
         /// What could not be read, a sentence each.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         problems: Vec<String>,
+    },
+    /// Files were read that somebody named.
+    FilesRead {
+        /// The hash of the failures: the same failures read again are the same fact.
+        digest: String,
+        /// The files, as they were named.
+        files: Vec<String>,
+        /// What is too large for one fact comes in several; this is the how many-th, from 0.
+        #[serde(default)]
+        part: u32,
+        /// How many traces were in them.
+        traces: u32,
+        /// The failures among them.
+        failures: Vec<FailureRecord>,
+    },
+    /// A person decided something on the command line.
+    Decided {
+        /// Who, as git names them; may be empty.
+        by: String,
+        /// What follows from it.
+        decisions: Vec<Decision>,
     },
     /// A list on GitHub was read up to here; the next job goes on from there.
     ReadUntil {
@@ -165,6 +187,11 @@ pub enum What {
         /// What it said.
         card: Scorecard,
     },
+    /// Clusters were found to be one, or something else than they were taken for.
+    ClustersRevised {
+        /// What changed, in order.
+        revisions: Vec<Revision>,
+    },
     /// Somebody ticked or cleared boxes on the dashboard.
     Ticked {
         /// The clusters whose box was changed, and whether it is ticked now.
@@ -231,6 +258,13 @@ pub enum Decision {
         /// The one that goes.
         from: ClusterId,
     },
+    /// A cluster has a better title.
+    Rename {
+        /// The cluster.
+        cluster: ClusterId,
+        /// The title.
+        title: String,
+    },
     /// These failures are something else than the rest of their cluster.
     Split {
         /// The cluster they are in.
@@ -257,6 +291,38 @@ pub enum Decision {
     },
 }
 
+impl Decision {
+    /// How it changes the clusters, if it does.
+    pub fn revision(&self) -> Option<Revision> {
+        let change = match self {
+            Self::Merge { into, from } => Change::Merge {
+                into: into.clone(),
+                from: from.clone(),
+            },
+            Self::Split { cluster, records } => Change::Split {
+                cluster: cluster.clone(),
+                records: records.clone(),
+            },
+            Self::Rename { cluster, title } => Change::Rename {
+                cluster: cluster.clone(),
+                title: title.clone(),
+            },
+            Self::Ignore { .. }
+            | Self::Prefer { .. }
+            | Self::Quarantine { .. }
+            | Self::Reject { .. }
+            | Self::Retry { .. } => {
+                return None;
+            }
+        };
+        Some(Revision {
+            change,
+            by: Author::Person,
+            reason: String::new(),
+        })
+    }
+}
+
 impl Fact {
     /// The content hash of what makes this fact what it is. The time counts only where the same thing can become true twice.
     pub fn id(&self) -> String {
@@ -265,6 +331,7 @@ impl Fact {
                 issue, digest, as_of, ..
             } => hash::of(&("issue", issue, digest, as_of)),
             What::ArtifactRead { artifact, part, .. } => hash::of(&("artifact", artifact, part)),
+            What::FilesRead { digest, part, .. } => hash::of(&("files", digest, part)),
             What::ReadUntil { stream, cursor } => hash::of(&("until", stream, cursor)),
             What::Commanded { comment, .. } => hash::of(&("command", comment)),
             What::RunEntry { run, entry } => hash::of(&("entry", run, &entry.id)),
@@ -275,7 +342,8 @@ impl Fact {
             What::RevertOffered { revert, .. } => hash::of(&("revert", revert)),
             What::RevertSettled { revert, settled_at, .. } => hash::of(&("revert settled", revert, settled_at)),
             What::SuiteMeasured { sha, .. } => hash::of(&("suite", sha)),
-            What::Answered { .. } | What::Ticked { .. } => hash::of(self),
+            What::ClustersRevised { revisions } => hash::of(&("revised", revisions)),
+            What::Answered { .. } | What::Ticked { .. } | What::Decided { .. } => hash::of(self),
         }
     }
 }

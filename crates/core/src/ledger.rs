@@ -3,6 +3,7 @@
 use crate::budget::{Limits, Spent};
 use crate::candidate::{Candidate, Stage, Verdict};
 use crate::case::EvalCase;
+use crate::cluster::Revision;
 use crate::failure::FailureRecord;
 use crate::gate::GatePolicy;
 use crate::harness::Harness;
@@ -47,6 +48,11 @@ pub enum Event {
         records: Vec<FailureRecord>,
         /// What it cost.
         spent: Spent,
+    },
+    /// Clusters were found to be one, or something else than they were taken for.
+    ClustersRevised {
+        /// What changed, in order.
+        revisions: Vec<Revision>,
     },
     /// A candidate was proposed.
     Proposed {
@@ -124,9 +130,11 @@ impl Event {
             | Self::NothingProposed { spent, .. }
             | Self::StageMeasured { spent, .. }
             | Self::Promoted { spent, .. } => *spent,
-            Self::Started(_) | Self::Decided { .. } | Self::Published { .. } | Self::Finished { .. } => {
-                Spent::default()
-            }
+            Self::Started(_)
+            | Self::ClustersRevised { .. }
+            | Self::Decided { .. }
+            | Self::Published { .. }
+            | Self::Finished { .. } => Spent::default(),
         }
     }
 }
@@ -173,6 +181,9 @@ pub struct Known {
     /// Failures that are not resolved yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<FailureRecord>,
+    /// How clusters were changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revisions: Vec<Revision>,
     /// Clusters to leave alone: ignored, or with a pull request that waits for a person.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub busy: BTreeSet<ClusterId>,

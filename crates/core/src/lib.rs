@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod machine;
 pub mod mine;
 pub mod model;
+pub mod overview;
 pub mod propose;
 pub mod protocol;
 pub mod redact;

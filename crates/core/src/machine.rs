@@ -11,7 +11,7 @@ pub use state::State;
 
 use crate::candidate::{Candidate, Experiment, Stage, Verdict};
 use crate::case::{CaseState, EvalCase};
-use crate::cluster::ClusterState;
+use crate::cluster::{ClusterState, Revision};
 use crate::failure::{FailureKind, FailureRecord};
 use crate::gate::{self, GateStep};
 use crate::id::{CaseId, ClusterId, ExperimentId, TaskId};
@@ -32,6 +32,11 @@ pub enum Command {
         batch: u32,
         /// With the number of times each was in the traffic before, which is its trial.
         tasks: Vec<(TaskId, u32)>,
+    },
+    /// Change the clusters that the traffic has made alike; leads to `ClustersRevised`.
+    ReviseClusters {
+        /// What rules found.
+        found: Vec<Revision>,
     },
     /// Ask the proposer; leads to `Proposed` or `NothingProposed`.
     Propose {
@@ -103,8 +108,7 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
         Event::BaselineMeasured { validation, .. } => {
             state.best = validation.score().unwrap_or(0.0);
             state.baseline = Some(validation.clone());
-            let known = state.plan.known.failures.clone();
-            known.iter().for_each(|record| take_failure(state, record));
+            take_known(state);
             if state.plan.issues.is_empty() {
                 run_traffic(state)
             } else {
@@ -124,6 +128,13 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             passed.for_each(|verdict| state.clusters.resolve_task(&verdict.task));
             records.iter().for_each(|record| take_failure(state, record));
             state.batch_verdicts.push(verdicts.clone());
+            match state.clusters.alike() {
+                found if found.is_empty() => next_work(state),
+                found => Command::ReviseClusters { found },
+            }
+        }
+        Event::ClustersRevised { revisions } => {
+            state.revise(revisions);
             next_work(state)
         }
         Event::Proposed {
@@ -171,6 +182,13 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
         }
     };
     vec![next]
+}
+
+/// What other runs and people have found.
+fn take_known(state: &mut State) {
+    let known = state.plan.known.clone();
+    known.failures.iter().for_each(|record| take_failure(state, record));
+    state.clusters.revise(&known.revisions);
 }
 
 fn begin_experiment(state: &mut State, id: &ExperimentId, candidate: &Candidate, task_runs: u64) {

@@ -23,6 +23,7 @@ pub mod dashboard;
 #[cfg(test)]
 mod fixtures;
 pub mod labels;
+pub mod listing;
 pub mod markdown;
 pub mod pull;
 pub mod reply;

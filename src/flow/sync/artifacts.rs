@@ -161,14 +161,14 @@ async fn take_artifact(
         Err(problem) => (Vec::new(), vec![problem]),
     };
     let n_traces = u32::try_from(traces.len()).unwrap_or(u32::MAX);
-    // A trace without a verdict is no failure here: an artifact holds whatever ran.
-    let failed: Vec<ReadTrace> = traces.into_iter().filter(|read| read.passed == Some(false)).collect();
     redactor.clean(&mut problems);
     let failures = failures(
         &redactor,
         &format!("artifact {}", artifact.id),
         &redactor.text(&format!("artifact {}", artifact.name)),
-        failed,
+        traces,
+        // A trace without a verdict is no failure here: an artifact holds whatever ran.
+        |read| read.passed == Some(false),
     );
     report.artifacts += 1;
     report.failures += failures.len();

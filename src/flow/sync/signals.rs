@@ -12,14 +12,14 @@ use sprag_core::failure::FailureRecord;
 use sprag_core::github::{Actor, Artifact, Comment, Issue, LabelEvent, Permission};
 use sprag_core::hash;
 use sprag_core::id::{RecordId, TaskId};
-use sprag_core::mine;
 use sprag_core::mine::text::counted;
+use sprag_core::mine::{self, Judged};
 use sprag_core::redact::Redactor;
 use sprag_core::render::markdown;
 use sprag_core::signal::{self, Clue, LabelStanding, Remark};
 use sprag_core::trace::read::ReadTrace;
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// With so many changed issues or fewer, each is asked for its comments and events; with more, the lists of the whole repository are cheaper.
 const ONE_BY_ONE: usize = 20;
@@ -300,7 +300,7 @@ async fn read_report(
             Ok(mut traces) => {
                 traces.truncate(TRACES_PER_ISSUE - n_traces);
                 n_traces += traces.len();
-                let new = failures(&redactor, &place, &unnamed, traces);
+                let new = failures(&redactor, &place, &unnamed, traces, |read| read.passed != Some(true));
                 for record in new {
                     if records.iter().all(|known| known.id != record.id) {
                         told_at.extend(lead.told_at.map(|at| (record.id.clone(), at.to_owned())));
@@ -333,24 +333,35 @@ fn bounded(mut report: signal::Report) -> signal::Report {
     report
 }
 
-/// Failure records of the traces of failed runs. A record is named by the place and the content: reading it again is the same record.
-pub(super) fn failures(redactor: &Redactor, place: &str, unnamed: &str, traces: Vec<ReadTrace>) -> Vec<FailureRecord> {
+/// Failure records of the traces of failed runs, mined beside those that passed. A record is named by the place and the content: reading it again
+/// is the same record. `counts` says which runs failed.
+pub(super) fn failures(
+    redactor: &Redactor,
+    place: &str,
+    unnamed: &str,
+    mut traces: Vec<ReadTrace>,
+    counts: impl Fn(&ReadTrace) -> bool,
+) -> Vec<FailureRecord> {
+    traces.iter_mut().for_each(|read| redactor.clean(read));
+    let verdicts = traces.iter();
+    let judged = Judged::new(verdicts.filter_map(|read| Some((&read.task, &read.trace, read.passed?))));
     let mut records: Vec<FailureRecord> = Vec::new();
-    for mut read in traces.into_iter().filter(|read| read.passed != Some(true)) {
-        redactor.clean(&mut read);
+    let mut seen = BTreeSet::new();
+    for read in traces.iter().filter(|read| counts(read)) {
         let source = format!("{place} {}", hash::of(&read.trace));
         let task = if read.task.as_str().is_empty() {
             TaskId::new(unnamed)
         } else {
             read.task.clone()
         };
-        let mined = mine::mine(&source, &task, &read.trace);
+        let mined = mine::triage(&source, &task, &read.trace, &judged);
         let kind = read.kind_hint.unwrap_or(mined.kind);
-        let record = FailureRecord { kind, ..mined };
-        if records.iter().all(|known| known.id != record.id) {
-            records.push(record);
+        if seen.insert(mined.id.clone()) {
+            records.push(FailureRecord { kind, ..mined });
         }
     }
+    mine::clumps(&mut records);
+    mine::settle(&mut records);
     records
 }
 

@@ -1,11 +1,12 @@
 //! How each fact changes the book.
 
 use super::{Book, CommandEntry, IssueEntry, PullEntry, PullState};
-use crate::cluster::ClusterState;
+use crate::cluster::{Change, ClusterState, Revision};
 use crate::fact::{DASHBOARD, Decision, Fact, Reading, What};
 use crate::failure::FailureRecord;
 use crate::id::{ClusterId, RecordId, RunId};
 use crate::ledger::{Entry, Event, Finding};
+use crate::overview::Origin;
 use std::collections::BTreeMap;
 
 impl Book {
@@ -36,8 +37,14 @@ impl Book {
                 ..
             } => {
                 self.artifacts.insert(*artifact);
-                failures.iter().for_each(|record| self.join(record, ran_at));
+                let origin = Origin::Artifact { id: *artifact };
+                failures.iter().for_each(|record| self.join(record, ran_at, &origin));
             }
+            What::FilesRead { files, failures, .. } => {
+                let origin = Origin::Files { names: files.clone() };
+                failures.iter().for_each(|record| self.join(record, &fact.at, &origin));
+            }
+            What::Decided { decisions, .. } => decisions.iter().for_each(|decision| self.decide(decision)),
             What::ReadUntil { stream, cursor } => {
                 let kept = self.cursors.entry(stream.clone()).or_default();
                 *kept = cursor.max(kept).clone();
@@ -81,6 +88,7 @@ impl Book {
                 settled_at,
             } => self.settle_revert(*pull, *revert, *taken_back, settled_at),
             What::SuiteMeasured { sha, card } => self.suite.push((sha.clone(), card.clone())),
+            What::ClustersRevised { revisions } => self.revise(revisions),
             What::Ticked { clusters } => self.tick(clusters),
             What::Answered { thing, digest, .. } => self.answer(thing, digest),
         }
@@ -140,7 +148,10 @@ impl Book {
                 {
                     entry.records.push(record.id.clone());
                 }
-                records.iter().for_each(|record| self.join(record, &told(&record.id)));
+                let origin = Origin::Issue { number: issue };
+                records
+                    .iter()
+                    .for_each(|record| self.join(record, &told(&record.id), &origin));
             }
             Reading::Withdrawn => self.withdraw(issue),
             Reading::Task { .. } | Reading::NoTrace { .. } | Reading::Unconfirmed { .. } => {}
@@ -159,17 +170,22 @@ impl Book {
             if !elsewhere {
                 self.records.remove(&record);
                 self.happened.remove(&record);
+                self.origins.remove(&record);
                 self.clusters.leave(&record);
             }
         }
     }
 
     /// A failure that is older than the merge that resolved its cluster is resolved with it; a younger one reopens the cluster.
-    fn join(&mut self, record: &FailureRecord, happened: &str) {
-        if self.records.insert(record.id.clone(), record.clone()).is_some() {
-            return;
+    fn join(&mut self, record: &FailureRecord, happened: &str, origin: &Origin) {
+        match self.records.insert(record.id.clone(), record.clone()) {
+            // Read again beside other runs, it may be explained better than before.
+            Some(known) if !same_mechanisms(&known, record) => self.clusters.leave(&record.id),
+            Some(_) => return,
+            None => {}
         }
         self.happened.insert(record.id.clone(), happened.to_owned());
+        self.origins.entry(record.id.clone()).or_insert_with(|| origin.clone());
         let fixed_since = |cluster: &ClusterId| {
             let mut of_cluster = self.pulls.values().filter(|pull| pull.cluster == *cluster);
             of_cluster.any(|pull| matches!(&pull.state, PullState::Merged { at, .. } if at.as_str() >= happened))
@@ -188,7 +204,11 @@ impl Book {
         let begun = ledger[0].at.clone();
         match &entry.event {
             Event::Started(_) => self.n_runs += 1,
-            Event::TrafficRan { records, .. } => records.iter().for_each(|record| self.join(record, &begun)),
+            Event::TrafficRan { records, .. } => {
+                let origin = Origin::Run { run: Some(run.clone()) };
+                records.iter().for_each(|record| self.join(record, &begun, &origin));
+            }
+            Event::ClustersRevised { revisions } => self.revise(revisions),
             Event::SignalsRead { findings, .. } => {
                 findings.iter().for_each(|finding| self.take_finding(finding, &begun));
             }
@@ -199,7 +219,8 @@ impl Book {
     /// What running the task that an issue names has shown.
     fn take_finding(&mut self, finding: &Finding, at: &str) {
         if let Some(record) = &finding.record {
-            self.join(record, at);
+            let origin = Origin::Issue { number: finding.issue };
+            self.join(record, at, &origin);
         }
         let Some(issue) = self.issues.get_mut(&finding.issue) else {
             return;
@@ -227,8 +248,9 @@ impl Book {
                 self.clusters.mark(&cluster, ClusterState::Open);
                 self.preferred.insert(cluster);
             }
-            Decision::Merge { into, from } => self.merge(into, from),
-            Decision::Split { cluster, records } => self.clusters.split(&self.clusters.current(cluster), records),
+            Decision::Merge { .. } | Decision::Split { .. } | Decision::Rename { .. } => {
+                self.revise(decision.revision().as_slice());
+            }
             Decision::Quarantine { case } => {
                 self.quarantined.insert(case.clone());
             }
@@ -246,19 +268,23 @@ impl Book {
         }
     }
 
-    /// Whatever was said of the cluster that goes is said of the one that stays.
-    fn merge(&mut self, into: &ClusterId, from: &ClusterId) {
-        self.clusters
-            .merge(&self.clusters.current(into), &self.clusters.current(from));
-        let into = self.clusters.current(from);
+    /// Whatever was said of a cluster that goes is said of the one that stays.
+    fn revise(&mut self, revisions: &[Revision]) {
+        self.clusters.revise(revisions);
         for pull in self.pulls.values_mut() {
             pull.cluster = self.clusters.current(&pull.cluster);
         }
-        if self.preferred.remove(from) {
-            self.preferred.insert(into.clone());
-        }
-        if self.open_pull(&into).is_some() {
-            self.clusters.mark(&into, ClusterState::InProgress);
+        let preferred = std::mem::take(&mut self.preferred);
+        self.preferred = preferred.iter().map(|cluster| self.clusters.current(cluster)).collect();
+        let busy = revisions.iter().filter_map(|revision| match &revision.change {
+            Change::Merge { into, .. } => Some(self.clusters.current(into)),
+            Change::Split { .. } | Change::Rename { .. } => None,
+        });
+        for cluster in busy
+            .filter(|cluster| self.open_pull(cluster).is_some())
+            .collect::<Vec<_>>()
+        {
+            self.clusters.mark(&cluster, ClusterState::InProgress);
         }
     }
 
@@ -324,6 +350,12 @@ impl Book {
             }
         }
     }
+}
+
+fn same_mechanisms(one: &FailureRecord, other: &FailureRecord) -> bool {
+    let mechanisms =
+        |record: &FailureRecord| -> Vec<_> { record.causes.iter().map(|cause| cause.mechanism.clone()).collect() };
+    one.kind == other.kind && mechanisms(one) == mechanisms(other)
 }
 
 /// The pull request that a fact tells was opened.

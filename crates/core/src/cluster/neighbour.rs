@@ -1,6 +1,6 @@
 //! Clusters whose mechanisms say much the same in other words.
 
-use super::{Cluster, ClusterBook, ClusterState, id_of};
+use super::{Author, Change, Cluster, ClusterBook, Revision, id_of};
 use crate::failure::Mechanism;
 use crate::id::ClusterId;
 use crate::mine::model::OTHER;
@@ -14,28 +14,28 @@ const CUT: f64 = 0.5;
 const WINDOW: usize = 256;
 
 impl ClusterBook {
-    /// Merges clusters whose mechanisms are free text about the same thing (the errors of one tool, failed checks, a model's own words) and say much the same.
-    /// Returns what went into what. It depends on which clusters there are, and not on the order in which they came; the older one stays.
-    /// What a person split off, merged or ignored is left alone.
-    pub fn gather(&mut self) -> Vec<(ClusterId, ClusterId)> {
-        let groups = alike(self);
-        let mut merged = Vec::new();
-        for group in groups {
-            let Some((kept, gone)) = group.split_first() else {
-                continue;
-            };
-            for id in gone {
-                self.unite(kept, id);
-                merged.push((id.clone(), kept.clone()));
-            }
-        }
-        self.weigh();
-        merged
+    /// The merges of clusters whose mechanisms are free text about the same thing (the errors of one tool, failed checks, a model's
+    /// own words) and say much the same. They depend on which clusters there are, and not on the order in which they came; the older one stays. What a person
+    /// split off, merged, named or ignored is left alone.
+    pub fn alike(&self) -> Vec<Revision> {
+        let merge = |into: &ClusterId, from: &ClusterId| Revision {
+            change: Change::Merge {
+                into: into.clone(),
+                from: from.clone(),
+            },
+            by: Author::Rules,
+            reason: "they say much the same of the same thing".to_owned(),
+        };
+        let groups = groups(self);
+        let pairs = groups.iter().filter_map(|group| group.split_first());
+        pairs
+            .flat_map(|(kept, gone)| gone.iter().map(move |from| merge(kept, from)))
+            .collect()
     }
 }
 
 /// Groups of at least two, each with the oldest first.
-fn alike(book: &ClusterBook) -> Vec<Vec<ClusterId>> {
+fn groups(book: &ClusterBook) -> Vec<Vec<ClusterId>> {
     let mut blocks: BTreeMap<String, Vec<(&str, &Cluster)>> = BTreeMap::new();
     for cluster in book.clusters.values().filter(|cluster| is_free(book, cluster)) {
         if let Some((about, text)) = free_text(&cluster.mechanism) {
@@ -50,10 +50,9 @@ fn alike(book: &ClusterBook) -> Vec<Vec<ClusterId>> {
     groups
 }
 
-/// Whether only the program has decided about it so far.
+/// Whether nobody has decided about it; what was split off was taken apart for a reason.
 fn is_free(book: &ClusterBook, cluster: &Cluster) -> bool {
-    let own = cluster.id == id_of(&cluster.mechanism);
-    own && cluster.state != ClusterState::Ignored && !book.merged.values().any(|into| *into == cluster.id)
+    cluster.id == id_of(&cluster.mechanism) && !book.is_decided(&cluster.id)
 }
 
 /// What a mechanism is about, and what it says of it in words of its own.
@@ -108,6 +107,7 @@ fn joined(block: &[(&str, &Cluster)]) -> Vec<Vec<ClusterId>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::ClusterState;
     use crate::cluster::tests::{record, task};
     use crate::id::RecordId;
     use proptest::prelude::*;
@@ -129,6 +129,13 @@ mod tests {
         book
     }
 
+    /// Makes the merges, and says how many.
+    fn gather(book: &mut ClusterBook) -> usize {
+        let found = book.alike();
+        book.revise(&found);
+        found.len()
+    }
+
     fn members(book: &ClusterBook) -> Vec<Vec<String>> {
         let ids = |cluster: &Cluster| cluster.members.keys().map(ToString::to_string).collect();
         let mut members: Vec<Vec<String>> = book.clusters.values().map(ids).collect();
@@ -139,14 +146,14 @@ mod tests {
     #[test]
     fn the_same_error_in_other_words_is_one_cluster_but_not_that_of_another_tool() {
         let mut errors = book(&[0, 1, 2, 3]);
-        assert_eq!(errors.gather().len(), 1);
+        assert_eq!(gather(&mut errors), 1);
         assert_eq!(members(&errors), [vec!["0", "1"], vec!["2"], vec!["3"]]);
         let joined = errors.join(&record("9", "9", &[("tool_error", ERRORS[1])]), 2);
         assert!(
             errors.clusters[&joined[0]].members.contains_key(&RecordId::new("0")),
             "and stays one"
         );
-        assert!(errors.gather().is_empty());
+        assert_eq!(gather(&mut errors), 0);
     }
 
     #[test]
@@ -154,12 +161,19 @@ mod tests {
         let mut errors = book(&[0, 1]);
         let id = errors.holding(&RecordId::new("1")).remove(0);
         errors.mark(&id, ClusterState::Ignored);
-        assert!(errors.gather().is_empty());
+        assert_eq!(gather(&mut errors), 0);
         let mut split = book(&[0]);
         split.join(&record("7", "7", &[("tool_error", ERRORS[0])]), 1);
         let whole = split.holding(&RecordId::new("0")).remove(0);
-        split.split(&whole, &[RecordId::new("7")]);
-        assert!(split.gather().is_empty());
+        split.revise(&[Revision {
+            change: Change::Split {
+                cluster: whole,
+                records: vec![RecordId::new("7")],
+            },
+            by: Author::Person,
+            reason: String::new(),
+        }]);
+        assert_eq!(gather(&mut split), 0);
         split.resolve_task(&task("0"));
         assert_eq!(members(&split).len(), 2);
     }
@@ -168,8 +182,8 @@ mod tests {
         #[test]
         fn the_order_of_arrival_does_not_matter(order in Just(vec![0_usize, 1, 2, 3, 4]).prop_shuffle()) {
             let (mut shuffled, mut sorted) = (book(&order), book(&[0, 1, 2, 3, 4]));
-            shuffled.gather();
-            sorted.gather();
+            gather(&mut shuffled);
+            gather(&mut sorted);
             prop_assert_eq!(shuffled, sorted);
         }
     }

@@ -4,7 +4,7 @@ use super::schedule::batches;
 use crate::budget::Spent;
 use crate::candidate::{Experiment, Proof};
 use crate::case::{CaseBook, CaseState, EvalCase};
-use crate::cluster::ClusterBook;
+use crate::cluster::{ClusterBook, Revision};
 use crate::failure::{FailureKind, FailureRecord};
 use crate::harness::Harness;
 use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, RecordId, TaskId};
@@ -175,15 +175,28 @@ impl State {
         of_cluster.map(|case| (case.id.clone(), case.task.clone())).collect()
     }
 
+    /// Changes clusters. What is known of one that goes is known of the one that stays.
+    pub(super) fn revise(&mut self, revisions: &[Revision]) {
+        self.clusters.revise(revisions);
+        for case in self.cases.cases.values_mut() {
+            let mut clusters: BTreeSet<ClusterId> = case.clusters.iter().map(|id| self.clusters.current(id)).collect();
+            clusters.extend(case.records.iter().flat_map(|record| self.clusters.holding(record)));
+            case.clusters = clusters.into_iter().collect();
+        }
+    }
+
     pub(super) fn next_cluster(&self) -> Option<ClusterId> {
         let known = &self.plan.known;
+        let today = |ids: &BTreeSet<ClusterId>| -> BTreeSet<ClusterId> {
+            ids.iter().map(|id| self.clusters.current(id)).collect()
+        };
+        let (busy, preferred, exhausted) = (today(&known.busy), today(&known.preferred), today(&self.exhausted));
         let ranked = self.clusters.ranked();
         // A cluster that no task of the runner shows could not be measured.
-        let may = |id: &&ClusterId| {
-            !self.exhausted.contains(*id) && !known.busy.contains(*id) && !self.cluster_tasks(id).is_empty()
-        };
+        let may =
+            |id: &&ClusterId| !exhausted.contains(*id) && !busy.contains(*id) && !self.cluster_tasks(id).is_empty();
         let mut ids: Vec<&ClusterId> = ranked.into_iter().map(|(_, cluster)| &cluster.id).filter(may).collect();
-        ids.sort_by_key(|id| !known.preferred.contains(*id));
+        ids.sort_by_key(|id| !preferred.contains(*id));
         ids.first().copied().cloned()
     }
 }

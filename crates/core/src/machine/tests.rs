@@ -182,6 +182,9 @@ impl Tape {
                 }
             }
             Command::RunTraffic { batch, tasks } => self.traffic(*batch, tasks),
+            Command::ReviseClusters { found } => Event::ClustersRevised {
+                revisions: found.clone(),
+            },
             Command::Propose { experiment, cluster } => self.proposal(experiment, cluster),
             Command::Measure {
                 experiment,
@@ -346,6 +349,7 @@ fn check(state: &State, event: &Event, commands: &[Command], before: &mut Before
                 "what is decided is not decided again"
             );
         }
+        Some(Command::ReviseClusters { found }) => assert!(!found.is_empty()),
         Some(Command::MeasureBaseline | Command::ReadSignals | Command::Finish { .. }) | None => {}
     }
     *before = Before {
@@ -600,4 +604,59 @@ fn a_run_begins_with_what_is_known() {
     assert_eq!(state.next_cluster(), Some(clusters[2].clone()), "the preferred one");
     assert!(state.tried.contains(&CandidateId::new("unwanted")));
     assert_eq!(state.clusters.clusters.len(), 3);
+}
+
+/// Two failures whose tools refuse in nearly the same words.
+#[test]
+fn traffic_that_makes_clusters_alike_leads_to_their_merge_and_the_cases_follow() {
+    let mut tape = Tape { bytes: vec![0], at: 0 };
+    let plan = plan(&mut tape);
+    let mut refused = |name: &str, words: &str| {
+        let mut record = tape.record(&plan.train[0], name.to_owned());
+        record.task = TaskId::new(name);
+        record.causes.truncate(1);
+        record.causes[0].mechanism = Mechanism {
+            rule: "tool_error".to_owned(),
+            subject: format!("book: {words}"),
+        };
+        record
+    };
+    let records = [
+        ("t0", "no seats left on flight #"),
+        ("t1", "no seats are left on flight #"),
+    ]
+    .map(|(task, words)| refused(task, words));
+    let events = [
+        Event::Started(Box::new(plan.clone())),
+        Event::BaselineMeasured {
+            validation: Scorecard::default(),
+            spent: Spent::default(),
+        },
+        Event::TrafficRan {
+            batch: 1,
+            verdicts: Vec::new(),
+            records: records.to_vec(),
+            spent: Spent::default(),
+        },
+    ];
+    let (state, commands) = replay(&events);
+    let Some(Command::ReviseClusters { found }) = commands.first() else {
+        panic!("{commands:?}");
+    };
+    let (state, commands) = step(
+        state,
+        &Event::ClustersRevised {
+            revisions: found.clone(),
+        },
+    );
+    let state = state.unwrap();
+    assert_eq!(state.clusters.clusters.len(), 1);
+    let Some(Command::Propose { cluster, .. }) = commands.first() else {
+        panic!("{commands:?}");
+    };
+    assert_eq!(
+        state.open_cases(cluster).len(),
+        2,
+        "both cases are the merged cluster's"
+    );
 }

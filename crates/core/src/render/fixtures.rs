@@ -124,6 +124,7 @@ pub(super) fn cluster(
             rule: rule.to_owned(),
             subject: subject.to_owned(),
         },
+        also: std::collections::BTreeSet::new(),
         title: title.to_owned(),
         members: members.collect(),
         severity: 0.8,

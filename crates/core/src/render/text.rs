@@ -6,7 +6,7 @@ use super::markdown::{truncate, visible};
 use super::view::{Progress, SummaryView};
 use super::words;
 use crate::candidate::{Experiment, Verdict};
-use crate::cluster::{Cluster, Explanation, Rank, Trend};
+use crate::cluster::{Change, Cluster, Explanation, Rank, Revision, Trend};
 use crate::score::Scorecard;
 
 /// One sentence for something that happened, without a line break.
@@ -28,6 +28,7 @@ pub fn progress(progress: &Progress) -> String {
                 words::count(batch.new_clusters, "new cluster")
             )
         }
+        Progress::Revised { revisions } => revised(revisions),
         Progress::Targeted { cluster } => format!(
             "  working on: {} ({}, {} resolved)",
             short(&cluster.title, 80),
@@ -50,6 +51,18 @@ pub fn progress(progress: &Progress) -> String {
         }
         Progress::Idle { reason } => format!("  nothing to work on: {}", short(reason, 120)),
     }
+}
+
+fn revised(revisions: &[Revision]) -> String {
+    let count = |wanted: fn(&Change) -> bool| revisions.iter().filter(|revision| wanted(&revision.change)).count();
+    let counts = [
+        (count(|change| matches!(change, Change::Merge { .. })), "merged"),
+        (count(|change| matches!(change, Change::Split { .. })), "split"),
+        (count(|change| matches!(change, Change::Rename { .. })), "renamed"),
+    ];
+    let told = counts.iter().filter(|(count, _)| *count > 0);
+    let told: Vec<String> = told.map(|(count, what)| format!("{count} {what}")).collect();
+    format!("  clusters: {}", told.join(", "))
 }
 
 fn judged(experiment: &Experiment) -> String {
@@ -170,7 +183,7 @@ pub fn explained(cluster: &Cluster, rank: &Rank, why: &Explanation) -> String {
 }
 
 /// One line of text that a terminal can show as it is.
-fn short(text: &str, chars: usize) -> String {
+pub(super) fn short(text: &str, chars: usize) -> String {
     truncate(&visible(text).split_whitespace().collect::<Vec<_>>().join(" "), chars)
 }
 

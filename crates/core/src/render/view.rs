@@ -3,7 +3,7 @@
 use super::words;
 use crate::candidate::{Experiment, Proof};
 use crate::case::EvalCase;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Revision};
 use crate::config::GateMode;
 use crate::failure::{FailureKind, FailureRecord};
 use crate::id::TaskId;
@@ -205,6 +205,11 @@ pub enum Progress {
         batch: BatchView,
         /// How many batches there are.
         batches: u32,
+    },
+    /// Clusters were merged, split or renamed.
+    Revised {
+        /// What changed.
+        revisions: Vec<Revision>,
     },
     /// A cluster was chosen to work on.
     Targeted {

@@ -99,7 +99,7 @@ fn an_answer_whose_quotes_stand_in_the_trace_is_believed() {
         "the decisive step comes first"
     );
     let short = answered(|value| {
-        value["evidence"] = json!([{"step": 4, "quote": "ok"}, {"step": "3", "quote": "cancel_order"}])
+        value["evidence"] = json!([{"step": 4, "quote": "ok"}, {"step": "3", "quote": "cancel_order"}]);
     });
     assert!(
         read(&short, &run()).is_ok(),
@@ -116,10 +116,10 @@ fn what_is_not_so_is_told_apart_and_every_mistake_is_named() {
             (|value: &mut Value| value["decisive_step"] = 17.into()) as fn(&mut Value),
         ),
         ("evidence: there is no step 9", |value| {
-            value["evidence"][0]["step"] = 9.into()
+            value["evidence"][0]["step"] = 9.into();
         }),
         ("step 2 does not say that: \"never said this\"", |value| {
-            value["evidence"][0]["quote"] = "never said this".into()
+            value["evidence"][0]["quote"] = "never said this".into();
         }),
         (
             "step 2 does not say that: \"Done, it is cancelled.\"; step 5 does",
@@ -130,16 +130,16 @@ fn what_is_not_so_is_told_apart_and_every_mistake_is_named() {
         ("too few words", |value| value["evidence"][0]["quote"] = "s".into()),
         ("too few words", |value| value["evidence"][0]["quote"] = "…".into()),
         ("no quote from the decisive step 3", |value| {
-            value["evidence"] = json!([])
+            value["evidence"] = json!([]);
         }),
         ("the run knows no tool \"refund\"", |value| {
-            value["subject"] = "refund".into()
+            value["subject"] = "refund".into();
         }),
         ("there is no \"bad_luck\"", |value| {
-            value["mechanism"] = "bad_luck".into()
+            value["mechanism"] = "bad_luck".into();
         }),
         ("as in tool.argument", |value| {
-            value["mechanism"] = "wrong_argument".into()
+            value["mechanism"] = "wrong_argument".into();
         }),
         ("as in tool->tool", |value| value["mechanism"] = "wrong_tool".into()),
         ("in a few words", |value| {
@@ -150,7 +150,7 @@ fn what_is_not_so_is_told_apart_and_every_mistake_is_named() {
         ("root_cause is empty", |value| value["root_cause"] = " ".into()),
         ("should is empty", |value| value["should"] = "".into()),
         ("missing field `should`", |value| {
-            drop(value.as_object_mut().unwrap().remove("should"))
+            drop(value.as_object_mut().unwrap().remove("should"));
         }),
         ("not the form", |value| value["decisive_step"] = "three".into()),
     ] {

@@ -1,0 +1,324 @@
+//! What is known of a project, as people look at it: failures, clusters and cases, wherever they were learned.
+
+use crate::book::Book;
+use crate::case::{CaseState, EvalCase};
+use crate::cluster::{ClusterBook, ClusterState};
+use crate::fact::{Decision, Fact, What};
+use crate::failure::FailureRecord;
+use crate::id::{CaseId, ClusterId, RecordId, RunId};
+use crate::ledger::{Entry, Event, Known};
+use crate::machine;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// Where a failure was learned of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "from", rename_all = "snake_case")]
+pub enum Origin {
+    /// A labelled issue.
+    Issue {
+        /// Its number.
+        number: u64,
+    },
+    /// An artifact of a workflow run.
+    Artifact {
+        /// Its id.
+        id: u64,
+    },
+    /// Files that somebody named.
+    Files {
+        /// As they were named.
+        names: Vec<String>,
+    },
+    /// The traffic of a run.
+    Run {
+        /// The run; `None` for the one of this folder.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
+    },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Issue { number } => write!(f, "issue #{number}"),
+            Self::Artifact { id } => write!(f, "artifact {id}"),
+            Self::Files { names } => f.write_str(&names.join(", ")),
+            Self::Run { run: Some(run) } => write!(f, "run {run}"),
+            Self::Run { run: None } => f.write_str("traffic"),
+        }
+    }
+}
+
+/// Everything that can be looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Overview {
+    /// Failures of all kinds.
+    pub records: BTreeMap<RecordId, FailureRecord>,
+    /// Where each comes from.
+    pub origins: BTreeMap<RecordId, Origin>,
+    /// Clusters.
+    pub clusters: ClusterBook,
+    /// Clusters that a person wants to be worked on first.
+    pub preferred: BTreeSet<ClusterId>,
+    /// Cases: the regression suite, what is quarantined, and what waits for a fix.
+    pub cases: BTreeMap<CaseId, EvalCase>,
+}
+
+impl Overview {
+    /// What is known of a repository on GitHub. `suite` is the regression suite of the checkout.
+    pub fn of_book(book: &Book, suite: &[EvalCase]) -> Self {
+        let newest = book.latest_run().and_then(|run| book.run(run));
+        let mut cases = newest.map(|state| state.cases.cases).unwrap_or_default();
+        cases.extend(suite.iter().map(|case| (case.id.clone(), case.clone())));
+        for case in cases.values_mut().filter(|case| book.quarantined.contains(&case.id)) {
+            case.state = CaseState::Quarantined;
+        }
+        Self {
+            records: book.records.clone(),
+            origins: book.origins.clone(),
+            clusters: book.clusters.clone(),
+            preferred: book.preferred.clone(),
+            cases,
+        }
+    }
+
+    /// What is known without GitHub: the ledger of a run, then what was read and decided beside it.
+    pub fn local(ledger: &[Entry], facts: &[Fact], suite: &[EvalCase]) -> Self {
+        let mut overview = Self::default();
+        overview
+            .cases
+            .extend(suite.iter().map(|case| (case.id.clone(), case.clone())));
+        let (state, _) = machine::replay(ledger.iter().map(|entry| &entry.event));
+        let batch = state.as_ref().map_or(1, |state| state.batch.max(1));
+        for entry in ledger {
+            overview.take_event(&entry.event);
+        }
+        if let Some(state) = state {
+            overview.clusters = state.clusters;
+            overview.cases.extend(state.cases.cases);
+        }
+        for fact in facts {
+            overview.take_fact(&fact.what, batch);
+        }
+        overview.clusters.weigh();
+        overview
+    }
+
+    /// What a run on this machine is told.
+    pub fn known(&self) -> Known {
+        let telling = self.clusters.telling(|_| ());
+        let ignored = self
+            .clusters
+            .clusters
+            .values()
+            .filter(|cluster| cluster.state == ClusterState::Ignored);
+        Known {
+            failures: telling
+                .into_iter()
+                .filter_map(|record| self.records.get(record))
+                .cloned()
+                .collect(),
+            revisions: self.clusters.revisions().to_vec(),
+            busy: ignored.map(|cluster| cluster.id.clone()).collect(),
+            preferred: self.preferred.clone(),
+            ..Known::default()
+        }
+    }
+
+    fn take_fact(&mut self, what: &What, batch: u32) {
+        match what {
+            What::FilesRead { files, failures, .. } => {
+                let origin = Origin::Files { names: files.clone() };
+                for record in failures {
+                    // Read again beside other runs, it may be explained better than before.
+                    if self
+                        .records
+                        .get(&record.id)
+                        .is_some_and(|known| known.causes != record.causes)
+                    {
+                        self.clusters.leave(&record.id);
+                    }
+                    self.take(record, &origin);
+                    self.clusters.place(record, batch, |_| false);
+                }
+            }
+            What::ClustersRevised { revisions } => self.clusters.revise(revisions),
+            What::Decided { decisions, .. } => decisions.iter().for_each(|decision| self.decide(decision)),
+            _ => {}
+        }
+    }
+
+    fn decide(&mut self, decision: &Decision) {
+        match decision {
+            Decision::Ignore { cluster } => {
+                let cluster = self.clusters.current(cluster);
+                self.clusters.mark(&cluster, ClusterState::Ignored);
+                self.preferred.remove(&cluster);
+            }
+            Decision::Prefer { cluster } => {
+                let cluster = self.clusters.current(cluster);
+                self.clusters.mark(&cluster, ClusterState::Open);
+                self.preferred.insert(cluster);
+            }
+            Decision::Quarantine { case } => {
+                self.cases
+                    .entry(case.clone())
+                    .and_modify(|case| case.state = CaseState::Quarantined);
+            }
+            Decision::Merge { .. } | Decision::Split { .. } | Decision::Rename { .. } => {
+                self.clusters.revise(&decision.revision());
+            }
+            Decision::Reject { .. } | Decision::Retry { .. } => {}
+        }
+    }
+
+    fn take_event(&mut self, event: &Event) {
+        match event {
+            Event::Started(plan) => {
+                for record in &plan.known.failures {
+                    self.records.insert(record.id.clone(), record.clone());
+                }
+            }
+            Event::SignalsRead { findings, .. } => {
+                for finding in findings {
+                    let origin = Origin::Issue { number: finding.issue };
+                    finding.record.iter().for_each(|record| self.take(record, &origin));
+                }
+            }
+            Event::TrafficRan { records, .. } => {
+                records
+                    .iter()
+                    .for_each(|record| self.take(record, &Origin::Run { run: None }));
+            }
+            _ => {}
+        }
+    }
+
+    fn take(&mut self, record: &FailureRecord, origin: &Origin) {
+        self.records.insert(record.id.clone(), record.clone());
+        self.origins.insert(record.id.clone(), origin.clone());
+    }
+
+    /// The cluster with an id, or the one whose id begins so.
+    ///
+    /// # Errors
+    /// Half a sentence, when there is none or more than one.
+    pub fn cluster(&self, id: &str) -> Result<ClusterId, String> {
+        let current = self.clusters.current(&ClusterId::new(id));
+        if self.clusters.clusters.contains_key(&current) {
+            return Ok(current);
+        }
+        let merged = self
+            .clusters
+            .revisions()
+            .iter()
+            .flat_map(|revision| revision.change.clusters());
+        let ids: BTreeSet<&ClusterId> = self.clusters.clusters.keys().chain(merged).collect();
+        let found = one("cluster", id, ids.into_iter().map(ClusterId::as_str))?;
+        Ok(self.clusters.current(&ClusterId::new(found)))
+    }
+
+    /// The failure with an id, or the one whose id begins so.
+    ///
+    /// # Errors
+    /// Half a sentence, when there is none or more than one.
+    pub fn record(&self, id: &str) -> Result<&FailureRecord, String> {
+        let found = one("failure", id, self.records.keys().map(RecordId::as_str))?;
+        Ok(&self.records[&RecordId::new(found)])
+    }
+}
+
+/// The one name that begins with what was given.
+fn one<'a>(what: &str, given: &str, names: impl Iterator<Item = &'a str>) -> Result<&'a str, String> {
+    let mut found: Vec<&str> = names
+        .filter(|name| !given.is_empty() && name.starts_with(given))
+        .collect();
+    match (found.pop(), found.as_slice()) {
+        (None, _) => Err(format!("there is no {what} `{given}`")),
+        (Some(only), []) => Ok(only),
+        (Some(last), _) if last == given => Ok(last),
+        (Some(last), [first, ..]) => Err(format!("`{given}` is the beginning of several: `{first}`, `{last}`, …")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::Revision;
+    use crate::cluster::tests::record;
+
+    fn read(at: &str, records: &[FailureRecord]) -> Fact {
+        Fact {
+            at: at.to_owned(),
+            what: What::FilesRead {
+                digest: at.to_owned(),
+                files: vec!["runs.json".to_owned()],
+                part: 0,
+                traces: 9,
+                failures: records.to_vec(),
+            },
+        }
+    }
+
+    fn decided(at: &str, decision: Decision) -> Fact {
+        Fact {
+            at: at.to_owned(),
+            what: What::Decided {
+                by: "alice".to_owned(),
+                decisions: vec![decision],
+            },
+        }
+    }
+
+    #[test]
+    fn what_people_decided_holds_for_what_is_read_later() {
+        let one = record("aa1", "t1", &[("missing_action", "refund")]);
+        let two = record("ab2", "t2", &[("missing_action", "cancel")]);
+        let three = record("ac3", "t3", &[("missing_action", "cancel")]);
+        let first = Overview::local(&[], &[read("1", &[one.clone(), two.clone()])], &[]);
+        let id = |tool: &str| {
+            let of = first
+                .clusters
+                .clusters
+                .values()
+                .find(|cluster| cluster.mechanism.subject == tool);
+            of.unwrap().id.clone()
+        };
+        let (refund, cancel) = (id("refund"), id("cancel"));
+        let merge = Decision::Merge {
+            into: refund.clone(),
+            from: cancel.clone(),
+        };
+        let ignore = Decision::Ignore {
+            cluster: cancel.clone(),
+        };
+        let facts = [
+            read("1", &[one, two]),
+            decided("2", merge),
+            decided("3", ignore),
+            read("4", &[three]),
+        ];
+        let overview = Overview::local(&[], &facts, &[]);
+        assert_eq!(overview.clusters.clusters.len(), 1);
+        let cluster = &overview.clusters.clusters[&refund];
+        assert_eq!((cluster.total_failures(), cluster.state), (3, ClusterState::Ignored));
+        assert_eq!(
+            overview.cluster(cancel.as_str()),
+            Ok(refund),
+            "the old id still leads there"
+        );
+        assert_eq!(overview.origins.len(), 3);
+        assert!(matches!(overview.clusters.revisions(), [Revision { .. }]));
+    }
+
+    #[test]
+    fn the_beginning_of_an_id_is_enough_if_it_is_the_only_one() {
+        let records = ["aa1", "ab2", "b"].map(|id| record(id, id, &[("missing_action", "refund")]));
+        let overview = Overview::local(&[], &[read("1", &records)], &[]);
+        assert_eq!(overview.record("ab").unwrap().id.as_str(), "ab2");
+        assert!(overview.record("a").unwrap_err().contains("several"));
+        assert!(overview.record("x").is_err() && overview.record("").is_err());
+    }
+}

@@ -1,0 +1,157 @@
+//! `sprag explain`: one failure with its evidence in context.
+
+use super::ingest;
+use super::source::{SourceArgs, state_dir, unknown};
+use super::{print, print_json};
+use crate::actions::Job;
+use crate::error::{CommandError, Exit};
+use crate::flow;
+use crate::store::DirStore;
+use serde_json::json;
+use sprag_core::failure::{FailureRecord, RootCause};
+use sprag_core::id::ClusterId;
+use sprag_core::overview::{Origin, Overview};
+use sprag_core::render::listing;
+use sprag_core::trace::Trace;
+use sprag_core::trace::read::{Format, ReadTrace};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Says of one failure what went wrong and why, with the steps of the trace that show it.
+///
+/// Names a failure as `sprag failures` lists it, or a trace file, whose failed runs are explained one after the other. Files are read as
+/// `sprag ingest` reads them, and nothing is kept.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The id of a failure (its beginning is enough), or a trace file
+    #[arg(value_name = "TRACE")]
+    trace: String,
+    /// The most failures of a file that are explained
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    limit: usize,
+    /// The format of the file, where the content does not tell
+    #[arg(long, value_name = "FORMAT", value_parser = clap::builder::PossibleValuesParser::new(Format::names()))]
+    format: Option<String>,
+    /// The configuration whose `[redact]` and `[signals.mapping]` count; without it, the one of this folder, if there is one
+    #[arg(long, env = "SPRAG_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+/// A failure and what is left of its run.
+struct Found {
+    record: FailureRecord,
+    trace: Option<Trace>,
+    origin: Option<Origin>,
+}
+
+pub(super) async fn explain(args: Args, job: &Job) -> Result<ExitCode, CommandError> {
+    let overview = args.source.overview(job).await?;
+    let (found, left) = if Path::new(&args.trace).exists() {
+        in_file(&args)?
+    } else {
+        (vec![known(&args, &overview)?], 0)
+    };
+    let cluster_of = |cause: &RootCause| -> Option<ClusterId> {
+        let of = overview
+            .clusters
+            .clusters
+            .values()
+            .find(|cluster| cluster.shows(&cause.mechanism));
+        of.map(|cluster| cluster.id.clone())
+    };
+    if args.json {
+        let told: Vec<_> = found
+            .iter()
+            .map(|found| json!({"failure": found.record, "step": found.record.decisive_step(), "origin": found.origin, "trace": found.trace}))
+            .collect();
+        print_json(&json!({"failures": told, "left": left}))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let told: Vec<String> = found
+        .iter()
+        .map(|found| listing::failure(&found.record, found.trace.as_ref(), found.origin.as_ref(), cluster_of))
+        .collect();
+    print(told.join("\n").trim_end())?;
+    if let [
+        Found {
+            trace: None,
+            origin: Some(origin),
+            ..
+        },
+    ] = found.as_slice()
+    {
+        print(&format!(
+            "\nthe trace is not kept here ({origin}), so only the quotes are shown"
+        ))?;
+    }
+    if left > 0 {
+        print(&format!("\n{left} more failed; `--limit` shows more"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The failed runs of a file, and how many more there are.
+fn in_file(args: &Args) -> Result<(Vec<Found>, usize), CommandError> {
+    let files = [PathBuf::from(&args.trace)];
+    let (traces, warnings) = ingest::read(&files, args.format.as_deref(), args.config.as_deref())?;
+    if !args.json {
+        warnings
+            .iter()
+            .try_for_each(|warning| print(&format!("warning: {warning}")))?;
+    }
+    let records = ingest::mined(&traces);
+    if records.is_empty() {
+        return Err(CommandError::new(
+            Exit::Nothing,
+            match traces.len() {
+                0 => format!("no trace could be read in {}", args.trace),
+                n => format!("none of the {n} traces in {} is of a failed run", args.trace),
+            },
+            "a run counts as failed where the file says that it failed; docs/formats.md says how each format tells",
+        ));
+    }
+    let left = records.len().saturating_sub(args.limit);
+    let found = records.into_iter().take(args.limit).map(|record| Found {
+        trace: trace_of(&traces, &record),
+        origin: Some(Origin::Files {
+            names: vec![args.trace.clone()],
+        }),
+        record,
+    });
+    Ok((found.collect(), left))
+}
+
+fn trace_of(traces: &[ReadTrace], record: &FailureRecord) -> Option<Trace> {
+    let of = traces.iter().find(|read| ingest::record_id(read) == record.id);
+    of.map(|read| read.trace.clone())
+}
+
+/// A failure that is known, with its trace where that is still at hand: on record in the folder of the run, or in the files it was read from.
+fn known(args: &Args, overview: &Overview) -> Result<Found, CommandError> {
+    let record = overview
+        .record(&args.trace)
+        .map_err(|problem| unknown(problem, "failures"))?;
+    let origin = overview.origins.get(&record.id).cloned();
+    let trace = match &origin {
+        Some(Origin::Files { names }) => {
+            let files: Vec<PathBuf> = names.iter().map(PathBuf::from).filter(|path| path.exists()).collect();
+            let (traces, _) = ingest::read(&files, args.format.as_deref(), args.config.as_deref())?;
+            trace_of(&traces, record)
+        }
+        Some(Origin::Run { run: None }) => {
+            let state = state_dir(&args.source.out);
+            flow::recorded_trace(&state, &DirStore::ledger(&state)?, record)
+        }
+        _ => None,
+    };
+    Ok(Found {
+        record: record.clone(),
+        trace,
+        origin,
+    })
+}
