@@ -15,7 +15,7 @@ use sprag_core::fact::{Fact, What};
 use sprag_core::failure::FailureRecord;
 use sprag_core::hash;
 use sprag_core::id::{ClusterId, RecordId};
-use sprag_core::mine::{self, Judged};
+use sprag_core::mine::{self, Run};
 use sprag_core::overview::Overview;
 use sprag_core::redact::Redactor;
 use sprag_core::render::text;
@@ -255,23 +255,17 @@ fn config(named: Option<&Path>) -> Result<Option<Config>, CommandError> {
 
 /// The failed runs, mined beside all that were judged.
 pub(super) fn mined(traces: &[ReadTrace]) -> Vec<FailureRecord> {
-    let judged = Judged::new(
-        traces
-            .iter()
-            .filter_map(|run| Some((&run.task, &run.trace, run.passed?))),
-    );
-    let failed = traces.iter().filter(|run| run.passed == Some(false));
-    let mut records: Vec<FailureRecord> = failed.map(|run| record(run, &judged)).collect();
-    mine::clumps(&mut records);
-    mine::settle(&mut records);
-    records
-}
-
-/// What the file itself says about who is to blame outweighs what the miner sees in the trace.
-fn record(trace: &ReadTrace, judged: &Judged) -> FailureRecord {
-    let mined = mine::triage(&trace.source, &trace.task, &trace.trace, judged);
-    let kind = trace.kind_hint.unwrap_or(mined.kind);
-    FailureRecord { kind, ..mined }
+    let runs: Vec<Run<'_>> = traces
+        .iter()
+        .map(|read| Run {
+            source: &read.source,
+            task: &read.task,
+            trace: &read.trace,
+            passed: read.passed,
+            blamed: read.kind_hint,
+        })
+        .collect();
+    mine::together(&runs, |run| run.passed == Some(false))
 }
 
 /// The id of the failure record of a run.

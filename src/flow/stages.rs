@@ -12,12 +12,11 @@ use sprag_core::harness::Harness;
 use sprag_core::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
 use sprag_core::ledger::{CaseRerun, Event, Finding};
 use sprag_core::machine::{PROMOTION_RUNS, State};
-use sprag_core::mine::{self, Judged};
+use sprag_core::mine::{self, Judged, Run};
 use sprag_core::score::Scorecard;
 use sprag_core::signal::{self, Clue};
 use sprag_core::trace::Trace;
 use sprag_core::trial::{TaskVerdict, Trial, TrialStatus};
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 pub(super) async fn baseline(bench: &Bench<'_>, store: &mut dyn Store, state: &State) -> Result<Event, FlowError> {
@@ -116,18 +115,22 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
 
 /// Failed runs are mined, beside all of them; one without a verdict is recorded as what it is, so that it is seen and never scored.
 fn records_of(runs: &[(&str, &TaskId, &Trial)]) -> Vec<FailureRecord> {
-    let traces: Vec<Cow<'_, Trace>> = runs
-        .iter()
-        .map(|(.., trial)| trial.trace.as_ref().map_or_else(Cow::default, Cow::Borrowed))
+    let nothing = Trace::default();
+    let with_verdict = runs.iter().filter(|(.., trial)| trial.has_verdict());
+    let judged: Vec<Run<'_>> = with_verdict
+        .map(|(source, task, trial)| Run {
+            source,
+            task,
+            trace: trial.trace.as_ref().unwrap_or(&nothing),
+            passed: Some(trial.passed()),
+            blamed: None,
+        })
         .collect();
-    let verdicts = runs.iter().zip(&traces).filter(|((.., trial), _)| trial.has_verdict());
-    let judged = Judged::new(verdicts.map(|((_, task, trial), trace)| (*task, &**trace, trial.passed())));
-    let mut records: Vec<FailureRecord> = runs
-        .iter()
-        .zip(&traces)
-        .filter_map(|((source, task, trial), trace)| match &trial.status {
+    let mut mined = mine::together(&judged, |run| run.passed == Some(false)).into_iter();
+    runs.iter()
+        .filter_map(|(source, task, trial)| match &trial.status {
             TrialStatus::Passed => None,
-            TrialStatus::Failed => Some(mine::triage(source, task, trace, &judged)),
+            TrialStatus::Failed => mined.next(),
             TrialStatus::Errored { kind, message } => Some(FailureRecord {
                 id: RecordId::new(sprag_core::hash::of_text(source)),
                 task: (*task).clone(),
@@ -142,10 +145,7 @@ fn records_of(runs: &[(&str, &TaskId, &Trial)]) -> Vec<FailureRecord> {
                 causes: Vec::new(),
             }),
         })
-        .collect();
-    mine::clumps(&mut records);
-    mine::settle(&mut records);
-    records
+        .collect()
 }
 
 pub(super) async fn measure(

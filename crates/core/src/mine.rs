@@ -23,6 +23,7 @@ mod settle;
 mod skipped_confirmation;
 mod termination;
 pub mod text;
+mod together;
 mod tool_error;
 mod unexplained_answer;
 mod unexplained_write;
@@ -39,6 +40,7 @@ pub(crate) use calls::hands_over;
 pub use category::{Category, category};
 pub use clump::clumps;
 pub use settle::settle;
+pub use together::{Run, together};
 
 use crate::failure::{FailureKind, FailureRecord, RootCause};
 use crate::id::{RecordId, TaskId};

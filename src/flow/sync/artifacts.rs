@@ -168,7 +168,7 @@ async fn take_artifact(
         &redactor.text(&format!("artifact {}", artifact.name)),
         traces,
         // A trace without a verdict is no failure here: an artifact holds whatever ran.
-        |read| read.passed == Some(false),
+        |run| run.passed == Some(false),
     );
     report.artifacts += 1;
     report.failures += failures.len();

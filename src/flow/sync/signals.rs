@@ -13,7 +13,7 @@ use sprag_core::github::{Actor, Artifact, Comment, Issue, LabelEvent, Permission
 use sprag_core::hash;
 use sprag_core::id::{RecordId, TaskId};
 use sprag_core::mine::text::counted;
-use sprag_core::mine::{self, Judged};
+use sprag_core::mine::{self, Run};
 use sprag_core::redact::Redactor;
 use sprag_core::render::markdown;
 use sprag_core::signal::{self, Clue, LabelStanding, Remark};
@@ -300,7 +300,7 @@ async fn read_report(
             Ok(mut traces) => {
                 traces.truncate(TRACES_PER_ISSUE - n_traces);
                 n_traces += traces.len();
-                let new = failures(&redactor, &place, &unnamed, traces, |read| read.passed != Some(true));
+                let new = failures(&redactor, &place, &unnamed, traces, |run| run.passed != Some(true));
                 for record in new {
                     if records.iter().all(|known| known.id != record.id) {
                         told_at.extend(lead.told_at.map(|at| (record.id.clone(), at.to_owned())));
@@ -340,29 +340,30 @@ pub(super) fn failures(
     place: &str,
     unnamed: &str,
     mut traces: Vec<ReadTrace>,
-    counts: impl Fn(&ReadTrace) -> bool,
+    counts: impl Fn(&Run<'_>) -> bool,
 ) -> Vec<FailureRecord> {
     traces.iter_mut().for_each(|read| redactor.clean(read));
-    let verdicts = traces.iter();
-    let judged = Judged::new(verdicts.filter_map(|read| Some((&read.task, &read.trace, read.passed?))));
-    let mut records: Vec<FailureRecord> = Vec::new();
     let mut seen = BTreeSet::new();
-    for read in traces.iter().filter(|read| counts(read)) {
-        let source = format!("{place} {}", hash::of(&read.trace));
-        let task = if read.task.as_str().is_empty() {
-            TaskId::new(unnamed)
-        } else {
-            read.task.clone()
-        };
-        let mined = mine::triage(&source, &task, &read.trace, &judged);
-        let kind = read.kind_hint.unwrap_or(mined.kind);
-        if seen.insert(mined.id.clone()) {
-            records.push(FailureRecord { kind, ..mined });
-        }
-    }
-    mine::clumps(&mut records);
-    mine::settle(&mut records);
-    records
+    let named = traces.iter().map(|read| format!("{place} {}", hash::of(&read.trace)));
+    let sources: Vec<String> = named.collect();
+    let unnamed = TaskId::new(unnamed);
+    let runs: Vec<Run<'_>> = traces
+        .iter()
+        .zip(&sources)
+        .filter(|(_, source)| seen.insert(*source))
+        .map(|(read, source)| Run {
+            source,
+            task: if read.task.as_str().is_empty() {
+                &unnamed
+            } else {
+                &read.task
+            },
+            trace: &read.trace,
+            passed: read.passed,
+            blamed: read.kind_hint,
+        })
+        .collect();
+    mine::together(&runs, counts)
 }
 
 /// The traces of an attachment, or half a sentence about what is wrong with it. What cannot be read wholly is fetched once more: it may have
