@@ -18,10 +18,12 @@ pub use bench::recorded_trace;
 pub use summary::Summary;
 
 use crate::forge::ForgeError;
+use crate::model::ModelError;
 use crate::progress::Progress;
 use crate::runner::{Runner, RunnerError};
 use crate::store::{Store, StoreError};
 use crate::workspace::{Workspace, WorkspaceError};
+use advise::Advisor;
 use bench::Bench;
 use sprag_core::budget::Limits;
 use sprag_core::config::Config;
@@ -53,6 +55,8 @@ pub struct Request<'a> {
     pub policy: PathPolicy,
     /// Makes the agent work.
     pub runner: &'a dyn Runner,
+    /// Says why runs failed, beside the rules.
+    pub advisor: Option<&'a Advisor>,
     /// What determines results besides harness, task, trial and seed.
     pub runner_identity: String,
     /// What people call the project.
@@ -94,6 +98,9 @@ pub enum FlowError {
     /// GitHub.
     #[error(transparent)]
     Forge(#[from] ForgeError),
+    /// The model, where going on without it would hide something.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// A file under `out`.
     #[error(transparent)]
     Io(#[from] std::io::Error),

@@ -5,11 +5,11 @@ use super::session::{self, load_config, now};
 use super::source::{facts_dir, state_dir};
 use super::{print, print_json};
 use crate::error::{CommandError, Exit};
-use crate::flow::advise::Advisor;
+use crate::flow::advise::{self, Advisor};
 use crate::intake::FileReader;
 use crate::store::{DirStore, FactFile};
 use serde_json::json;
-use sprag_core::cluster::{self, Cluster, Explanation, Rank, Revision};
+use sprag_core::cluster::{self, Cluster, Explanation, Rank};
 use sprag_core::config::Config;
 use sprag_core::fact::{Fact, What};
 use sprag_core::failure::FailureRecord;
@@ -61,16 +61,11 @@ pub(super) struct Args {
 pub(super) async fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
     let (traces, warnings) = read(&args.files, args.format.as_deref(), args.config.as_deref())?;
     let advisor = args.model.advisor(config(args.config.as_deref())?.as_ref())?;
-    let mut records = mined(&traces);
-    if let Some(advisor) = &advisor {
-        let failed = traces.iter().filter(|run| run.passed == Some(false));
-        let pairs: Vec<_> = failed.map(|run| &run.trace).zip(records).collect();
-        records = advisor.mine(&pairs).await?;
-    }
+    let records = advise::together(advisor.as_ref(), &runs(&traces), has_failed).await?;
     let facts = facts(args, traces.len(), &records);
     let overview = if args.dry_run {
         let mut overview = Overview::local(&[], &facts, &[]);
-        let revisions = revisions(&overview, advisor.as_ref()).await?;
+        let revisions = advise::revisions(advisor.as_ref(), &overview.clusters, &overview.records).await?;
         overview.clusters.revise(&revisions);
         overview
     } else {
@@ -191,23 +186,12 @@ async fn keep(out: &Path, facts: Vec<Fact>, advisor: Option<&Advisor>) -> Result
     }
     let ledger = DirStore::ledger(&state_dir(out))?;
     let overview = Overview::local(&ledger, file.facts(), &[]);
-    let revisions = revisions(&overview, advisor).await?;
+    let revisions = advise::revisions(advisor, &overview.clusters, &overview.records).await?;
     if revisions.is_empty() {
         return Ok(overview);
     }
     file.note(now(), What::ClustersRevised { revisions })?;
     Ok(Overview::local(&ledger, file.facts(), &[]))
-}
-
-/// What the rules would change of the clusters, and then the model.
-async fn revisions(overview: &Overview, advisor: Option<&Advisor>) -> Result<Vec<Revision>, CommandError> {
-    let mut book = overview.clusters.clone();
-    let mut revisions = book.alike();
-    book.revise(&revisions);
-    if let Some(advisor) = advisor {
-        revisions.extend(advisor.curate(&book, &overview.records).await?);
-    }
-    Ok(revisions)
 }
 
 /// The traces in all files, without their secrets, and what could not be read.
@@ -255,7 +239,15 @@ fn config(named: Option<&Path>) -> Result<Option<Config>, CommandError> {
 
 /// The failed runs, mined beside all that were judged.
 pub(super) fn mined(traces: &[ReadTrace]) -> Vec<FailureRecord> {
-    let runs: Vec<Run<'_>> = traces
+    mine::together(&runs(traces), has_failed)
+}
+
+fn has_failed(run: &Run<'_>) -> bool {
+    run.passed == Some(false)
+}
+
+fn runs(traces: &[ReadTrace]) -> Vec<Run<'_>> {
+    traces
         .iter()
         .map(|read| Run {
             source: &read.source,
@@ -264,8 +256,7 @@ pub(super) fn mined(traces: &[ReadTrace]) -> Vec<FailureRecord> {
             passed: read.passed,
             blamed: read.kind_hint,
         })
-        .collect();
-    mine::together(&runs, |run| run.passed == Some(false))
+        .collect()
 }
 
 /// The id of the failure record of a run.

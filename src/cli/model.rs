@@ -2,8 +2,9 @@
 
 use super::session;
 use crate::error::{CommandError, Exit};
-use crate::flow::advise::{Account, Advisor};
+use crate::flow::advise::{Account, Advisor, Counts};
 use crate::model::{ModelError, Tape};
+use crate::progress::Progress;
 use sprag_core::config::Config;
 use sprag_core::mine::text::counted;
 use sprag_core::redact::Redactor;
@@ -64,6 +65,14 @@ impl ModelArgs {
     }
 }
 
+/// Says what became of a model's advice, if it was asked anything.
+pub(super) fn tell(advisor: Option<&Advisor>, progress: &Progress) {
+    let account = advisor.map(Advisor::account);
+    if let Some(account) = account.filter(|account| account.counts != Counts::default()) {
+        progress.line(&told(&account));
+    }
+}
+
 /// What became of a model's advice, in a line, and why nothing more was asked.
 pub(super) fn told(account: &Account) -> String {
     let counts = account.counts;
@@ -85,15 +94,5 @@ pub(super) fn told(account: &Account) -> String {
     match &account.stopped {
         Some(error) => format!("{line}\nnothing more was asked: {error}\nhint: {}", error.hint()),
         None => line,
-    }
-}
-
-impl From<ModelError> for CommandError {
-    fn from(error: ModelError) -> Self {
-        let exit = match error {
-            ModelError::Fault { .. } | ModelError::Client(_) => Exit::Outside,
-            _ => Exit::Config,
-        };
-        Self::new(exit, error.to_string(), error.hint())
     }
 }

@@ -8,6 +8,7 @@ use sprag_core::config::ModelConfig;
 use sprag_core::failure::FailureRecord;
 use sprag_core::id::{ClusterId, RecordId};
 use sprag_core::mine::model::{Policy, joined, read, repair, request, wanted};
+use sprag_core::mine::{self, Run};
 use sprag_core::model::{EmbeddingsRequest, FaultClass, ModelAnswer, ModelRequest, Prices};
 use sprag_core::redact::Redactor;
 use sprag_core::trace::Trace;
@@ -86,11 +87,21 @@ impl Advisor {
         })
     }
 
-    /// What became of all that was asked since this was last called.
+    /// From now on so many US dollars are left.
+    pub fn allow(&self, left: f64) {
+        self.purse.allow(left);
+    }
+
+    /// US dollars since this was last called.
+    pub fn paid(&self) -> f64 {
+        self.purse.take().usd
+    }
+
+    /// What became of all that was asked.
     pub fn account(&self) -> Account {
         Account {
-            counts: std::mem::take(&mut *lock(&self.counts)),
-            tally: self.purse.take(),
+            counts: *lock(&self.counts),
+            tally: self.purse.total(),
             priced: self.priced,
             stopped: lock(&self.stopped).clone(),
         }
@@ -240,6 +251,40 @@ impl Advisor {
     fn stop(&self, error: ModelError) {
         lock(&self.stopped).get_or_insert(error);
     }
+}
+
+/// The records of those runs that `counts` takes for failures, in their order: by the rules, and then by the model, if there is one.
+///
+/// # Errors
+/// See [`Advisor::mine`].
+pub async fn together(
+    advisor: Option<&Advisor>,
+    runs: &[Run<'_>],
+    counts: impl Fn(&Run<'_>) -> bool,
+) -> Result<Vec<FailureRecord>, ModelError> {
+    let records = mine::together(runs, &counts);
+    let Some(advisor) = advisor else { return Ok(records) };
+    let failed = runs.iter().filter(|run| counts(run)).map(|run| run.trace);
+    let failures: Vec<(&Trace, FailureRecord)> = failed.zip(records).collect();
+    advisor.mine(&failures).await
+}
+
+/// What the rules would change of the clusters, and then the model, if there is one.
+///
+/// # Errors
+/// See [`Advisor::mine`].
+pub async fn revisions(
+    advisor: Option<&Advisor>,
+    book: &ClusterBook,
+    records: &BTreeMap<RecordId, FailureRecord>,
+) -> Result<Vec<Revision>, ModelError> {
+    let mut revisions = book.alike();
+    if let Some(advisor) = advisor {
+        let mut book = book.clone();
+        book.revise(&revisions);
+        revisions.extend(advisor.curate(&book, records).await?);
+    }
+    Ok(revisions)
 }
 
 /// Whether a question is still one after other answers.

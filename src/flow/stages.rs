@@ -1,6 +1,7 @@
 //! The measurements: baseline, traffic, the stages of an experiment, promotion.
 
 use super::FlowError;
+use super::advise::{self, Advisor};
 use super::bench::{Allowance, Bench};
 use super::context::{allowance, candidate_harness, experiment, scorecard};
 use crate::progress::Progress;
@@ -48,9 +49,8 @@ pub(super) async fn traffic(
         state.plan.batches,
         tasks.len()
     ));
-    let (trials, spent) = bench
-        .train(store, "traffic", &state.incumbent, tasks, allowance(state))
-        .await?;
+    let mut left = allowance(state);
+    let (trials, mut spent) = bench.train(store, "traffic", &state.incumbent, tasks, left).await?;
     let harness = state.incumbent.id();
     let source = |(task, number): &(TaskId, u32)| bench.source(&harness, task, *number);
     let sources: Vec<String> = tasks.iter().map(source).collect();
@@ -62,10 +62,12 @@ pub(super) async fn traffic(
         task: (*task).clone(),
         status: trial.status.clone(),
     };
+    left.spent.add(spent);
+    let records = records_of(bench, left, &runs, &mut spent).await?;
     Ok(Event::TrafficRan {
         batch,
         verdicts: runs.iter().map(verdict).collect(),
-        records: records_of(&runs),
+        records,
         spent,
     })
 }
@@ -84,7 +86,16 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
         let (record, instead) = match clue {
             Some(Clue::Trace(read)) => {
                 let task = TaskId::new(format!("issue #{}", issue.number));
-                (Some(mine::triage(&name, &task, &read.trace, &Judged::default())), None)
+                let run = Run {
+                    source: &name,
+                    task: &task,
+                    trace: &read.trace,
+                    passed: None,
+                    blamed: None,
+                };
+                let mut left = allowance(state);
+                left.spent.add(spent);
+                (mined(bench, left, &[run], &mut spent).await?.pop(), None)
             }
             Some(Clue::Task(task)) => {
                 let mut left = allowance(state);
@@ -93,7 +104,9 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
                 let (trials, cost) = bench.train(store, "issues", &state.incumbent, &run, left).await?;
                 spent.add(cost);
                 let source = format!("{name} {}", bench.source(&state.incumbent.id(), &task, 0));
-                let record = records_of(&[(&source, &task, &trials[0])]).pop();
+                left.spent.add(cost);
+                let runs = [(&*source, &task, &trials[0])];
+                let record = records_of(bench, left, &runs, &mut spent).await?.pop();
                 let instead = record
                     .is_none()
                     .then(|| format!("task `{task}` passes on the harness as it is"));
@@ -114,7 +127,12 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
 }
 
 /// Failed runs are mined, beside all of them; one without a verdict is recorded as what it is, so that it is seen and never scored.
-fn records_of(runs: &[(&str, &TaskId, &Trial)]) -> Vec<FailureRecord> {
+async fn records_of(
+    bench: &Bench<'_>,
+    left: Allowance,
+    runs: &[(&str, &TaskId, &Trial)],
+    spent: &mut Spent,
+) -> Result<Vec<FailureRecord>, FlowError> {
     let nothing = Trace::default();
     let with_verdict = runs.iter().filter(|(.., trial)| trial.has_verdict());
     let judged: Vec<Run<'_>> = with_verdict
@@ -126,8 +144,9 @@ fn records_of(runs: &[(&str, &TaskId, &Trial)]) -> Vec<FailureRecord> {
             blamed: None,
         })
         .collect();
-    let mut mined = mine::together(&judged, |run| run.passed == Some(false)).into_iter();
-    runs.iter()
+    let mut mined = mined(bench, left, &judged, spent).await?.into_iter();
+    let records = runs
+        .iter()
         .filter_map(|(source, task, trial)| match &trial.status {
             TrialStatus::Passed => None,
             TrialStatus::Failed => mined.next(),
@@ -145,7 +164,21 @@ fn records_of(runs: &[(&str, &TaskId, &Trial)]) -> Vec<FailureRecord> {
                 causes: Vec::new(),
             }),
         })
-        .collect()
+        .collect();
+    Ok(records)
+}
+
+/// The records of the runs that did not pass. What a model asks for them is booked.
+async fn mined(
+    bench: &Bench<'_>,
+    left: Allowance,
+    runs: &[Run<'_>],
+    spent: &mut Spent,
+) -> Result<Vec<FailureRecord>, FlowError> {
+    let advisor = bench.advisor(left);
+    let records = advise::together(advisor, runs, |run| run.passed != Some(true)).await?;
+    spent.usd += advisor.map_or(0.0, Advisor::paid);
+    Ok(records)
 }
 
 pub(super) async fn measure(
@@ -287,12 +320,14 @@ pub(super) async fn promote(
             runs: count(Trial::has_verdict),
             passes: count(Trial::passed),
         });
-        // What was found beside other runs cannot be looked for in these: without ground truth only a pass shows that it is gone.
+        // What was found beside other runs, or by a model, cannot be looked for in these: then only a pass shows that it is gone.
         let tells =
             |trial: &Trial| trial.passed() || trial.trace.as_ref().is_some_and(|trace| trace.expected.is_some());
         for cluster in state.clusters.clusters.values() {
+            let by_model = mine::model::is_in_own_words(&cluster.mechanism);
             let gone = trials.iter().all(|trial| {
-                tells(trial) && causes(task, trial).is_some_and(|found| !found.iter().any(|one| cluster.shows(one)))
+                (trial.passed() || !by_model && tells(trial))
+                    && causes(task, trial).is_some_and(|found| !found.iter().any(|one| cluster.shows(one)))
             });
             let members = cluster
                 .members

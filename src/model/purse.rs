@@ -8,16 +8,17 @@ use tokio::sync::Notify;
 /// What models may cost in a run, and have cost. Never more than the limit is spent, whatever is asked at a time.
 #[derive(Debug)]
 pub struct Purse {
-    limit: f64,
     state: Mutex<State>,
     settled: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    limit: f64,
     spent: f64,
     reserved: f64,
     fresh: Tally,
+    total: Tally,
 }
 
 /// What requests have cost.
@@ -29,6 +30,13 @@ pub struct Tally {
     pub usd: f64,
     /// Tokens whose price nobody told.
     pub unpriced_tokens: u64,
+}
+
+impl Tally {
+    fn add(&mut self, usd: f64, unpriced_tokens: u64) {
+        self.usd += usd;
+        self.unpriced_tokens += unpriced_tokens;
+    }
 }
 
 /// Money that is set aside for one request. Dropped before the request was sent, it comes back; after that, it counts as spent.
@@ -44,8 +52,10 @@ impl Purse {
     /// So many US dollars.
     pub fn new(limit: f64) -> Arc<Self> {
         Arc::new(Self {
-            limit,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                limit,
+                ..State::default()
+            }),
             settled: Notify::new(),
         })
     }
@@ -53,6 +63,17 @@ impl Purse {
     /// What requests have cost since this was last asked.
     pub fn take(&self) -> Tally {
         std::mem::take(&mut self.state().fresh)
+    }
+
+    /// What requests have cost in all.
+    pub fn total(&self) -> Tally {
+        self.state().total
+    }
+
+    /// From now on so many US dollars are left: others spend of the same budget.
+    pub fn allow(&self, left: f64) {
+        let mut state = self.state();
+        state.limit = state.spent + left.max(0.0);
     }
 
     /// Sets aside what a request may cost, once what others have set aside is settled; nothing when the price is unknown.
@@ -63,14 +84,14 @@ impl Purse {
             {
                 let mut state = self.state();
                 // A budget of nothing forbids paid requests, not free ones.
-                if most > 0.0 && state.spent + most > self.limit {
+                if most > 0.0 && state.spent + most > state.limit {
                     return Err(ModelError::Budget {
-                        limit: self.limit,
+                        limit: state.limit,
                         spent: state.spent,
                         most,
                     });
                 }
-                if most <= 0.0 || state.spent + state.reserved + most <= self.limit {
+                if most <= 0.0 || state.spent + state.reserved + most <= state.limit {
                     state.reserved += most;
                     return Ok(Reservation {
                         purse: self.clone(),
@@ -93,7 +114,9 @@ impl Reservation {
     /// From now on it may cost something.
     pub(super) fn sent(&mut self) {
         self.sent = true;
-        self.purse.state().fresh.requests += 1;
+        let mut state = self.purse.state();
+        state.fresh.requests += 1;
+        state.total.requests += 1;
     }
 
     /// Books what it did cost: US dollars, and tokens without a price.
@@ -112,8 +135,8 @@ impl Reservation {
         let mut state = self.purse.state();
         state.reserved -= self.most;
         state.spent += usd;
-        state.fresh.usd += usd;
-        state.fresh.unpriced_tokens += unpriced_tokens;
+        state.fresh.add(usd, unpriced_tokens);
+        state.total.add(usd, unpriced_tokens);
         drop(state);
         self.purse.settled.notify_waiters();
     }

@@ -40,7 +40,7 @@ fn answer(asked: &str, mended: bool) -> Value {
     };
     let seen = "shipped, cannot be cancelled";
     if asked.contains("Are these two clusters one?") {
-        json!({"reason": "Both cancel what is shipped.", "same": true, "title": "cancels orders that are shipped"})
+        json!({"reason": "Both cancel what is shipped.", "same": !asked.contains("nobody knows why"), "title": "cancels orders that are shipped"})
     } else if asked.contains("What should this cluster be called?") {
         json!({"reason": "It says so.", "title": "cancels orders that are shipped"})
     } else if asked.contains("order O-1") {
@@ -118,7 +118,7 @@ fn what_a_model_says_of_failures_is_checked_kept_recorded_and_replayed() {
     let (address, asked) = server();
     let place = place(&address);
     let alone = place.sprag(&["ingest", "night.jsonl", "--no-model", "--dry-run"]);
-    assert!(alone.stdout.starts_with("3 traces, 3 failed (3 unknown)"), "{alone:?}");
+    assert!(alone.stdout.contains("nobody knows why"), "{alone:?}");
     let first = place.sprag(&["ingest", "night.jsonl", "--record", "tape", "--json"]);
     assert_eq!(first.code, Some(0), "{first:?}");
     let told = first.json();
@@ -175,7 +175,7 @@ fn without_a_key_the_rules_work_alone_and_say_so() {
     let ran = place.sprag(&["ingest", "night.jsonl"]);
     assert_eq!(ran.code, Some(0));
     assert!(
-        ran.stderr.contains("NO_SUCH_KEY") && ran.stdout.starts_with("3 traces, 3 failed (3 unknown)"),
+        ran.stderr.contains("NO_SUCH_KEY") && ran.stdout.starts_with("3 traces, 3 failed"),
         "{ran:?}"
     );
     place.write("project/sprag.toml", "");

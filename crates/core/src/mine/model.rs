@@ -12,7 +12,7 @@ pub use join::{joined, wanted};
 pub use read::{Reading, read};
 
 use crate::config::ModelConfig;
-use crate::failure::FailureRecord;
+use crate::failure::{FailureRecord, Mechanism};
 use crate::hash;
 use crate::model::{Message, ModelAnswer, ModelRequest, OutputSchema};
 use crate::trace::Trace;
@@ -90,6 +90,11 @@ pub(crate) const NAMED: &[(&str, Subject, &str)] = &[
         "anything else, in at most eight words without names, numbers and ids of this run",
     ),
 ];
+
+/// Whether a mechanism is one that no rule can look for.
+pub fn is_in_own_words(mechanism: &Mechanism) -> bool {
+    mechanism.rule == OTHER
+}
 
 /// How a model is asked.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,6 +11,8 @@ const TRUST: f64 = 0.8;
 const LIKELY: f64 = 0.5;
 /// How far below what ground truth shows a model's other cause is placed.
 const BELOW: f64 = 0.01;
+/// What these rules say is that nobody knows why.
+const UNEXPLAINED: [&str; 2] = ["unexplained_write", "unexplained_answer"];
 /// The rules that compare with what was expected.
 const FROM_TRUTH: [&str; 8] = [
     "missing_action",
@@ -33,6 +35,7 @@ pub fn wanted(record: &FailureRecord, trace: &Trace) -> bool {
 ///
 /// * A cause that the rules found too gets the model's evidence and, without ground truth, the greater of both confidences.
 /// * Another cause joins with at most 0.8, in the order of confidence; where ground truth explains the failure, after all that it shows.
+///   It takes the place of a cause that says no more than that nobody knows why.
 /// * Where the rules do not know who is to blame, the model may say so, if it is at least half sure that the agent is.
 pub fn joined(rules: &FailureRecord, trace: &Trace, reading: &Reading) -> FailureRecord {
     let mut record = rules.clone();
@@ -64,6 +67,9 @@ pub fn joined(rules: &FailureRecord, trace: &Trace, reading: &Reading) -> Failur
         } else {
             1.0
         };
+        record
+            .causes
+            .retain(|cause| !UNEXPLAINED.contains(&cause.mechanism.rule.as_str()));
         record.causes.push(RootCause {
             confidence: confidence.min(most.max(0.0)),
             ..said.clone()
