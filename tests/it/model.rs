@@ -122,15 +122,21 @@ fn what_a_model_says_of_failures_is_checked_kept_recorded_and_replayed() {
     let first = place.sprag(&["ingest", "night.jsonl", "--record", "tape", "--json"]);
     assert_eq!(first.code, Some(0), "{first:?}");
     let told = first.json();
-    assert_eq!(
-        told["kinds"],
-        json!({"agent": 2, "unknown": 1}),
-        "the one with the made-up quote stays as it was"
-    );
     let clusters = told["clusters"].as_array().unwrap();
-    assert_eq!(
-        (clusters.len(), clusters[0]["title"].as_str()),
-        (1, Some("cancels orders that are shipped"))
+    let title = |cluster: &Value| cluster["title"].as_str().unwrap().to_owned();
+    let titles: Vec<(String, usize)> = clusters
+        .iter()
+        .map(|cluster| (title(cluster), cluster["members"].as_object().unwrap().len()))
+        .collect();
+    assert!(
+        titles.contains(&("cancels orders that are shipped".to_owned(), 2)),
+        "{titles:?}"
+    );
+    assert!(
+        titles
+            .iter()
+            .any(|(title, n)| title.ends_with("nobody knows why") && *n == 1),
+        "the one with the made-up quote stays as it was: {titles:?}"
     );
     let model = &told["model"];
     assert_eq!((&model["wrong"], &model["mended"]), (&json!(1), &json!(1)), "{model}");
