@@ -284,7 +284,7 @@ fn causes(task: &TaskId, trial: &Trial) -> Option<BTreeSet<Mechanism>> {
     match (&trial.status, &trial.trace) {
         (TrialStatus::Passed, _) => Some(BTreeSet::new()),
         (TrialStatus::Failed, Some(trace)) => {
-            let alone = mine::triage("", task, trace, &Judged::default());
+            let alone = mine::mine_beside("", task, trace, &Judged::default());
             let found: BTreeSet<Mechanism> = alone.causes.into_iter().map(|cause| cause.mechanism).collect();
             (!found.is_empty()).then_some(found)
         }

@@ -131,15 +131,6 @@ pub fn mine(source: &str, task: &TaskId, trace: &Trace) -> FailureRecord {
     }
 }
 
-/// Triages a failed run beside others that were judged. Ground truth, where the run has some, says more than any other run could.
-pub fn triage(source: &str, task: &TaskId, trace: &Trace, judged: &Judged) -> FailureRecord {
-    if trace.expected.is_some() {
-        mine(source, task, trace)
-    } else {
-        mine_beside(source, task, trace, judged)
-    }
-}
-
 /// The name of a task, which may be a whole prompt in the trace of a stranger: what is too long is cut, and told apart by its hash.
 fn bounded_task(task: &TaskId) -> TaskId {
     let name = task.as_str();

@@ -1,6 +1,6 @@
 //! Runs that were read together: the failed ones are mined beside all that were judged, then beside each other.
 
-use super::{Judged, clumps, settle, triage};
+use super::{Judged, clumps, mine_beside, settle};
 use crate::failure::{FailureKind, FailureRecord};
 use crate::id::TaskId;
 use crate::trace::Trace;
@@ -27,7 +27,7 @@ pub fn together(runs: &[Run<'_>], counts: impl Fn(&Run<'_>) -> bool) -> Vec<Fail
     let failed = runs.iter().filter(|run| counts(run));
     let mut records: Vec<FailureRecord> = failed
         .map(|run| {
-            let mined = triage(run.source, run.task, run.trace, &judged);
+            let mined = mine_beside(run.source, run.task, run.trace, &judged);
             FailureRecord {
                 kind: run.blamed.unwrap_or(mined.kind),
                 ..mined

@@ -148,7 +148,7 @@ fn examples<'a>(brief: &'a Brief<'a>, look: Look) -> Option<&'a [Example<'a>]> {
 }
 
 fn variants_of(brief: &Brief<'_>, examples: &[Example<'_>]) -> Vec<Variant> {
-    match brief.cluster.mechanism.rule.as_str() {
+    match super::lack(&brief.cluster.mechanism) {
         "missing_action" => variants(&brief.cluster.mechanism.subject, examples),
         "extra_write" => guards(&brief.cluster.mechanism.subject, examples),
         "unmet_communication" => communications(examples),
