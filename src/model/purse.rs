@@ -17,6 +17,8 @@ struct State {
     limit: f64,
     spent: f64,
     reserved: f64,
+    /// Reservations that are not settled.
+    open: usize,
     fresh: Tally,
     total: Tally,
 }
@@ -93,6 +95,7 @@ impl Purse {
                 }
                 if most <= 0.0 || state.spent + state.reserved + most <= state.limit {
                     state.reserved += most;
+                    state.open += 1;
                     return Ok(Reservation {
                         purse: self.clone(),
                         most,
@@ -133,7 +136,13 @@ impl Reservation {
     fn close(&mut self, usd: f64, unpriced_tokens: u64) {
         self.open = false;
         let mut state = self.purse.state();
-        state.reserved -= self.most;
+        state.open -= 1;
+        // What rounding leaves over must not keep anybody waiting.
+        state.reserved = if state.open == 0 {
+            0.0
+        } else {
+            state.reserved - self.most
+        };
         state.spent += usd;
         state.fresh.add(usd, unpriced_tokens);
         state.total.add(usd, unpriced_tokens);
@@ -155,6 +164,46 @@ impl Drop for Reservation {
 mod tests {
     use super::*;
     use futures_util::FutureExt;
+    use futures_util::future::join_all;
+    use proptest::prelude::*;
+
+    /// One request: what it may cost, which part of that it does, how it ends, and for how many turns of others it is under way.
+    async fn request(purse: &Arc<Purse>, (most, share, end, turns): (f64, f64, u8, usize)) {
+        let Ok(mut reservation) = purse.reserve(Some(most)).await else {
+            return;
+        };
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        match end {
+            0 => drop(reservation),
+            1 => {
+                reservation.sent();
+                drop(reservation);
+            }
+            2 => {
+                reservation.sent();
+                reservation.settle_unknown();
+            }
+            _ => {
+                reservation.sent();
+                reservation.settle(most * share, 0);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_mix_of_requests_spends_past_the_limit_or_waits_for_ever(
+            limit in 0.0..10.0_f64,
+            requests in prop::collection::vec((0.0..3.0_f64, 0.0..=1.0_f64, 0..6_u8, 0..5_usize), 0..40),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let purse = Purse::new(limit);
+            runtime.block_on(join_all(requests.into_iter().map(|one| request(&purse, one))));
+            prop_assert!(purse.total().usd <= limit + 1e-9);
+        }
+    }
 
     #[tokio::test]
     async fn what_is_set_aside_cannot_be_spent_twice_and_comes_back() {

@@ -3,7 +3,7 @@
 use super::*;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use sprag_core::failure::FailureKind;
+use sprag_core::failure::{FailureKind, Mechanism, RootCause};
 use sprag_core::id::TaskId;
 use sprag_core::mine;
 use sprag_core::model::{Embeddings, Fault, Message};
@@ -44,10 +44,13 @@ impl Model for Scripted {
     }
 
     fn embed<'a>(&'a self, request: &'a EmbeddingsRequest) -> BoxFuture<'a, Result<Embeddings, ModelError>> {
-        let vectors = request
-            .texts
-            .iter()
-            .map(|text| vec![f32::from(u8::from(text.contains("refund"))), 1.0]);
+        let vectors = request.texts.iter().map(|text| {
+            if text.contains("refund") {
+                vec![1.0, 0.0]
+            } else {
+                vec![0.0, 1.0]
+            }
+        });
         let vectors = vectors.collect();
         Box::pin(std::future::ready(Ok(Embeddings { vectors, usage: None })))
     }
@@ -182,4 +185,49 @@ async fn a_miss_of_a_replay_is_loud() {
     let trace = run();
     let missed = advisor.mine(&[(&trace, record(&trace))]).await;
     assert!(matches!(missed, Err(ModelError::NotRecorded { .. })));
+}
+
+fn named(id: &str, subject: &str) -> FailureRecord {
+    let mut named = record(&run());
+    named.id = RecordId::new(id);
+    named.kind = FailureKind::Agent;
+    named.causes = vec![RootCause {
+        mechanism: Mechanism {
+            rule: "other".to_owned(),
+            subject: subject.to_owned(),
+        },
+        finding: subject.to_owned(),
+        evidence: Vec::new(),
+        confidence: 0.7,
+        should: String::new(),
+        action: None,
+    }];
+    named
+}
+
+#[tokio::test]
+async fn neighbours_become_one_and_are_not_asked_about_twice() {
+    let records = [
+        named("a", "refunds the late order twice"),
+        named("b", "pays a refund for the late order again"),
+        named("c", "answers in another language"),
+    ];
+    let mut book = ClusterBook::default();
+    book.join_all(&records, 1);
+    let records: BTreeMap<RecordId, FailureRecord> =
+        records.into_iter().map(|record| (record.id.clone(), record)).collect();
+    let one = json!({"reason": "Both refund twice.", "same": true, "title": "refunds a late order twice"}).to_string();
+    let (mut advisor, model) = advisor(move |_, _| Ok(one.clone()));
+    advisor.embeddings = Some("e".to_owned());
+    let revisions = advisor.curate(&book, &records).await.unwrap();
+    assert_eq!(lock(&model.seen).len(), 1, "by their vectors the third is no neighbour");
+    book.revise(&revisions);
+    assert_eq!(book.clusters.len(), 2);
+    assert!(
+        book.clusters
+            .values()
+            .any(|cluster| cluster.title == "refunds a late order twice")
+    );
+    assert!(advisor.curate(&book, &records).await.unwrap().is_empty());
+    assert_eq!(lock(&model.seen).len(), 1);
 }
