@@ -7,10 +7,12 @@ mod calls;
 mod category;
 mod clump;
 mod compare;
+mod context_overflow;
 mod extra_write;
 mod failed_check;
 mod format_error;
 mod gave_up;
+mod ignored_tool_error;
 mod invented_argument;
 mod kept_out;
 mod kind;
@@ -18,7 +20,11 @@ mod looping;
 mod missing_action;
 mod missing_handover;
 pub mod model;
+mod partial_list;
+mod policy;
+mod policy_violated;
 mod premature_handover;
+mod repeated_call;
 mod settle;
 mod skipped_confirmation;
 mod termination;
@@ -35,7 +41,7 @@ mod wrong_argument;
 mod wrong_order;
 mod wrong_tool;
 
-pub use beside::{Judged, mine_beside};
+pub use beside::{Judged, JudgedBuilder, mine_beside};
 pub(crate) use calls::hands_over;
 pub use category::{Category, category};
 pub use clump::clumps;
@@ -78,7 +84,11 @@ pub const RULES: &[Rule] = &[
     extra_write::RULE,
     wrong_order::RULE,
     looping::RULE,
+    repeated_call::RULE,
+    context_overflow::RULE,
     termination::RULE,
+    policy_violated::RULE,
+    ignored_tool_error::RULE,
     tool_error::RULE,
     premature_handover::RULE,
     unmet_communication::RULE,
@@ -92,6 +102,7 @@ pub const BESIDE: &[Rule] = &[
     format_error::RULE,
     invented_argument::RULE,
     kept_out::RULE,
+    partial_list::RULE,
     asked_again::RULE,
     skipped_confirmation::RULE,
     ungrounded_answer::RULE,

@@ -7,7 +7,9 @@ use fs_err as fs;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use sprag_core::failure::FailureKind;
 use sprag_core::id::TaskId;
+use sprag_core::trace::read::{ReadTrace, read_any};
 use sprag_core::trace::{Check, Expected, ExpectedAction, Role, Step, Termination, ToolCall, Trace};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -35,6 +37,8 @@ pub(super) struct Label {
     pub(super) id: String,
     pub(super) step: Option<usize>,
     pub(super) category: Option<String>,
+    /// Who is to blame, where they say so.
+    pub(super) kind: Option<FailureKind>,
 }
 
 /// An issue of a tracker.
@@ -79,11 +83,41 @@ pub(super) fn labelled(dir: &Path, set: &str) -> Result<(Vec<Run>, Vec<Label>), 
         id: line.id,
         step: line.root_step_index.or(line.mistake_step.and_then(Number::whole)),
         category: line.root_category,
+        kind: line.root_agent.as_deref().map(blamed),
     };
     Ok((
         histories.into_iter().map(History::run).collect(),
         labels.into_iter().map(label).collect(),
     ))
+}
+
+/// Whom a label blames: the person that somebody plays, or one of the agents.
+fn blamed(agent: &str) -> FailureKind {
+    if agent.eq_ignore_ascii_case("user") {
+        FailureKind::UserSimulator
+    } else {
+        FailureKind::Agent
+    }
+}
+
+/// Results of runs that the machinery broke, as they were written, and how many they are; none where the folder has no such set.
+pub(super) fn infrastructure(dir: &Path) -> Result<(Vec<ReadTrace>, usize), CommandError> {
+    let Ok(files) = fs::read_dir(dir.join("infra")) else {
+        return Ok((Vec::new(), 0));
+    };
+    let mut names: Vec<String> = files
+        .filter_map(|file| file.ok()?.file_name().into_string().ok())
+        .map(|name| name.trim_end_matches(".zst").to_owned())
+        .filter(|name| name.ends_with(".jsonl"))
+        .collect();
+    names.sort();
+    let (mut runs, mut count) = (Vec::new(), 0);
+    for name in names {
+        let text = text(dir, &format!("infra/{name}"))?;
+        count += text.lines().filter(|line| !line.trim().is_empty()).count();
+        runs.extend(read_any(&name, text.as_bytes()).0);
+    }
+    Ok((runs, count))
 }
 
 /// Issues and the pairs of them that are one.
@@ -245,6 +279,7 @@ struct LabelLine {
     id: String,
     root_step_index: Option<usize>,
     root_category: Option<String>,
+    root_agent: Option<String>,
     mistake_step: Option<Number>,
 }
 
@@ -304,8 +339,14 @@ impl History {
     /// One message is one step, so that the steps of the labels are those of the trace.
     fn run(self) -> Run {
         let mut steps: Vec<Step> = Vec::with_capacity(self.history.len());
-        for message in self.history {
-            let step = message.step(steps.last_mut());
+        // The helper that has work to do, and the call that gave it.
+        let mut asked: Option<(String, String)> = None;
+        for (number, message) in (0_usize..).zip(self.history) {
+            let answers = asked.take_if(|(helper, _)| *helper == message.speaker());
+            let step = message.step(number, steps.last_mut(), answers.map(|(_, call)| call));
+            // What is given on while a helper still works is answered first.
+            let given = step.tool_calls.iter().find(|_| step.role == Role::Assistant);
+            asked = given.map(|call| (call.name.clone(), call.id.clone())).or(asked);
             steps.push(step);
         }
         // What a group chat begins with is its task, whoever is said to say it, unless it is already code that is run.
@@ -328,54 +369,77 @@ impl History {
 }
 
 impl Message {
-    fn step(self, before: Option<&mut Step>) -> Step {
+    /// Who speaks, in lower case.
+    fn speaker(&self) -> String {
+        self.name.as_deref().unwrap_or(&self.role).to_lowercase()
+    }
+
+    /// The step of this number, after the one `before` it; `answers` is the call that it answers, if its speaker had been asked something.
+    fn step(self, number: usize, before: Option<&mut Step>, answers: Option<String>) -> Step {
+        let speaker = self.speaker();
         let content = self.content.unwrap_or_default();
-        let speaker = self.name.as_deref().unwrap_or(&self.role).to_lowercase();
         let step = |role, tool_calls| Step {
             role,
             content: content.clone(),
             tool_calls,
             ..Step::default()
         };
+        // The name of a tool's message is that of the tool.
+        if self.role == "tool" {
+            return Step {
+                call_id: self.tool_call_id,
+                error: content.trim_start().starts_with("Error:"),
+                ..step(Role::Tool, Vec::new())
+            };
+        }
         // An orchestrator that hands a piece of work on calls a tool, and who does the work answers.
         if let Some((_, helper)) = speaker.split_once("(-> ") {
             let arguments = json!({"request": content}).as_object().cloned().unwrap_or_default();
-            return step(Role::Assistant, vec![call(helper.trim_end_matches(')'), arguments)]);
+            return step(
+                Role::Assistant,
+                vec![call(helper.trim_end_matches(')'), number, arguments)],
+            );
+        }
+        if answers.is_some() {
+            return Step {
+                call_id: answers,
+                ..step(Role::Tool, Vec::new())
+            };
         }
         if speaker == TERMINAL {
+            let mut answers = None;
             if let Some(before) = before.filter(|step| step.role != Role::Tool) {
                 let arguments = json!({"code": before.content}).as_object().cloned().unwrap_or_default();
-                before.tool_calls.push(call(TERMINAL, arguments));
+                let run = call(TERMINAL, number, arguments);
+                answers = Some(run.id.clone());
+                before.tool_calls.push(run);
             }
             return Step {
+                call_id: answers,
                 error: content.trim_start().starts_with("exitcode: ")
                     && !content.trim_start().starts_with("exitcode: 0"),
                 ..step(Role::Tool, Vec::new())
             };
         }
-        match (self.name.is_some(), speaker.as_str()) {
+        match (self.name.is_some(), self.role.as_str()) {
             (false, "system") => step(Role::System, Vec::new()),
             (false, "user" | "human") => step(Role::User, Vec::new()),
-            (false, "tool") => Step {
-                call_id: self.tool_call_id,
-                error: content.trim_start().starts_with("Error:"),
-                ..step(Role::Tool, Vec::new())
-            },
             _ => {
-                let answers = before.is_some_and(|before| before.tool_calls.iter().any(|call| call.name == speaker));
                 let calls = self.tool_calls.unwrap_or_default().into_iter();
                 let calls = calls.map(|made| ToolCall {
                     id: made.id,
-                    ..call(&made.function.name, arguments(made.function.arguments))
+                    ..call(&made.function.name, number, arguments(made.function.arguments))
                 });
-                step(if answers { Role::Tool } else { Role::Assistant }, calls.collect())
+                step(Role::Assistant, calls.collect())
             }
         }
     }
 }
 
-fn call(name: &str, arguments: Map<String, Value>) -> ToolCall {
+/// A call with an id of its own: the number of a step.
+fn call(name: &str, number: usize, arguments: Map<String, Value>) -> ToolCall {
     ToolCall {
+        id: number.to_string(),
         name: name.to_owned(),
         arguments,
         ..ToolCall::default()
@@ -424,4 +488,44 @@ fn text(dir: &Path, name: &str) -> Result<String, CommandError> {
         fs::read(plain).map_err(unreadable)?
     };
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(history: &str) -> Trace {
+        let history: History = serde_json::from_str(&format!(r#"{{"id":"1","history":[{history}]}}"#)).unwrap();
+        history.run().trace
+    }
+
+    #[test]
+    fn a_helper_answers_also_when_somebody_speaks_before_it() {
+        let run = read(
+            r#"{"role":"human","content":"Who won?"}, {"role":"Boss (-> Surfer)","content":"Look it up."},
+               {"role":"Boss (thought)","content":"Next: Surfer"}, {"role":"Surfer","content":"a page"}, {"role":"Surfer","content":"a word"}"#,
+        );
+        let exchanges = run.exchanges();
+        assert_eq!((exchanges.len(), exchanges[0].step), (1, 1));
+        assert_eq!(exchanges[0].answer.map(|(at, _)| at), Some(3));
+        assert_eq!(run.steps[4].role, Role::Assistant, "nobody asked again");
+    }
+
+    #[test]
+    fn a_message_of_a_tool_is_its_answer_whatever_it_is_called() {
+        let call = r#"{"id":"c1","function":{"name":"refund","arguments":"{\"order\":7}"}}"#;
+        let run = read(&format!(
+            r#"{{"role":"user","content":"Refund it."}}, {{"role":"assistant","tool_calls":[{call}]}},
+               {{"role":"tool","name":"refund","tool_call_id":"c1","content":"Error: too late"}}"#
+        ));
+        let exchanges = run.exchanges();
+        assert!(exchanges[0].answer.is_some_and(|(at, step)| at == 2 && step.error));
+        assert_eq!(exchanges[0].call.arguments["order"], 7);
+    }
+
+    #[test]
+    fn a_label_blames_the_person_or_an_agent() {
+        assert_eq!(blamed("User"), FailureKind::UserSimulator);
+        assert_eq!(blamed("Orchestrator"), FailureKind::Agent);
+    }
 }

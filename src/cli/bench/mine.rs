@@ -9,6 +9,7 @@ use sprag_core::failure::{FailureKind, FailureRecord};
 use sprag_core::mine;
 use sprag_core::render::bench::Row;
 use sprag_core::similar::{Index, Rarity};
+use sprag_core::trace::read::ReadTrace;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -33,6 +34,7 @@ pub(super) struct Measured {
     without: Clusters,
     with: Clusters,
     labelled: Vec<Steps>,
+    infra: Option<Infra>,
     issues: [f64; 3],
     questions: usize,
 }
@@ -52,6 +54,16 @@ struct Steps {
     failures: usize,
     located: Located,
     category: Option<f64>,
+    kind: Option<f64>,
+}
+
+/// Runs that the machinery broke.
+struct Infra {
+    runs: usize,
+    /// The tasks that a miner would blame if it took each for a failure of the agent.
+    tasks: usize,
+    /// The share that is called a failure of the infrastructure.
+    kind: f64,
 }
 
 pub(super) fn measure(dir: &Path) -> Result<Measured, CommandError> {
@@ -73,11 +85,13 @@ pub(super) fn measure(dir: &Path) -> Result<Measured, CommandError> {
         let (runs, labels) = data::labelled(dir, set)?;
         labelled.push(steps(set, &runs, &labels, &judged));
     }
+    let infra = infra(dir, &judged)?;
     let (issues, questions) = duplicates(dir)?;
     Ok(Measured {
         without,
         with,
         labelled,
+        infra,
         issues,
         questions,
     })
@@ -154,7 +168,7 @@ fn sorted(told: BTreeMap<String, BTreeMap<String, usize>>) -> Vec<(String, Vec<(
 
 fn steps(set: &'static str, runs: &[Run], labels: &[Label], judged: &mine::Judged) -> Steps {
     let by_id: BTreeMap<&str, &Run> = runs.iter().map(|run| (run.id.as_str(), run)).collect();
-    let (mut found, mut categories) = (Vec::new(), Vec::new());
+    let (mut found, mut categories, mut kinds) = (Vec::new(), Vec::new(), Vec::new());
     for label in labels {
         let Some(run) = by_id.get(label.id.as_str()) else {
             continue;
@@ -166,14 +180,37 @@ fn steps(set: &'static str, runs: &[Run], labels: &[Label], judged: &mine::Judge
         if let Some(category) = &label.category {
             categories.push(mine::category(&record).is_some_and(|named| named.word() == category));
         }
+        kinds.extend(label.kind.map(|kind| kind == record.kind));
     }
-    let right = categories.iter().filter(|right| **right).count();
     Steps {
         set,
         failures: labels.len(),
         located: agreement::located(&found),
-        category: (!categories.is_empty()).then(|| agreement::share(right, categories.len())),
+        category: share_of(&categories),
+        kind: share_of(&kinds),
     }
+}
+
+/// The share of labels that were met; `None` where there are none.
+fn share_of(met: &[bool]) -> Option<f64> {
+    let right = met.iter().filter(|met| **met).count();
+    (!met.is_empty()).then(|| agreement::share(right, met.len()))
+}
+
+/// What runs that the machinery broke are taken for. What a file says itself outweighs the miner, as in `sprag ingest`; what cannot be read is wrong.
+fn infra(dir: &Path, judged: &mine::Judged) -> Result<Option<Infra>, CommandError> {
+    let (runs, count) = data::infrastructure(dir)?;
+    let kind = |run: &ReadTrace| {
+        let mined = mine::mine_beside(&run.source, &run.task, &run.trace, judged);
+        run.kind_hint.unwrap_or(mined.kind)
+    };
+    let right = runs.iter().filter(|run| kind(run) == FailureKind::Infrastructure);
+    let tasks: BTreeSet<_> = runs.iter().map(|run| &run.task).collect();
+    Ok((count > 0).then(|| Infra {
+        runs: count,
+        tasks: tasks.len(),
+        kind: agreement::share(right.count(), count),
+    }))
 }
 
 /// For each issue that is a duplicate of others, how far down the nearest issues the first of them stands.
@@ -219,8 +256,10 @@ impl Measured {
         let mut object = json!({"tau": {"without_truth": tau(&self.without), "with_truth": tau(&self.with)}});
         for found in &self.labelled {
             let located = found.located;
-            object[found.set] =
-                json!({"step_exact": located.exact, "step_within_1": located.within_one, "category": found.category});
+            object[found.set] = json!({"step_exact": located.exact, "step_within_1": located.within_one, "category": found.category, "kind": found.kind});
+        }
+        if let Some(found) = &self.infra {
+            object["infra"] = json!({"kind": found.kind});
         }
         let [first, five, ten] = self.issues;
         object["issues"] = json!({"recall_at_1": first, "recall_at_5": five, "recall_at_10": ten});
@@ -285,6 +324,16 @@ impl Measured {
                 within,
             );
             add(&set, "category", found.category, "");
+            add(&set, "failure kind", found.kind, "");
+        }
+        if let Some(found) = &self.infra {
+            let set = format!("infra ({} results of {} tasks)", found.runs, found.tasks);
+            add(
+                &set,
+                "failure kind",
+                Some(found.kind),
+                "each task a failure of its own: .000",
+            );
         }
         let set = format!("issues ({} duplicates)", self.questions);
         for (measure, value) in ["recall at 1", "recall at 5", "recall at 10"]
@@ -345,6 +394,9 @@ mod tests {
             let label = r#"{"id":"1","mistake_step":"1","root_category":null}"#;
             write(&format!("labels/{set}.gold.jsonl"), label);
         }
+        let result = r#"{"trial_name":"t","task_id":"t","is_resolved":false,"failure_mode":"unknown_agent_error","parser_results":{"works":"failed"},"total_output_tokens":null,"agent_started_at":"2026-04-08T21:17:58.6+00:00","agent_ended_at":"2026-04-08T21:17:58.7+00:00"}"#;
+        let ran = result.replace("58.7", "59.9").replace("null", "700");
+        write("infra/results.jsonl", &format!("{result}\n{ran}\n"));
         let issues = [
             "disk is full",
             "the disk is full again",
@@ -371,6 +423,8 @@ mod tests {
         assert_eq!(told["tau"]["with_truth"]["cross_task_f1"], 1.0);
         assert_eq!(told["whowhen_algo"]["step_exact"], 1.0, "the code that fails decides");
         assert!(told["whowhen_algo"]["category"].is_null());
+        assert_eq!(told["infra"]["kind"], 0.5, "the second agent ran");
+        assert!(told["whowhen_algo"]["kind"].is_null(), "nobody said");
         assert_eq!(told["issues"]["recall_at_1"], 1.0);
         let other = measure(folder(r#"{"name":"notify","args":{}}"#).path()).unwrap();
         assert_eq!(other.json()["tau"]["without_truth"], told["tau"]["without_truth"]);

@@ -29,7 +29,13 @@ pub fn of(mechanism: &Mechanism) -> String {
             None => format!("gives up when `{subject}` fails"),
         },
         "loop" => format!("calls `{}` over and over", subject.replace('+', "` and `")),
+        "repeated_call" => format!("does `{subject}` twice"),
         "asked_again" => format!("asks `{subject}` for much the same thing again"),
+        "partial_list" => format!("takes the first things that `{subject}` lists for all"),
+        "policy_violated" => format!("breaks its instructions: {subject}"),
+        "ignored_tool_error" => format!("goes on as if `{subject}` had worked when it fails"),
+        "context_overflow" if subject == "cut_off" => "says more than its model can read".to_owned(),
+        "context_overflow" => format!("fills its context with one result of `{subject}`"),
         "blocked_write" => match subject.split_once("->") {
             Some((wanted, did)) => format!("does `{did}`, which makes `{wanted}` impossible"),
             None => format!("makes `{subject}` impossible"),

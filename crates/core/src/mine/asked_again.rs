@@ -1,9 +1,9 @@
-//! The agent asked for much the same thing again instead of working with what it got.
+//! The agent asked for much the same thing again instead of working with what it got, or of seeing that it got nothing.
 
 use super::{Rule, calls, text};
 use crate::failure::{Evidence, Mechanism, RootCause};
 use crate::similar::{Rarity, Sparse};
-use crate::trace::{Exchange, Role, Trace};
+use crate::trace::{Exchange, Trace};
 
 pub(super) const RULE: Rule = Rule {
     ident: "asked_again",
@@ -40,12 +40,12 @@ fn find(trace: &Trace) -> Vec<RootCause> {
     let (first, again) = (requests[earlier].0, requests[later].0);
     let helper = &first.call.name;
     let mut evidence: Vec<Evidence> = Vec::new();
-    // A thought and the request that follows from it are one decision.
-    let thought = first.step.checked_sub(1).filter(|&before| {
-        let step = &trace.steps[before];
-        step.role == Role::Assistant && step.tool_calls.is_empty()
-    });
-    evidence.extend(thought.map(|step| text::evidence(trace, step)));
+    // What is asked in words is answered by somebody who did not do it; what is asked in code was wrong itself.
+    let answer = first.answer.filter(|_| !calls::is_code(requests[earlier].1));
+    match answer {
+        Some((at, answer)) => evidence.push(text::answer_evidence(at, answer)),
+        None => evidence.extend(calls::thought_before(trace, first.step).map(|step| text::evidence(trace, step))),
+    }
     evidence.extend([first, again].map(|call| text::call_evidence(call.step, call.call)));
     let cause = RootCause {
         mechanism: Mechanism {
@@ -64,6 +64,7 @@ fn find(trace: &Trace) -> Vec<RootCause> {
 #[cfg(test)]
 mod tests {
     use super::find;
+    use crate::failure::RootCause;
     use crate::mine::tests::support::{agent_calls, answer, expects, said, trace, user};
     use crate::trace::Step;
 
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_thought_before_the_first_of_two_like_requests_decides() {
+    fn the_answer_to_the_first_of_two_like_requests_decides() {
         let mut steps = vec![user("Who won?"), said("I will look it up.")];
         steps.extend(asks("a", "Please search for the winner of the regatta in Kiel"));
         steps.extend(asks("b", "Please look up the opening hours of the museum"));
@@ -81,8 +82,20 @@ mod tests {
         steps.extend(asks("c", "Please search again for the winner of the regatta in Kiel"));
         let causes = find(&trace(steps.clone()));
         assert_eq!(causes[0].mechanism.to_string(), "asked_again:browser");
-        let at: Vec<_> = causes[0].evidence.iter().map(|evidence| evidence.step).collect();
-        assert_eq!(at, [Some(1), Some(2), Some(6)]);
+        assert_eq!(places(&causes[0]), [Some(3), Some(2), Some(6)]);
         assert!(find(&expects(trace(steps), "refund", "{}")).is_empty());
+    }
+
+    #[test]
+    fn of_code_it_is_the_thought_that_it_came_from() {
+        let mut steps = vec![user("How many?"), said("I will count them.")];
+        let code = |from: usize| format!("rows = read('races.csv')\nfrom_row = {from}\nprint(count(rows, from_row))");
+        steps.extend(asks("a", &code(1)));
+        steps.extend(asks("b", &code(2)));
+        assert_eq!(places(&find(&trace(steps))[0]), [Some(1), Some(2), Some(4)]);
+    }
+
+    fn places(cause: &RootCause) -> Vec<Option<usize>> {
+        cause.evidence.iter().map(|evidence| evidence.step).collect()
     }
 }

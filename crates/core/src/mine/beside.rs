@@ -1,14 +1,16 @@
 //! A failed run beside runs that passed: what they did that it did not, and which findings they show just as often.
 
 use super::{
-    BESIDE, RULES, calls, compare, extra_write, gave_up, kind, missing_action, missing_handover, premature_handover,
-    termination, unexplained_write, unwarranted_write, wrong_answer, wrong_argument, wrong_order, wrong_tool,
+    BESIDE, RULES, calls, compare, extra_write, gave_up, kind, missing_action, missing_handover, policy_violated,
+    premature_handover, termination, unexplained_write, unwarranted_write, wrong_answer, wrong_argument, wrong_order,
+    wrong_tool,
 };
 use crate::failure::{FailureKind, FailureRecord, RootCause};
 use crate::id::TaskId;
 use crate::similar::{Rarity, Sparse};
 use crate::trace::{Exchange, Expected, ExpectedAction, Role, Trace};
-use std::collections::{BTreeMap, BTreeSet};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a passing run did is a way that works and not the only one: its differences count for less than those from ground truth.
 const TRUST: f64 = 0.8;
@@ -18,6 +20,10 @@ const SAME_REQUEST: f64 = 0.3;
 const NEIGHBOURS: usize = 5;
 /// So many of the latest passing and of the latest failed runs are looked at, so that mining one failure takes a bounded time.
 const MOST: usize = 2_000;
+/// A value of an argument that is longer than so many bytes, such as a whole file, is not kept and not compared.
+const LONGEST_VALUE: usize = 2_000;
+/// So many bytes of what the person said are kept of a judged run.
+const LONGEST_REQUEST: usize = 20_000;
 /// With fewer passing runs nobody knows how often a finding stands in them.
 const ENOUGH: usize = 5;
 /// A finding of which less than this share is due to the failure is more often than not no reason for it.
@@ -47,21 +53,59 @@ struct Seen {
     found: BTreeSet<String>,
 }
 
+/// Takes judged runs one by one, so that each trace can be dropped when it was added.
+#[derive(Debug, Default)]
+pub struct JudgedBuilder {
+    passed: VecDeque<(Seen, String)>,
+    failed: VecDeque<(Seen, String)>,
+}
+
+impl JudgedBuilder {
+    /// Adds a run, a later one than those before, and whether it passed. What is kept of it is bounded, and so is how many are kept:
+    /// the last 2,000 of each kind. A run that never began is none.
+    pub fn add(&mut self, task: &TaskId, trace: &Trace, passed: bool) {
+        if trace.steps.is_empty() {
+            return;
+        }
+        let kept = if passed { &mut self.passed } else { &mut self.failed };
+        if kept.len() == MOST {
+            kept.pop_front();
+        }
+        kept.push_back((Seen::new(task, trace, Sparse::default()), request(trace)));
+    }
+
+    /// What was added, ready to be looked at. How rare a word is can only be said when all requests are known.
+    pub fn build(self) -> Judged {
+        let requests = self
+            .passed
+            .iter()
+            .chain(&self.failed)
+            .map(|(_, request)| request.as_str());
+        let rarity = Rarity::of(requests);
+        let ready = |runs: VecDeque<(Seen, String)>| -> Vec<Seen> {
+            let with_request = |(seen, request): (Seen, String)| Seen {
+                request: rarity.vector(&request),
+                ..seen
+            };
+            runs.into_iter().map(with_request).collect()
+        };
+        let (passed, failed) = (ready(self.passed), ready(self.failed));
+        Judged { passed, failed, rarity }
+    }
+}
+
 impl Judged {
+    /// Begins with no runs.
+    pub fn builder() -> JudgedBuilder {
+        JudgedBuilder::default()
+    }
+
     /// Takes runs with whether they passed, the oldest first. Of many, the last 2,000 of each kind are kept.
     pub fn new<'a>(runs: impl IntoIterator<Item = (&'a TaskId, &'a Trace, bool)>) -> Self {
-        let begun = runs.into_iter().filter(|(_, trace, _)| !trace.steps.is_empty());
-        let (passing, failing): (Vec<_>, Vec<_>) = begun.partition(|(_, _, passed)| *passed);
-        let latest = |runs: &[_]| runs.len().saturating_sub(MOST);
-        let runs = [&passing[latest(&passing)..], &failing[latest(&failing)..]].concat();
-        let requests: Vec<String> = runs.iter().map(|(_, trace, _)| request(trace)).collect();
-        let rarity = Rarity::of(requests.iter().map(String::as_str));
-        let (mut passed, mut failed) = (Vec::new(), Vec::new());
-        for ((task, trace, verdict), request) in runs.into_iter().zip(&requests) {
-            let seen = Seen::new(task, trace, rarity.vector(request));
-            if verdict { passed.push(seen) } else { failed.push(seen) }
-        }
-        Self { passed, failed, rarity }
+        let mut builder = Self::builder();
+        runs.into_iter()
+            .for_each(|(task, trace, passed)| builder.add(task, trace, passed));
+        builder.build()
     }
 
     /// The passing runs of the same task. That two runs call their task the same is not enough: the ids of another benchmark may be the same too.
@@ -127,10 +171,13 @@ impl Seen {
             .iter()
             .filter(|call| call.succeeded() && calls::writes(trace, &call.call.name))
         {
+            let short = |value: &Value| value.to_string().len() <= LONGEST_VALUE;
+            let arguments = call.call.arguments.iter().filter(|(_, value)| short(value));
+            let arguments: Map<String, Value> = arguments.map(|(name, value)| (name.clone(), value.clone())).collect();
             let action = ExpectedAction {
                 name: call.call.name.clone(),
-                arguments: call.call.arguments.clone(),
-                compare: None,
+                compare: (arguments.len() < call.call.arguments.len()).then(|| arguments.keys().cloned().collect()),
+                arguments,
                 requestor: calls::by_person(trace, call).then(|| "user".to_owned()),
             };
             if !actions.contains(&action) {
@@ -178,7 +225,9 @@ impl Seen {
                 })
             };
             let names: Vec<String> = action.arguments.keys().filter(|name| common(name)).cloned().collect();
-            action.compare = (names.len() < action.arguments.len()).then_some(names);
+            if action.compare.is_some() || names.len() < action.arguments.len() {
+                action.compare = Some(names);
+            }
         }
         actions
     }
@@ -221,8 +270,9 @@ pub fn mine_beside(source: &str, task: &TaskId, trace: &Trace, judged: &Judged) 
             .any(|rule| rule.last_resort && rule.ident == cause.mechanism.rule)
     };
     let weight = |cause: &RootCause| {
-        weights
-            .get(cause.mechanism.rule.as_str())
+        let by_subject = weights.get(&cause.mechanism.to_string());
+        by_subject
+            .or_else(|| weights.get(cause.mechanism.rule.as_str()))
             .copied()
             .filter(|_| claims(cause))
             .unwrap_or(1.0)
@@ -365,6 +415,7 @@ fn name_what_was_needed(causes: &mut [RootCause], needed: Option<&str>) {
         .filter(|cause| vague.contains(&cause.mechanism.rule.as_str()))
     {
         cause.mechanism.subject = needed.to_owned();
+        cause.confidence = cause.confidence.max(gave_up::CONFIDENCE);
         cause.finding = format!(
             "{} Most runs with such a request that passed called `{needed}`.",
             cause.finding
@@ -373,10 +424,12 @@ fn name_what_was_needed(causes: &mut [RootCause], needed: Option<&str>) {
     }
 }
 
-/// What the person said.
+/// What the person said, or the beginning of it.
 fn request(trace: &Trace) -> String {
     let said = trace.steps.iter().filter(|step| step.role == Role::User);
-    said.map(|step| step.content.as_str()).collect::<Vec<_>>().join("\n")
+    let mut request = said.map(|step| step.content.as_str()).collect::<Vec<_>>().join("\n");
+    request.truncate(request.floor_char_boundary(LONGEST_REQUEST));
+    request
 }
 
 fn actions_of(exchanges: &[Exchange<'_>], trace: &Trace) -> Vec<String> {
@@ -393,11 +446,17 @@ fn alone(trace: &Trace) -> Vec<String> {
         checks: Vec::new(),
         ..trace.clone()
     };
-    let rules = RULES.iter().chain(BESIDE);
-    rules
-        .filter(|rule| !(rule.find)(&bare).is_empty())
-        .map(|rule| rule.ident.to_owned())
-        .collect()
+    let mut found = BTreeSet::new();
+    for rule in RULES.iter().chain(BESIDE) {
+        for cause in (rule.find)(&bare) {
+            // One sentence of a policy may be kept by all that pass, and another by nobody.
+            if rule.ident == policy_violated::RULE.ident {
+                found.insert(cause.mechanism.to_string());
+            }
+            found.insert(cause.mechanism.rule);
+        }
+    }
+    found.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -89,6 +89,20 @@ pub(super) fn delegated(call: &ToolCall) -> Option<&str> {
         .then_some(text)
 }
 
+/// Whether a request is code and not words: it holds several lines and what only code has.
+pub(super) fn is_code(request: &str) -> bool {
+    request.contains("```")
+        || (request.lines().count() > 2 && request.contains('(') && request.contains([';', '=', '{']))
+}
+
+/// The thought before a call, if there is one: it and the call that follows from it are one decision.
+pub(super) fn thought_before(trace: &Trace, call: usize) -> Option<usize> {
+    call.checked_sub(1).filter(|&before| {
+        let step = &trace.steps[before];
+        step.role == Role::Assistant && step.tool_calls.is_empty()
+    })
+}
+
 /// The index of the last step in which the agent could have done more: where it handed over, or else its last step.
 pub(super) fn last_chance(trace: &Trace) -> Option<usize> {
     let exchanges = trace.exchanges();
@@ -113,7 +127,7 @@ pub(super) fn key(exchange: &Exchange<'_>) -> (String, String, String) {
 }
 
 /// The words of a name in `snake_case`, `kebab-case`, `camelCase` or dotted.
-fn words(name: &str) -> Vec<String> {
+pub(super) fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut was_lower = false;
     for letter in name.chars() {

@@ -49,7 +49,8 @@ pub fn category(record: &FailureRecord) -> Option<Category> {
     Some(match cause.mechanism.rule.as_str() {
         "invented_argument" | "ungrounded_answer" => Category::Invention,
         "tool_error" | "format_error" => Category::InvalidInvocation,
-        "missing_action"
+        "policy_violated"
+        | "missing_action"
         | "missing_handover"
         | "skipped_confirmation"
         | "unwarranted_write"
@@ -59,7 +60,7 @@ pub fn category(record: &FailureRecord) -> Option<Category> {
             Category::IntentPlanMisalignment
         }
         "kept_out" => Category::Guardrails,
-        "termination" => Category::SystemFailure,
+        "context_overflow" | "termination" => Category::SystemFailure,
         _ => Category::MisinterpretTool,
     })
 }

@@ -2,7 +2,7 @@
 
 use super::{Rule, calls, text};
 use crate::failure::{Mechanism, RootCause};
-use crate::trace::Trace;
+use crate::trace::{Role, Trace};
 
 pub(super) const RULE: Rule = Rule {
     ident: "gave_up",
@@ -10,6 +10,11 @@ pub(super) const RULE: Rule = Rule {
     last_resort: true,
     find,
 };
+
+/// Where the agent has tools.
+pub(super) const CONFIDENCE: f64 = 0.3;
+/// Where nobody knows of a tool, and no person speaks but to ask: less than that the first step of an answer is wrong.
+const UNARMED: f64 = 0.18;
 
 fn find(trace: &Trace) -> Vec<RootCause> {
     let exchanges = trace.exchanges();
@@ -23,6 +28,7 @@ fn find(trace: &Trace) -> Vec<RootCause> {
     if wrote || asked || trace.expected.is_some() {
         return Vec::new();
     }
+    let turns = trace.steps.iter().filter(|step| step.role == Role::User).count();
     let (subject, finding) = if own.is_empty() {
         ("no_calls", "The agent ended without having called any tool.")
     } else {
@@ -41,7 +47,12 @@ fn find(trace: &Trace) -> Vec<RootCause> {
             .map(|step| text::evidence(trace, step))
             .into_iter()
             .collect(),
-        confidence: 0.3,
+        // Who answers one question and never calls anything may have nothing to call.
+        confidence: if own.is_empty() && trace.tools.is_empty() && turns < 2 {
+            UNARMED
+        } else {
+            CONFIDENCE
+        },
         should: "do what was asked for, or say why it cannot be done".to_owned(),
         action: None,
     };
@@ -69,6 +80,19 @@ mod tests {
     fn doing_nothing_and_only_looking_are_told_apart() {
         let nothing = trace(vec![user("fix it"), said("No.")]);
         assert_eq!(find(&nothing)[0].mechanism.to_string(), "gave_up:no_calls");
+        let tools = vec![crate::trace::ToolSpec {
+            name: "refund".to_owned(),
+            effect: crate::trace::Effect::Write,
+            required: Vec::new(),
+        }];
+        let armed = crate::trace::Trace {
+            tools,
+            ..nothing.clone()
+        };
+        assert!(
+            find(&armed)[0].confidence > find(&nothing)[0].confidence,
+            "it had something to call"
+        );
         let looked = trace(vec![
             user("fix it"),
             agent_calls("a", "get_plan", "{}"),

@@ -58,10 +58,13 @@ fn person_left(trace: &Trace) -> bool {
     once && asked && trace.termination == Termination::UserStop
 }
 
-/// Nothing happened at all, or the agent never got a word in and did not end the run either.
+/// Nothing happened at all, or the agent never got a word in and did not end the run either. A file that holds a verdict and says nothing of
+/// how the run went has no record of it, which is another thing.
 fn never_began(trace: &Trace) -> bool {
     let spoke = trace.steps.iter().any(|step| step.role == Role::Assistant);
-    trace.steps.is_empty() || (!spoke && trace.termination != Termination::AgentStop)
+    let silent = trace.steps.is_empty() || (!spoke && trace.termination != Termination::AgentStop);
+    let only_judged = trace.termination == Termination::Unknown && trace.checks.iter().any(|check| !check.passed);
+    silent && !only_judged
 }
 
 /// Every call failed because a machine did not answer.
@@ -129,6 +132,10 @@ mod tests {
         );
         silent.termination = Termination::UserStop;
         assert_eq!(not_the_agent(&silent), Some(FailureKind::Infrastructure));
+        silent.checks = vec![Check::default()];
+        assert_eq!(not_the_agent(&silent), Some(FailureKind::Infrastructure));
+        silent.termination = Termination::Unknown;
+        assert_eq!(not_the_agent(&silent), None, "a verdict without a record of the run");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::trace::{Termination, Trace};
 
 pub(super) const RULE: Rule = Rule {
     ident: "termination",
-    description: "the run was cut off: too many steps, errors or words, too much time, or a broken protocol",
+    description: "the run was cut off: too many steps or errors, too much time, or a broken protocol",
     last_resort: false,
     find,
 };
@@ -20,17 +20,15 @@ pub(super) fn is_limit(termination: Termination) -> bool {
 }
 
 fn find(trace: &Trace) -> Vec<RootCause> {
-    if !is_limit(trace.termination) && trace.termination != Termination::AgentError {
+    // A full context has a rule of its own, which says what filled it.
+    let full = trace.termination == Termination::ContextWindowExceeded;
+    if full || (!is_limit(trace.termination) && trace.termination != Termination::AgentError) {
         return Vec::new();
     }
     let (what, should) = match trace.termination {
         Termination::MaxSteps => ("it took too many steps", "come to an end in fewer steps"),
         Termination::Timeout => ("it took too much time", "come to an end sooner"),
         Termination::TooManyErrors => ("too many of its calls failed", "stop repeating calls that fail"),
-        Termination::ContextWindowExceeded => (
-            "the conversation no longer fitted the model",
-            "keep the conversation short",
-        ),
         _ => (
             "the agent broke its protocol",
             "answer in the form that the environment asks for",
@@ -78,5 +76,7 @@ mod tests {
         );
         assert_eq!(causes[0].evidence[0].step, Some(1));
         assert_eq!(causes[0].evidence[0].quote, "one more moment");
+        run.termination = Termination::ContextWindowExceeded;
+        assert!(find(&run).is_empty(), "context_overflow tells of it");
     }
 }

@@ -42,7 +42,7 @@ fn find(trace: &Trace) -> Vec<RootCause> {
 }
 
 /// Whether the agent found a way: the tool worked later, or, if it only looks, anything did.
-fn repaired(trace: &Trace, call: &Exchange<'_>, later: &[Exchange<'_>]) -> bool {
+pub(super) fn repaired(trace: &Trace, call: &Exchange<'_>, later: &[Exchange<'_>]) -> bool {
     let looks = !calls::writes(trace, &call.call.name);
     later
         .iter()
@@ -76,6 +76,13 @@ fn cause(
 ) -> RootCause {
     let tool = &call.call.name;
     let said = text::shortened(&trace.steps[answer].content, 120);
+    // Code that failed is mostly written anew, or done without: it decides where the run ended with it.
+    let went_on = calls::delegated(call.call).is_some() && answer + 1 < trace.steps.len();
+    let confidence = match wanted {
+        Some(_) => 0.8,
+        None if went_on => 0.15,
+        None => 0.45,
+    };
     RootCause {
         mechanism: Mechanism {
             rule: RULE.ident.to_owned(),
@@ -86,7 +93,7 @@ fn cause(
             text::call_evidence(call.step, call.call),
             text::answer_evidence(answer, &trace.steps[answer]),
         ],
-        confidence: if wanted.is_some() { 0.8 } else { 0.45 },
+        confidence,
         should: wanted.map_or_else(
             || format!("make `{tool}` work, or reach the goal another way"),
             |action| format!("do first what `{tool}` needs, then {}", text::instruction(action)),
@@ -139,5 +146,19 @@ mod tests {
             "do first what `book` needs, then call `book` with city = Lima"
         );
         assert!(causes[0].action.is_some());
+    }
+
+    #[test]
+    fn code_that_failed_decides_only_where_the_run_ended_with_it() {
+        let code = r#"{"code":"print(count(all of the winners))"}"#;
+        let mut steps = vec![
+            user("How many?"),
+            agent_calls("a", "terminal", code),
+            answer("a", "NameError", true),
+        ];
+        let sure = |steps: &[crate::trace::Step]| find(&trace(steps.to_vec()))[0].confidence;
+        let ended = sure(&steps);
+        steps.push(said("Then I count by hand."));
+        assert!(sure(&steps) < 0.2 && ended > 0.4);
     }
 }

@@ -17,24 +17,41 @@ fn find(trace: &Trace) -> Vec<RootCause> {
     if trace.expected.is_some() || !asks {
         return Vec::new();
     }
+    let first = invented(trace).into_iter().next();
+    first
+        .map(|(at, place)| cause(&trace.steps[at].content, at, place))
+        .into_iter()
+        .collect()
+}
+
+/// Where a message of the agent holds a number that nothing before it holds: the step, and the place of the first such number in its text.
+pub(super) fn invented(trace: &Trace) -> Vec<(usize, usize)> {
     let mut known: BTreeSet<String> = BTreeSet::new();
+    let mut found = Vec::new();
     for (at, step) in trace.steps.iter().enumerate() {
         let spoken = numbers(&step.content);
         let invented = spoken
             .iter()
             .find(|(_, number)| number.len() >= 3 && !known.contains(number));
-        if let Some((place, number)) = invented.filter(|_| step.role == Role::Assistant && step.tool_calls.is_empty()) {
-            return vec![cause(&step.content, at, *place, number)];
-        }
+        found.extend(
+            invented
+                .filter(|_| step.role == Role::Assistant && step.tool_calls.is_empty())
+                .map(|(place, _)| (at, *place)),
+        );
         known.extend(spoken.into_iter().map(|(_, number)| number));
         for call in &step.tool_calls {
             known.extend(numbers(&text::call_as_text(call)).into_iter().map(|(_, number)| number));
         }
     }
-    Vec::new()
+    found
 }
 
-fn cause(content: &str, at: usize, place: usize, number: &str) -> RootCause {
+fn cause(content: &str, at: usize, place: usize) -> RootCause {
+    let number = numbers(&content[place..])
+        .into_iter()
+        .next()
+        .map(|(_, number)| number)
+        .unwrap_or_default();
     RootCause {
         mechanism: Mechanism {
             rule: RULE.ident.to_owned(),

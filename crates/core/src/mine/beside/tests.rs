@@ -167,3 +167,75 @@ fn the_ground_truth_of_judged_runs_is_not_used() {
         mine_beside("run", &task, &run(&[]), &told)
     );
 }
+
+#[test]
+fn runs_that_are_added_one_by_one_say_the_same() {
+    let task = TaskId::new("t");
+    let mut builder = Judged::builder();
+    for (calls, passed) in [(vec![CANCEL], true), (vec![], false), (vec![HANDOVER], false)] {
+        builder.add(&task, &run(&calls), passed);
+    }
+    builder.add(&task, &trace(Vec::new()), false);
+    let added = builder.build();
+    let whole = judged(
+        "t",
+        &[(run(&[CANCEL]), true), (run(&[]), false), (run(&[HANDOVER]), false)],
+    );
+    assert_eq!(format!("{added:?}"), format!("{whole:?}"));
+    assert_eq!(mechanisms(&run(&[]), &added)[0], "gave_up:cancel");
+}
+
+#[test]
+fn only_the_latest_runs_are_kept() {
+    let task = TaskId::new("t");
+    let mut builder = Judged::builder();
+    builder.add(&task, &run(&[CANCEL]), true);
+    let short = trace(vec![user("hi")]);
+    (0..MOST).for_each(|_| builder.add(&task, &short, true));
+    assert_eq!(builder.passed.len(), MOST);
+    assert!(builder.passed.iter().all(|(seen, _)| seen.actions.is_empty()));
+}
+
+#[test]
+fn a_long_value_is_neither_kept_nor_compared() {
+    let text = "x".repeat(LONGEST_VALUE);
+    let passed = judged(
+        "t",
+        &[(
+            run(&[("write", &format!(r#"{{"path":"a.txt","text":"{text}"}}"#))]),
+            true,
+        )],
+    );
+    assert_eq!(passed.passed[0].actions[0].arguments.len(), 1);
+    let other = |path: &str| run(&[("write", &format!(r#"{{"path":"{path}","text":"y"}}"#))]);
+    assert_eq!(mechanisms(&other("a.txt"), &passed)[0], "wrong_answer:answer");
+    assert_eq!(mechanisms(&other("b.txt"), &passed)[0], "wrong_argument:write.path");
+}
+
+#[test]
+fn each_sentence_of_a_policy_is_weighed_by_itself() {
+    // All runs make two calls at once, and pass or fail; only failed ones do what is forbidden.
+    let policy = "Make one tool call at a time. Never use `wipe_all`.";
+    let with = |calls: &[(&str, &str)]| {
+        let mut run = run(calls);
+        let rules = Step {
+            role: Role::System,
+            content: policy.to_owned(),
+            ..Step::default()
+        };
+        run.steps.insert(0, rules);
+        let second = run.steps[2].tool_calls[0].clone();
+        run.steps[2].tool_calls.push(second);
+        run
+    };
+    let (notify, wipe) = (("notify", "{}"), ("wipe_all", "{}"));
+    let runs: Vec<_> = (0..6)
+        .flat_map(|_| [(with(&[notify]), true), (with(&[notify, wipe]), false)])
+        .collect();
+    let found = mechanisms(&with(&[notify, wipe]), &judged("other", &runs));
+    let broken: Vec<_> = found
+        .iter()
+        .filter(|found| found.starts_with("policy_violated"))
+        .collect();
+    assert_eq!(broken, ["policy_violated:wipe_all"]);
+}
