@@ -31,7 +31,7 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["--memory", megabytes, names @ ..] => {
-            memory(megabytes.parse().unwrap(), names.first().copied().unwrap_or("worker"))
+            memory(megabytes.parse().unwrap(), names.first().copied().unwrap_or("worker"));
         }
         ["--data", folder] => data(Path::new(folder)),
         only => {

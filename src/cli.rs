@@ -13,6 +13,7 @@ mod github;
 mod helpdesk_worker;
 mod ingest;
 pub mod init;
+mod model;
 mod run;
 mod session;
 mod simulate;
@@ -105,7 +106,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Sync(args) => sync::sync(*args, &job).await,
         Command::Gate(args) => gate::gate(*args, &job).await,
         Command::Doctor(args) => doctor::doctor(*args, &job).await,
-        Command::Ingest(args) => ingest::ingest(&args),
+        Command::Ingest(args) => ingest::ingest(&args).await,
         Command::Failures(args) => failures::failures(*args, &job).await,
         Command::Clusters(args) => clusters::list(*args, &job).await,
         Command::Cluster(args) => clusters::one(args, &job).await,

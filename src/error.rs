@@ -4,6 +4,7 @@ use crate::actions::EventError;
 use crate::flow::FlowError;
 use crate::flow::pull::SetupError;
 use crate::forge::ForgeError;
+use crate::model::ModelError;
 use crate::project::SuiteError;
 use crate::runner::RunnerError;
 use crate::store::StoreError;
@@ -206,6 +207,7 @@ impl From<FlowError> for CommandError {
             FlowError::Workspace(error) => error.into(),
             FlowError::Io(error) => error.into(),
             FlowError::Forge(error) => error.into(),
+            FlowError::Model(error) => error.into(),
             FlowError::Leak { .. } | FlowError::NoTasks { .. } => Self::new(
                 Exit::Config,
                 error.to_string(),
@@ -235,5 +237,15 @@ impl From<FlowError> for CommandError {
                 "run the same command again to go on from here",
             ),
         }
+    }
+}
+
+impl From<ModelError> for CommandError {
+    fn from(error: ModelError) -> Self {
+        let exit = match error {
+            ModelError::Fault { .. } | ModelError::Client(_) => Exit::Outside,
+            _ => Exit::Config,
+        };
+        Self::new(exit, error.to_string(), error.hint())
     }
 }

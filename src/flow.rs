@@ -1,5 +1,6 @@
 //! The loop over the ports: does what the state machine says, one command after the other, and writes each outcome into the ledger.
 
+pub mod advise;
 mod bench;
 mod cases;
 mod context;
@@ -18,10 +19,12 @@ pub use bench::recorded_trace;
 pub use summary::Summary;
 
 use crate::forge::ForgeError;
+use crate::model::ModelError;
 use crate::progress::Progress;
 use crate::runner::{Runner, RunnerError};
 use crate::store::{Store, StoreError};
 use crate::workspace::{Workspace, WorkspaceError};
+use advise::Advisor;
 use bench::Bench;
 use sprag_core::budget::Limits;
 use sprag_core::config::Config;
@@ -53,6 +56,8 @@ pub struct Request<'a> {
     pub policy: PathPolicy,
     /// Makes the agent work.
     pub runner: &'a dyn Runner,
+    /// Says why runs failed, beside the rules.
+    pub advisor: Option<&'a Advisor>,
     /// What determines results besides harness, task, trial and seed.
     pub runner_identity: String,
     /// What people call the project.
@@ -94,6 +99,9 @@ pub enum FlowError {
     /// GitHub.
     #[error(transparent)]
     Forge(#[from] ForgeError),
+    /// The model, where going on without it would hide something.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// A file under `out`.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -201,9 +209,7 @@ async fn perform(
         Command::MeasureBaseline => stages::baseline(bench, store, state).await,
         Command::ReadSignals => stages::signals(bench, store, state).await,
         Command::RunTraffic { batch, tasks } => stages::traffic(bench, store, state, *batch, tasks, progress).await,
-        Command::ReviseClusters { found } => Ok(Event::ClustersRevised {
-            revisions: found.clone(),
-        }),
+        Command::ReviseClusters { found } => stages::clusters(bench, state, found).await,
         Command::TryCases { cases } => cases::try_cases(bench, store, state, cases, progress).await,
         Command::Propose { experiment, cluster } => {
             propose::propose(request, bench, store, state, experiment, cluster).await

@@ -72,6 +72,7 @@ pub(super) async fn demo(args: Args) -> Result<ExitCode, CommandError> {
         issues: helpdesk::issues(),
         known: Known::default(),
         files: None,
+        advisor: None,
         quiet: args.json,
     })
     .await?;

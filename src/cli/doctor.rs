@@ -6,10 +6,13 @@ use super::{print, print_json, session};
 use crate::actions::Job;
 use crate::error::{CommandError, Exit};
 use crate::forge::{Forge, Repository};
+use crate::model::{Purse, Tape};
 use crate::project::{ProjectFile, ProjectFiles};
 use crate::runner::check::{CheckRequest, check};
 use serde::Serialize;
 use sprag_core::config::{Config, ProposerKind, RunnerKind};
+use sprag_core::model::{Message, ModelRequest, Prices};
+use sprag_core::redact::Redactor;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -33,7 +36,7 @@ const WORKFLOWS: [&str; 2] = [".github/workflows/sprag.yml", ".github/workflows/
 /// Exit code 0 when nothing is broken (warnings do not count), 3 when something is.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Look only at this machine, not at GitHub
+    /// Look only at this machine, not at GitHub or a model
     #[arg(long)]
     local: bool,
     #[command(flatten)]
@@ -122,6 +125,9 @@ pub(super) async fn doctor(args: Args, job: &Job) -> Result<ExitCode, CommandErr
             None
         }
     };
+    if let Some(config) = config.as_ref().filter(|_| !args.local) {
+        found.extend(model(config).await);
+    }
     if !args.local {
         found.extend(on_github(&args, config.as_ref(), job).await);
     }
@@ -142,6 +148,54 @@ pub(super) async fn doctor(args: Args, job: &Job) -> Result<ExitCode, CommandErr
     } else {
         Exit::Config.into()
     })
+}
+
+/// Asks the model for a word, if there is one.
+async fn model(config: &Config) -> Vec<Finding> {
+    let Some(model) = &config.model else { return Vec::new() };
+    let env = |name: &str| std::env::var(name).ok();
+    let purse = Purse::new(config.budget.usd);
+    let opened = crate::model::open(model, &Tape::Off, Redactor::default(), purse.clone(), env);
+    let asked = match opened {
+        Ok(opened) => {
+            let request = ModelRequest {
+                model: model.name.clone(),
+                messages: vec![Message::User {
+                    text: "Answer with the word: ready".to_owned(),
+                }],
+                max_output_tokens: model.max_output_tokens,
+                temperature: model.temperature,
+                ..ModelRequest::default()
+            };
+            opened.complete(&request).await
+        }
+        Err(error) => Err(error),
+    };
+    let name = format!("{} of {}", model.name, model.provider.word());
+    let answers = match asked {
+        Ok(_) => good("model", format!("{name} answers")),
+        Err(error) => told("model", error),
+    };
+    let known = Prices::shipped().of(model.provider, &model.name);
+    let price = match (model.price, known) {
+        (Some(price), _) => good(
+            "price",
+            format!(
+                "${} and ${} a million tokens, by [model.prices]",
+                price.input, price.output
+            ),
+        ),
+        (None, Some((price, source))) => good(
+            "price",
+            format!("${} and ${} a million tokens, by {source}", price.input, price.output),
+        ),
+        (None, None) => warning(
+            "price",
+            format!("nobody told what {name} costs, so `budget.usd` cannot hold it"),
+            "write prices = { input = …, output = … } into [model], in US dollars per million tokens",
+        ),
+    };
+    vec![answers, price]
 }
 
 /// What can be told from the project alone.

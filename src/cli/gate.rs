@@ -176,6 +176,7 @@ impl Place<'_> {
             issues: Vec::new(),
             known: Known::default(),
             files: Some(setup.files.clone()),
+            advisor: None,
             quiet: self.args.json,
         };
         session::with_request(session, async |request, progress| {

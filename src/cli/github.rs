@@ -3,6 +3,7 @@
 use super::session::{self, now};
 use crate::actions::Job;
 use crate::error::{CommandError, Exit};
+use crate::flow::advise::Advisor;
 use crate::flow::sync::{Hub, Notebook};
 use crate::forge::{Credentials, Forge, ForgeConfig};
 use crate::progress::Progress;
@@ -169,6 +170,7 @@ impl GithubArgs {
         scratch: &'a Path,
         suite: Vec<EvalCase>,
         tasks: Vec<TaskId>,
+        advisor: Option<&'a Advisor>,
     ) -> Result<Hub<'a>, CommandError> {
         Ok(Hub {
             forge,
@@ -178,6 +180,7 @@ impl GithubArgs {
             tasks,
             suite,
             git_url: self.git_url()?,
+            advisor,
         })
     }
 }

@@ -1,9 +1,11 @@
 //! `sprag ingest`: recorded traces in, failures and their clusters out.
 
+use super::model::{self, ModelArgs};
 use super::session::{self, load_config, now};
 use super::source::{facts_dir, state_dir};
 use super::{print, print_json};
 use crate::error::{CommandError, Exit};
+use crate::flow::advise::{self, Advisor};
 use crate::intake::FileReader;
 use crate::store::{DirStore, FactFile};
 use serde_json::json;
@@ -49,34 +51,41 @@ pub(super) struct Args {
     /// Say what was found, and keep nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
+pub(super) async fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
     let (traces, warnings) = read(&args.files, args.format.as_deref(), args.config.as_deref())?;
-    let records = mined(&traces);
+    let advisor = args.model.advisor(config(args.config.as_deref())?.as_ref())?;
+    let records = advise::together(advisor.as_ref(), &runs(&traces), has_failed).await?;
     let facts = facts(args, traces.len(), &records);
     let overview = if args.dry_run {
         let mut overview = Overview::local(&[], &facts, &[]);
-        let alike = overview.clusters.alike();
-        overview.clusters.revise(&alike);
+        let revisions = advise::revisions(advisor.as_ref(), &overview.clusters, &overview.records).await?;
+        overview.clusters.revise(&revisions);
         overview
     } else {
-        keep(&args.out, facts)?
+        keep(&args.out, facts, advisor.as_ref()).await?
     };
+    let account = advisor.as_ref().map(Advisor::account);
     let found = Found::new(&overview, &records);
     if args.json {
         let clusters: Vec<&Cluster> = found.clusters.iter().collect();
         print_json(
-            &json!({"traces": traces.len(), "failed": records.len(), "kinds": found.kinds, "clusters": clusters, "ranks": found.ranks, "explanations": found.explained, "warnings": warnings}),
+            &json!({"traces": traces.len(), "failed": records.len(), "kinds": found.kinds, "clusters": clusters, "ranks": found.ranks, "explanations": found.explained, "warnings": warnings, "model": account}),
         )?;
     } else {
         warnings
             .iter()
             .try_for_each(|warning| print(&format!("warning: {warning}")))?;
         print(&found.text(traces.len(), records.len()))?;
+        if let Some(account) = &account {
+            print(&format!("\n{}", model::told(account)))?;
+        }
         if !args.dry_run && !records.is_empty() {
             let out = args.out.display();
             print(&format!(
@@ -168,8 +177,8 @@ fn facts(args: &Args, n_traces: usize, records: &[FailureRecord]) -> Vec<Fact> {
     parts.collect()
 }
 
-/// Keeps what was read beside what is known, and the merges that follow from both.
-fn keep(out: &Path, facts: Vec<Fact>) -> Result<Overview, CommandError> {
+/// Keeps what was read beside what is known, and the changes of clusters that follow from both.
+async fn keep(out: &Path, facts: Vec<Fact>, advisor: Option<&Advisor>) -> Result<Overview, CommandError> {
     let (mut file, damage) = FactFile::open(&facts_dir(out))?;
     session::tell_damage(&damage, &session::progress(false));
     for fact in facts {
@@ -177,7 +186,7 @@ fn keep(out: &Path, facts: Vec<Fact>) -> Result<Overview, CommandError> {
     }
     let ledger = DirStore::ledger(&state_dir(out))?;
     let overview = Overview::local(&ledger, file.facts(), &[]);
-    let revisions = overview.clusters.alike();
+    let revisions = advise::revisions(advisor, &overview.clusters, &overview.records).await?;
     if revisions.is_empty() {
         return Ok(overview);
     }
@@ -230,7 +239,15 @@ fn config(named: Option<&Path>) -> Result<Option<Config>, CommandError> {
 
 /// The failed runs, mined beside all that were judged.
 pub(super) fn mined(traces: &[ReadTrace]) -> Vec<FailureRecord> {
-    let runs: Vec<Run<'_>> = traces
+    mine::together(&runs(traces), has_failed)
+}
+
+fn has_failed(run: &Run<'_>) -> bool {
+    run.passed == Some(false)
+}
+
+fn runs(traces: &[ReadTrace]) -> Vec<Run<'_>> {
+    traces
         .iter()
         .map(|read| Run {
             source: &read.source,
@@ -239,8 +256,7 @@ pub(super) fn mined(traces: &[ReadTrace]) -> Vec<FailureRecord> {
             passed: read.passed,
             blamed: read.kind_hint,
         })
-        .collect();
-    mine::together(&runs, |run| run.passed == Some(false))
+        .collect()
 }
 
 /// The id of the failure record of a run.

@@ -1,11 +1,13 @@
 //! `sprag run`: the loop on the user's own repository, with GitHub or without.
 
 use super::github::{self, GithubArgs, put_conclusions};
+use super::model::{self, ModelArgs};
 use super::session::{self, Session};
 use super::simulate::project_dir;
 use super::{print, print_json, source};
 use crate::actions::Job;
 use crate::error::CommandError;
+use crate::flow::advise::Advisor;
 use crate::flow::job::{self, Begun, Done};
 use crate::flow::sync;
 use crate::workspace::Workspace;
@@ -23,7 +25,7 @@ use std::process::ExitCode;
 /// report are written to the folder of `--out` as GitHub would get them. Either way the branch you are on and your files stay as they are.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Work without GitHub, network or model
+    /// Work without GitHub
     #[arg(long)]
     local: bool,
     /// Say what would be done, and do nothing
@@ -43,6 +45,8 @@ pub(super) struct Args {
     /// Where ledger, pull requests and report go
     #[arg(long, env = "SPRAG_OUT", default_value = "sprag-out", value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Print nothing but one JSON object at the end
     #[arg(long)]
     json: bool,
@@ -56,6 +60,7 @@ pub(super) async fn run(args: Args, job: &Job) -> Result<ExitCode, CommandError>
         print(&plan(&config, &workspace, &args)?)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let advisor = args.model.advisor(Some(&config))?;
     let Done {
         summary,
         state,
@@ -64,6 +69,7 @@ pub(super) async fn run(args: Args, job: &Job) -> Result<ExitCode, CommandError>
     } = if args.local {
         let mut session = session_of(&args, &config, &workspace, &project_dir);
         session.known = source::local(&args.out, &[])?.known();
+        session.advisor = advisor.as_ref();
         let (summary, state) = session::run(session).await?;
         Done {
             summary,
@@ -77,8 +83,9 @@ pub(super) async fn run(args: Args, job: &Job) -> Result<ExitCode, CommandError>
             print(&refusal)?;
             return Ok(ExitCode::SUCCESS);
         }
-        on_github(&args, &config, &workspace, &project_dir, job).await?
+        on_github(&args, &config, &workspace, &project_dir, job, advisor.as_ref()).await?
     };
+    model::tell(advisor.as_ref(), &session::progress(args.json));
     let opened: Vec<u64> = pulls.iter().map(|pull| pull.number).collect();
     job.put_summary(&summary::run(&state, &opened, revert))?;
     let newest = pulls.last();
@@ -134,6 +141,7 @@ fn session_of<'a>(args: &Args, config: &'a Config, workspace: &'a Workspace, pro
         issues: Vec::new(),
         known: Known::default(),
         files: None,
+        advisor: None,
         quiet: args.json,
     }
 }
@@ -144,6 +152,7 @@ async fn on_github(
     workspace: &Workspace,
     project_dir: &Path,
     job_of: &Job,
+    advisor: Option<&Advisor>,
 ) -> Result<Done, CommandError> {
     let progress = session::progress(args.json);
     let forge = args.github.forge()?;
@@ -152,7 +161,9 @@ async fn on_github(
     let files = workspace.files()?;
     let suite = github::suite(&files)?;
     let tasks = notebook.book().tasks();
-    let hub = args.github.hub(&forge, config, scratch.path(), suite.clone(), tasks)?;
+    let hub = args
+        .github
+        .hub(&forge, config, scratch.path(), suite.clone(), tasks, advisor)?;
     let mut report = sync::sync(&hub, &mut notebook, &progress).await?;
 
     let files = session::project(files, &config.harness, &config.runner.command)?.files;
@@ -169,6 +180,7 @@ async fn on_github(
     session.seed = args.seed.unwrap_or_else(|| notebook.book().n_runs() + 1);
     session.issues = notebook.book().to_run();
     session.known = notebook.book().known(&suite);
+    session.advisor = advisor;
     if let Some(plan) = begun.plan() {
         // What was begun is ended as it was begun.
         session.seed = plan.seed;

@@ -1,6 +1,7 @@
 //! What `demo`, `simulate` and `run` share: read the configuration, build the ports, run the loop, sum it up.
 
 use crate::error::{CommandError, Exit};
+use crate::flow::advise::Advisor;
 use crate::flow::{self, Request, Summary};
 use crate::progress::Progress;
 use crate::project::{Project, ProjectFile, ProjectFiles};
@@ -37,6 +38,8 @@ pub(super) struct Session<'a> {
     pub(super) known: Known,
     /// The files of the project, if not those of HEAD.
     pub(super) files: Option<Vec<ProjectFile>>,
+    /// Says why runs failed, beside the rules.
+    pub(super) advisor: Option<&'a Advisor>,
     pub(super) quiet: bool,
 }
 
@@ -122,6 +125,7 @@ pub(super) async fn with_request<T>(
         harness,
         policy,
         runner: runner.as_ref(),
+        advisor: session.advisor,
         runner_identity: identity,
         project: session.project,
         out,

@@ -1,5 +1,6 @@
 //! `sprag simulate`: the loop on a copy of the project, with accepted changes merged at once.
 
+use super::model::{self, ModelArgs};
 use super::session::{self, Session};
 use super::{print, print_json};
 use crate::error::{CommandError, Exit};
@@ -30,6 +31,8 @@ pub(super) struct Args {
     /// Where ledger, repository, pull requests and report go
     #[arg(long, default_value = "sprag-out", value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Print nothing but one JSON object at the end
     #[arg(long)]
     json: bool,
@@ -37,6 +40,7 @@ pub(super) struct Args {
 
 pub(super) async fn simulate(args: Args) -> Result<ExitCode, CommandError> {
     let config = session::load_config(&args.config)?;
+    let advisor = args.model.advisor(Some(&config))?;
     let project_dir = project_dir(&args.config)?;
     fs::create_dir_all(&args.out)?;
     let workspace = Workspace::create(&args.out.join("repo"), &project_files(&project_dir, &args.out)?)?;
@@ -56,9 +60,11 @@ pub(super) async fn simulate(args: Args) -> Result<ExitCode, CommandError> {
         issues: Vec::new(),
         known: Known::default(),
         files: None,
+        advisor: advisor.as_ref(),
         quiet: args.json,
     })
     .await?;
+    model::tell(advisor.as_ref(), &session::progress(args.json));
     if args.json {
         print_json(&summary)?;
     } else {

@@ -1,6 +1,7 @@
 //! `sprag sync`: reads what is new on GitHub and answers it, without running the agent.
 
 use super::github::{self, GithubArgs};
+use super::model::{self, ModelArgs};
 use super::simulate::project_dir;
 use super::{print, print_json, session};
 use crate::actions::Job;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 
 /// Reads labelled issues, artifacts, comments and pull requests, and brings every answer up to date.
 ///
-/// Runs no agent and costs nothing but requests. Doing it again changes nothing.
+/// Runs no agent, and costs nothing but requests to GitHub and, with `[model]`, to the model. Doing it again changes nothing.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -24,6 +25,8 @@ pub(super) struct Args {
     /// Where downloads and the copy of the state branch go
     #[arg(long, env = "SPRAG_OUT", default_value = "sprag-out", value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Print nothing but one JSON object at the end
     #[arg(long)]
     json: bool,
@@ -31,6 +34,7 @@ pub(super) struct Args {
 
 pub(super) async fn sync(args: Args, job: &Job) -> Result<ExitCode, CommandError> {
     let config = session::load_config(&args.config)?;
+    let advisor = args.model.advisor(Some(&config))?;
     let workspace = github::workspace(&project_dir(&args.config)?)?;
     let progress = session::progress(args.json);
     let forge = args.github.forge()?;
@@ -38,7 +42,9 @@ pub(super) async fn sync(args: Args, job: &Job) -> Result<ExitCode, CommandError
     let scratch = tempfile::tempdir()?;
     let suite = github::suite(&workspace.files()?)?;
     let tasks = notebook.book().tasks();
-    let hub = args.github.hub(&forge, &config, scratch.path(), suite, tasks)?;
+    let hub = args
+        .github
+        .hub(&forge, &config, scratch.path(), suite, tasks, advisor.as_ref())?;
     let webhook = job.webhook()?;
     if let Some(Hint::CheckRun(check)) = webhook.map(|webhook| webhook.hint)
         && let Some(told) = sync::press(&hub, &mut notebook, &check).await?
@@ -46,6 +52,7 @@ pub(super) async fn sync(args: Args, job: &Job) -> Result<ExitCode, CommandError
         progress.line(&told);
     }
     let report = sync::sync(&hub, &mut notebook, &progress).await?;
+    model::tell(advisor.as_ref(), &progress);
     job.put_summary(&summary::sync(&report.to_string()))?;
     if args.json {
         print_json(&report)?;

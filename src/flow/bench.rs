@@ -1,5 +1,6 @@
 //! Makes task runs, through the record: a run that is recorded is not made again.
 
+use super::advise::Advisor;
 use super::{FlowError, Request};
 use crate::progress::Progress;
 use crate::runner::{Job, Runner};
@@ -34,6 +35,7 @@ pub(super) struct Bench<'a> {
     recorded: Mutex<BTreeMap<TaskId, Arc<Value>>>,
     /// What a runner hands over goes through it before anything else sees it.
     redactor: Redactor,
+    advisor: Option<&'a Advisor>,
     progress: &'a Progress,
     interrupted: Arc<AtomicBool>,
     /// The runs whose cost this process has counted.
@@ -64,6 +66,7 @@ impl<'a> Bench<'a> {
             validation,
             recorded: Mutex::default(),
             redactor: Redactor::new(&request.config.redact),
+            advisor: request.advisor,
             progress,
             interrupted: request.interrupted.clone(),
             counted: Mutex::default(),
@@ -98,6 +101,12 @@ impl<'a> Bench<'a> {
         };
         let jobs = self.validation.iter().map(job).collect();
         self.run(store, what, harness, jobs, allowance).await
+    }
+
+    /// Who says why runs failed, beside the rules; it may spend what is left.
+    pub(super) fn advisor(&self, left: Allowance) -> Option<&'a Advisor> {
+        self.advisor
+            .inspect(|advisor| advisor.allow(left.limits.usd - left.spent.usd))
     }
 
     /// Takes the secrets out of what did not come from the runner.

@@ -1,6 +1,7 @@
 //! The measurements: baseline, traffic, the stages of an experiment, promotion.
 
 use super::FlowError;
+use super::advise::{self, Advisor};
 use super::bench::{Allowance, Bench};
 use super::cases::drafted;
 use super::context::{allowance, candidate_harness, experiment, scorecard};
@@ -8,6 +9,7 @@ use crate::progress::Progress;
 use crate::store::Store;
 use sprag_core::budget::Spent;
 use sprag_core::candidate::Stage;
+use sprag_core::cluster::Revision;
 use sprag_core::failure::{FailureKind, FailureRecord, Mechanism};
 use sprag_core::harness::Harness;
 use sprag_core::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
@@ -49,9 +51,8 @@ pub(super) async fn traffic(
         state.plan.batches,
         tasks.len()
     ));
-    let (trials, spent) = bench
-        .train(store, "traffic", &state.incumbent, tasks, allowance(state))
-        .await?;
+    let mut left = allowance(state);
+    let (trials, mut spent) = bench.train(store, "traffic", &state.incumbent, tasks, left).await?;
     let harness = state.incumbent.id();
     let source = |(task, number): &(TaskId, u32)| bench.source(&harness, task, *number);
     let sources: Vec<String> = tasks.iter().map(source).collect();
@@ -63,10 +64,12 @@ pub(super) async fn traffic(
         task: (*task).clone(),
         status: trial.status.clone(),
     };
+    left.spent.add(spent);
+    let records = records_of(bench, left, "traffic", &runs, &mut spent).await?;
     Ok(Event::TrafficRan {
         batch,
         verdicts: runs.iter().map(verdict).collect(),
-        records: records_of("traffic", &runs),
+        records,
         spent,
     })
 }
@@ -85,9 +88,19 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
         let (record, instead) = match clue {
             Some(Clue::Trace(read)) => {
                 let task = TaskId::new(format!("issue #{}", issue.number));
+                let run = Run {
+                    source: &name,
+                    task: &task,
+                    trace: &read.trace,
+                    passed: None,
+                    blamed: None,
+                };
+                let mut left = allowance(state);
+                left.spent.add(spent);
                 let should = signal::told(&issue.body).map(|told| told.should);
-                let mined = mine::mine_beside(&name, &task, &read.trace, &Judged::default());
-                (Some(drafted(&name, mined, &read.trace, should.as_deref())), None)
+                let mined = mined(bench, left, &[run], &mut spent).await?.pop();
+                let drafted = mined.map(|record| drafted(&name, record, &read.trace, should.as_deref()));
+                (drafted, None)
             }
             Some(Clue::Task(task)) => {
                 let mut left = allowance(state);
@@ -96,7 +109,9 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
                 let (trials, cost) = bench.train(store, "issues", &state.incumbent, &run, left).await?;
                 spent.add(cost);
                 let source = format!("{name} {}", bench.source(&state.incumbent.id(), &task, 0));
-                let record = records_of(&name, &[(&source, &task, &trials[0])]).pop();
+                left.spent.add(cost);
+                let runs = [(&*source, &task, &trials[0])];
+                let record = records_of(bench, left, &name, &runs, &mut spent).await?.pop();
                 let instead = record
                     .is_none()
                     .then(|| format!("task `{task}` passes on the harness as it is"));
@@ -117,7 +132,13 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
 }
 
 /// Failed runs are mined, beside all of them; one without a verdict is recorded as what it is, so that it is seen and never scored. `seen` says where.
-fn records_of(seen: &str, runs: &[(&str, &TaskId, &Trial)]) -> Vec<FailureRecord> {
+async fn records_of(
+    bench: &Bench<'_>,
+    left: Allowance,
+    seen: &str,
+    runs: &[(&str, &TaskId, &Trial)],
+    spent: &mut Spent,
+) -> Result<Vec<FailureRecord>, FlowError> {
     let nothing = Trace::default();
     let with_verdict = runs.iter().filter(|(.., trial)| trial.has_verdict());
     let judged: Vec<Run<'_>> = with_verdict
@@ -129,14 +150,17 @@ fn records_of(seen: &str, runs: &[(&str, &TaskId, &Trial)]) -> Vec<FailureRecord
             blamed: None,
         })
         .collect();
-    let failed = |run: &Run<'_>| run.passed == Some(false);
-    let mined = mine::together(&judged, failed);
-    let traces = judged.iter().filter(|run| failed(run)).map(|run| run.trace);
+    let mined = mined(bench, left, &judged, spent).await?;
+    let traces = judged
+        .iter()
+        .filter(|run| run.passed == Some(false))
+        .map(|run| run.trace);
     let mut drafted = mined
         .into_iter()
         .zip(traces)
         .map(|(record, trace)| drafted(seen, record, trace, None));
-    runs.iter()
+    let records = runs
+        .iter()
         .filter_map(|(source, task, trial)| match &trial.status {
             TrialStatus::Passed => None,
             TrialStatus::Failed => drafted.next(),
@@ -155,7 +179,34 @@ fn records_of(seen: &str, runs: &[(&str, &TaskId, &Trial)]) -> Vec<FailureRecord
                 draft: None,
             }),
         })
-        .collect()
+        .collect();
+    Ok(records)
+}
+
+/// What rules have found of clusters, and then what a model finds, if there is one.
+pub(super) async fn clusters(bench: &Bench<'_>, state: &State, found: &[Revision]) -> Result<Event, FlowError> {
+    let mut revisions = found.to_vec();
+    let mut spent = Spent::default();
+    if let Some(advisor) = bench.advisor(allowance(state)) {
+        let mut book = state.clusters.clone();
+        book.revise(&revisions);
+        revisions.extend(advisor.curate(&book, &state.records).await?);
+        spent.usd = advisor.paid();
+    }
+    Ok(Event::ClustersRevised { revisions, spent })
+}
+
+/// The records of the runs that did not pass. What a model asks for them is booked.
+async fn mined(
+    bench: &Bench<'_>,
+    left: Allowance,
+    runs: &[Run<'_>],
+    spent: &mut Spent,
+) -> Result<Vec<FailureRecord>, FlowError> {
+    let advisor = bench.advisor(left);
+    let records = advise::together(advisor, runs, |run| run.passed != Some(true)).await?;
+    spent.usd += advisor.map_or(0.0, Advisor::paid);
+    Ok(records)
 }
 
 pub(super) async fn measure(
@@ -303,12 +354,14 @@ pub(super) async fn promote(
             runs: count(Trial::has_verdict),
             passes: count(Trial::passed),
         });
-        // What was found beside other runs cannot be looked for in these: without ground truth only a pass shows that it is gone.
+        // What was found beside other runs, or by a model, cannot be looked for in these: then only a pass shows that it is gone.
         let tells =
             |trial: &Trial| trial.passed() || trial.trace.as_ref().is_some_and(|trace| trace.expected.is_some());
         for cluster in state.clusters.clusters.values() {
+            let by_model = mine::model::is_in_own_words(&cluster.mechanism);
             let gone = trials.iter().all(|trial| {
-                tells(trial) && causes(task, trial).is_some_and(|found| !found.iter().any(|one| cluster.shows(one)))
+                (trial.passed() || !by_model && tells(trial))
+                    && causes(task, trial).is_some_and(|found| !found.iter().any(|one| cluster.shows(one)))
             });
             let members = cluster.members.iter().filter(|(record, member)| {
                 gone && !member.resolved && shown_by(state, case, task, record, &member.task)

@@ -12,6 +12,7 @@ pub use commands::press;
 pub use notebook::Notebook;
 
 use super::FlowError;
+use super::advise::{self, Advisor};
 use crate::forge::{ErrorClass, Forge};
 use crate::progress::Progress;
 use crate::workspace::Remote;
@@ -43,6 +44,8 @@ pub struct Hub<'a> {
     pub suite: Vec<EvalCase>,
     /// The repository for git.
     pub git_url: String,
+    /// Says why runs failed, beside the rules, and what to change of clusters.
+    pub advisor: Option<&'a Advisor>,
 }
 
 impl Hub<'_> {
@@ -110,7 +113,10 @@ pub async fn sync(hub: &Hub<'_>, notebook: &mut Notebook, progress: &Progress) -
     commands::hear(hub, notebook, &mut report).await?;
     let seen = signals::issues(hub, notebook, &mut report, progress).await?;
     artifacts::artifacts(hub, notebook, &mut report, progress).await?;
-    let revisions = notebook.book().clusters.alike();
+    let book = notebook.book();
+    // Without new failures a model would only be asked again what it has answered.
+    let advisor = hub.advisor.filter(|_| report.failures > 0);
+    let revisions = advise::revisions(advisor, &book.clusters, &book.records).await?;
     if !revisions.is_empty() {
         notebook.note(What::ClustersRevised { revisions });
     }

@@ -4,6 +4,7 @@ use super::call::Call;
 use super::classify;
 use super::endpoint::Endpoint;
 use super::error::{ErrorClass, ForgeError, Refusal};
+use crate::client::{self, AGENT, cause};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LINK, USER_AGENT};
 use http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
@@ -16,7 +17,6 @@ use std::time::Duration;
 
 /// An answer in JSON may have so many bytes.
 const MAX_BODY: usize = 64 << 20;
-const AGENT: &str = concat!("sprag/", env!("CARGO_PKG_VERSION"));
 
 /// The way to one API.
 pub(super) struct Transport {
@@ -40,16 +40,7 @@ pub(super) struct Answer {
 
 impl Transport {
     pub(super) fn new(api_url: &str, timeout: Duration) -> Result<Self, ForgeError> {
-        // Fails only when somebody else in this process was first, which is as good.
-        rustls::crypto::ring::default_provider().install_default().ok();
-        let plain = reqwest::Client::builder()
-            .connect_timeout(timeout)
-            .read_timeout(timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .user_agent(AGENT)
-            .build()
-            .map_err(|error| ForgeError::Client(cause(&error)))?;
+        let plain = client::new(timeout).map_err(ForgeError::Client)?;
         // No layer of octocrab's own: they add a second user agent and log every status that is tried again as an error.
         let Ok(crab) = OctocrabBuilder::new_empty()
             .with_service(ReqwestConnector::new(plain.clone()))
@@ -183,39 +174,10 @@ fn authorization(bearer: &SecretString) -> Result<HeaderValue, ForgeError> {
     Ok(value)
 }
 
-/// The base of an API. A token must not go over the net in the clear, so `http` is for this machine alone.
+/// The base of an API.
 fn base(api_url: &str) -> Result<Url, ForgeError> {
-    let wrong = |what| ForgeError::Address {
+    client::base(api_url).map_err(|what| ForgeError::Address {
         what,
         url: api_url.to_owned(),
-    };
-    let Ok(url) = Url::parse(api_url) else {
-        return Err(wrong("the address of the API is not a URL"));
-    };
-    let local = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if local => Ok(url),
-        _ => Err(wrong("the address of the API is not https")),
-    }
-}
-
-/// The innermost cause of an error: the outer ones repeat addresses, which may carry signatures.
-fn cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    loop {
-        if let Some(error) = cause.downcast_ref::<reqwest::Error>()
-            && error.is_timeout()
-        {
-            return "timed out".to_owned();
-        }
-        match cause.source() {
-            Some(source) => cause = source,
-            None => break,
-        }
-    }
-    match cause.downcast_ref::<reqwest::Error>() {
-        Some(_) => "the request could not be sent".to_owned(),
-        None => cause.to_string(),
-    }
+    })
 }

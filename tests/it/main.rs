@@ -13,6 +13,7 @@ mod input;
 mod intake;
 mod kill;
 mod look;
+mod model;
 mod people;
 mod secrets;
 mod support;

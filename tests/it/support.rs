@@ -102,6 +102,7 @@ pub(crate) async fn play(
         harness: project.files.harness,
         policy: project.policy,
         runner: kiosk,
+        advisor: None,
         runner_identity: "kiosk".to_owned(),
         project: "kiosk".to_owned(),
         out: out.to_owned(),

@@ -27,6 +27,11 @@ pub struct Limits {
 }
 
 impl Spent {
+    /// Whether it cost nothing.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Adds what one trial cost.
     pub fn count(&mut self, trial: &Trial) {
         self.task_runs += 1;

@@ -1,5 +1,6 @@
 //! Clusters: failure records with one mechanism.
 
+mod curate;
 mod explain;
 mod neighbour;
 mod rank;
@@ -7,6 +8,7 @@ mod revise;
 mod signature;
 mod title;
 
+pub use curate::{Likeness, Question, ask, questions, read as read_answer, texts};
 pub use explain::{Explanation, Trend, explain};
 pub use rank::Rank;
 pub use revise::{Author, Change, Revision};

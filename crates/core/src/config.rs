@@ -1,6 +1,7 @@
 //! `sprag.toml`, checked: every key has a default that works, and every mistake is named with its line and its mend.
 
 mod convert;
+mod model;
 mod placeholder;
 mod problem;
 mod read;
@@ -8,6 +9,7 @@ mod reader;
 mod recipe;
 mod redact;
 
+pub use model::ModelConfig;
 pub use problem::{Problem, render_problems};
 pub use redact::{Pattern, RedactConfig};
 
@@ -35,6 +37,9 @@ pub struct Config {
     pub traffic: TrafficConfig,
     /// `[cases]`
     pub cases: CasesConfig,
+    /// `[model]`; without it everything works without a model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelConfig>,
     /// `[proposer]`
     pub proposer: ProposerConfig,
     /// `[gate]`
@@ -50,12 +55,13 @@ pub struct Config {
 
 impl Config {
     /// 32 hexadecimal digits that name this configuration by its content: comments, order and keys that repeat a default do not count.
-    /// Nor do `runner.concurrency` and `budget.wall`, which say how fast a run goes and not what it finds, so that a run can be
-    /// resumed with others.
+    /// Nor do `runner.concurrency`, `budget.wall` and the limits and prices of the model, which say how fast a run goes and what it costs
+    /// and not what it finds, so that a run can be resumed with others.
     pub fn digest(&self) -> String {
         let mut what = self.clone();
         what.runner.concurrency = 0;
         what.budget.wall_ms = 0;
+        what.model = what.model.map(ModelConfig::without_limits);
         hash::of(&what)
     }
 }

@@ -145,10 +145,9 @@ impl Event {
             | Self::NothingProposed { spent, .. }
             | Self::StageMeasured { spent, .. }
             | Self::Promoted { spent, .. } => *spent,
-            Self::Started(_)
-            | Self::Decided { .. }
-            | Self::Published { .. }
-            | Self::Finished { .. } => Spent::default(),
+            Self::Started(_) | Self::Decided { .. } | Self::Published { .. } | Self::Finished { .. } => {
+                Spent::default()
+            }
         }
     }
 }

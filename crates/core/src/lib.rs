@@ -21,6 +21,7 @@ pub mod id;
 pub mod ledger;
 pub mod machine;
 pub mod mine;
+pub mod model;
 pub mod overview;
 pub mod propose;
 pub mod protocol;

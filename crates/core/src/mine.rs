@@ -19,6 +19,7 @@ mod kind;
 mod looping;
 mod missing_action;
 mod missing_handover;
+pub mod model;
 mod partial_list;
 mod policy;
 mod policy_violated;

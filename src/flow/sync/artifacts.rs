@@ -163,14 +163,15 @@ async fn take_artifact(
     let n_traces = u32::try_from(traces.len()).unwrap_or(u32::MAX);
     redactor.clean(&mut problems);
     let failures = failures(
-        &redactor,
+        hub,
         &format!("artifact {}", artifact.id),
         &redactor.text(&format!("artifact {}", artifact.name)),
         traces,
         // A trace without a verdict is no failure here: an artifact holds whatever ran.
         |run| run.passed == Some(false),
         None,
-    );
+    )
+    .await?;
     report.artifacts += 1;
     report.failures += failures.len();
     for (part, failures) in (0..).zip(parts(failures)) {

@@ -3,6 +3,7 @@
 use super::artifacts::{globs, read_artifact};
 use super::{Hub, Notebook, Report};
 use crate::flow::FlowError;
+use crate::flow::advise;
 use crate::flow::cases::drafted;
 use crate::forge::{ErrorClass, ForgeError};
 use crate::intake::{FileReader, IntakeError};
@@ -13,9 +14,8 @@ use sprag_core::failure::FailureRecord;
 use sprag_core::github::{Actor, Artifact, Comment, Issue, LabelEvent, Permission};
 use sprag_core::hash;
 use sprag_core::id::{RecordId, TaskId};
+use sprag_core::mine::Run;
 use sprag_core::mine::text::counted;
-use sprag_core::mine::{self, Run};
-use sprag_core::redact::Redactor;
 use sprag_core::render::markdown;
 use sprag_core::signal::{self, Clue, LabelStanding, Remark};
 use sprag_core::trace::read::ReadTrace;
@@ -302,14 +302,8 @@ async fn read_report(
             Ok(mut traces) => {
                 traces.truncate(TRACES_PER_ISSUE - n_traces);
                 n_traces += traces.len();
-                let new = failures(
-                    &redactor,
-                    &place,
-                    &unnamed,
-                    traces,
-                    |run| run.passed != Some(true),
-                    should.as_deref(),
-                );
+                let counts = |run: &Run<'_>| run.passed != Some(true);
+                let new = failures(hub, &place, &unnamed, traces, counts, should.as_deref()).await?;
                 for record in new {
                     if records.iter().all(|known| known.id != record.id) {
                         told_at.extend(lead.told_at.map(|at| (record.id.clone(), at.to_owned())));
@@ -345,14 +339,15 @@ fn bounded(mut report: signal::Report) -> signal::Report {
 /// Failure records of the traces of failed runs, mined beside those that passed. A record is named by the place and the content: reading it again
 /// is the same record. `counts` says which runs failed.
 /// `should` is what a person wrote that should have been done.
-pub(super) fn failures(
-    redactor: &Redactor,
+pub(super) async fn failures(
+    hub: &Hub<'_>,
     place: &str,
     unnamed: &str,
     mut traces: Vec<ReadTrace>,
     counts: impl Fn(&Run<'_>) -> bool,
     should: Option<&str>,
-) -> Vec<FailureRecord> {
+) -> Result<Vec<FailureRecord>, FlowError> {
+    let redactor = hub.redactor();
     traces.iter_mut().for_each(|read| redactor.clean(read));
     let mut seen = BTreeSet::new();
     let named = traces.iter().map(|read| format!("{place} {}", hash::of(&read.trace)));
@@ -374,12 +369,12 @@ pub(super) fn failures(
             blamed: read.kind_hint,
         })
         .collect();
-    let records = mine::together(&runs, &counts);
+    let records = advise::together(hub.advisor, &runs, &counts).await?;
     let traces = runs.iter().filter(|run| counts(run)).map(|run| run.trace);
     let found = records.into_iter().zip(traces);
-    found
+    Ok(found
         .map(|(record, trace)| drafted(place, record, trace, should))
-        .collect()
+        .collect())
 }
 
 /// The traces of an attachment, or half a sentence about what is wrong with it. What cannot be read wholly is fetched once more: it may have

@@ -255,6 +255,7 @@ impl Scene {
             tasks: vec![TaskId::new("k00"), TaskId::new("k01")],
             suite: project::suite(&workspace.files().unwrap()).unwrap(),
             git_url: self.fake.repo(REPO).clone_url(),
+            advisor: None,
         }
     }
 
@@ -367,6 +368,7 @@ impl Scene {
             harness: project.files.harness.clone(),
             policy: project.policy,
             runner: &kiosk,
+            advisor: None,
             runner_identity: "kiosk".to_owned(),
             project: REPO.to_owned(),
             out: dir.join("out"),
@@ -457,6 +459,7 @@ impl Scene {
                 harness: project.files.harness,
                 policy: project.policy,
                 runner: &kiosk,
+                advisor: None,
                 runner_identity: "kiosk".to_owned(),
                 project: REPO.to_owned(),
                 out: dir.join("gate"),

@@ -3,6 +3,7 @@
 use super::{Author, Change, Cluster, ClusterBook, Revision, id_of};
 use crate::failure::Mechanism;
 use crate::id::ClusterId;
+use crate::mine::model::OTHER;
 use crate::similar::{Rarity, Sparse};
 use kodama::{Method, linkage};
 use std::collections::BTreeMap;
@@ -13,8 +14,8 @@ const CUT: f64 = 0.5;
 const WINDOW: usize = 256;
 
 impl ClusterBook {
-    /// The merges of clusters whose mechanisms are free text about the same thing (the errors of one tool, failed checks) and say much the same.
-    /// They depend on which clusters there are, and not on the order in which they came; the older one stays. What a person
+    /// The merges of clusters whose mechanisms are free text about the same thing (the errors of one tool, failed checks, a model's
+    /// own words) and say much the same. They depend on which clusters there are, and not on the order in which they came; the older one stays. What a person
     /// split off, merged, named or ignored is left alone.
     pub fn alike(&self) -> Vec<Revision> {
         let merge = |into: &ClusterId, from: &ClusterId| Revision {
@@ -61,7 +62,7 @@ fn free_text(mechanism: &Mechanism) -> Option<(String, &str)> {
             .subject
             .split_once(": ")
             .map(|(tool, said)| (format!("tool_error {tool}"), said)),
-        "failed_check" => Some(("failed_check".to_owned(), mechanism.subject.as_str())),
+        "failed_check" | OTHER => Some((mechanism.rule.clone(), mechanism.subject.as_str())),
         _ => None,
     }
 }

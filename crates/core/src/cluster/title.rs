@@ -2,6 +2,7 @@
 
 use crate::failure::Mechanism;
 use crate::mine::hands_over;
+use crate::mine::model::OTHER;
 
 /// A title from a mechanism, which reads on after "the agent": "never does `refund` when it is needed".
 pub fn of(mechanism: &Mechanism) -> String {
@@ -60,6 +61,8 @@ pub fn of(mechanism: &Mechanism) -> String {
         "gave_up" if subject == "no_calls" => "ends without having called any tool".to_owned(),
         "gave_up" if subject != "no_writes" => format!("changes nothing where `{subject}` is needed"),
         "gave_up" => "only looks and changes nothing".to_owned(),
+        // A model's own words.
+        OTHER => subject.to_owned(),
         rule => format!("{}: {subject}", rule.replace('_', " ")),
     }
 }

@@ -5,7 +5,7 @@ use super::problem::Problem;
 use super::reader::{Log, Reader};
 use super::{
     BudgetConfig, CasesConfig, CommandTasks, Config, GateConfig, GateMode, HarnessConfig, Mapping, ProposerConfig,
-    ProposerKind, ReportKind, RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, recipe, redact,
+    ProposerKind, ReportKind, RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, model, recipe, redact,
 };
 use crate::harness::PathPolicy;
 use globset::Glob;
@@ -46,7 +46,7 @@ fn config(file: &Reader<'_>) -> Config {
         .flatten();
     let runner = file.table("runner", runner);
     let signals = file.table("signals", signals);
-    file.table("model", model);
+    let model = file.table("model", model::read);
     file.table("review", review);
     let traffic = file.table("traffic", |traffic| TrafficConfig {
         batch_size: count(traffic, "batch_size", 10, 1, 100_000),
@@ -65,6 +65,7 @@ fn config(file: &Reader<'_>) -> Config {
         signals,
         traffic,
         cases,
+        model,
         proposer,
         gate,
         budget,
@@ -232,21 +233,6 @@ fn pointer(value: &DeValue<'_>) -> Result<String, Mistake> {
         format!("is \"{written}\", which is not a JSON pointer"),
         format!("write \"/{}\"", written.replace('.', "/")),
     ))
-}
-
-/// `[model]` is checked and not used yet.
-fn model(table: &Reader<'_>) {
-    table.one(
-        "provider",
-        choice(&[
-            ("github-models", Some(())),
-            ("openai", Some(())),
-            ("anthropic", Some(())),
-            ("openai-compatible", Some(())),
-        ]),
-    );
-    table.one("name", text);
-    table.one("base_url", text);
 }
 
 /// `[review]` is checked and not used yet.

@@ -1,6 +1,7 @@
 //! Tests of the whole file: defaults, every key, every mistake, and that schema and docs name the same keys as the parser.
 
 use super::*;
+use crate::model::{Provider, Wire};
 use proptest::prelude::*;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -36,8 +37,19 @@ passed = "/ok"
 tool_name = "/fn"
 
 [model]
-provider = "github-models"
+provider = "openai-compatible"
 name = "some/model"
+base_url = "http://127.0.0.1:8080/v1/"
+api = "responses"
+key_env = "TEAM_KEY"
+embeddings = "some/embeddings"
+concurrency = 2
+tokens_per_minute = 8000
+timeout = "30s"
+temperature = 0
+max_input_tokens = 2000
+max_output_tokens = 300
+prices = { input = 1, cached_input = 0.1, output = 2.5, embeddings = 0.02 }
 
 [review]
 clusters = "human"
@@ -171,6 +183,28 @@ fn every_key_is_read() {
         ("/log", Some("/fn"))
     );
     assert_eq!(config.traffic.batch_size, 5);
+    let model = config.model.as_ref().expect("a model");
+    assert_eq!(
+        (model.provider, model.wire, model.base_url.as_deref()),
+        (
+            Provider::OpenaiCompatible,
+            Wire::Responses,
+            Some("http://127.0.0.1:8080/v1")
+        )
+    );
+    assert_eq!(
+        (
+            model.concurrency,
+            model.tokens_per_minute,
+            model.timeout_ms,
+            model.max_output_tokens
+        ),
+        (2, Some(8000), 30_000, 300)
+    );
+    assert_eq!(
+        (model.price.map(|price| price.output), model.embeddings_price),
+        (Some(2.5), Some(0.02))
+    );
     assert_eq!(
         config.budget,
         BudgetConfig {
@@ -259,7 +293,16 @@ fn each_mistake_is_found_at_its_line() {
         ("[signals.mapping]\ntask = \"/id\"".into(), 1, "signals.mapping.messages", "is missing"),
         ("[signals.mapping]\nmessages = \"case.log\"".into(), 2, "signals.mapping.messages", "write \"/case/log\""),
         ("[traffic]\nbatch_size = 0".into(), 2, "traffic.batch_size", "too small"),
-        ("[model]\nprovider = \"opnai\"".into(), 2, "model.provider", "did you mean \"openai\"?"),
+        ("[model]\nprovider = \"opnai\"\nname = \"m\"\nbase_url = \"https://m\"".into(), 2, "model.provider", "did you mean \"openai\"?"),
+        ("[model]\nname = \"m\"".into(), 1, "model.provider", "is missing"),
+        ("[model]\nprovider = \"openai\"".into(), 1, "model.name", "is missing"),
+        ("[model]\nprovider = \"openai-compatible\"\nname = \"m\"".into(), 1, "model.base_url", "is missing"),
+        ("[model]\nprovider = \"openai\"\nname = \"m\"\nbase_url = \"m.example\"".into(), 4, "model.base_url", "not an address"),
+        ("[model]\nprovider = \"openai\"\nname = \"m\"\nkey_env = \"sk-123\"".into(), 4, "model.key_env", "never stands in this file"),
+        ("[model]\nprovider = \"anthropic\"\nname = \"m\"\nembeddings = \"e\"".into(), 4, "model.embeddings", "no embeddings"),
+        ("[model]\nprovider = \"anthropic\"\nname = \"m\"\napi = \"chat\"".into(), 4, "model.api", "take it out"),
+        ("[model]\nprovider = \"openai\"\nname = \"m\"\nprices = { input = 1 }".into(), 4, "model.prices.output", "is missing"),
+        ("[model]\nprovider = \"openai\"\nname = \"m\"\ntemperature = 3".into(), 4, "model.temperature", "from 0 to 2"),
         ("[review]\nclusters = true".into(), 2, "review.clusters", "is true or false, but a text is needed"),
         ("[proposer]\nkind = \"model\"".into(), 2, "proposer.kind", "this version does not have yet"),
         ("[gate]\nmode = \"efficient\"".into(), 2, "gate.mode", "write \"strict\", the only choice so far"),
@@ -321,6 +364,12 @@ fn the_digest_is_of_the_meaning() {
         digest(FULL),
         digest(&FULL.replace("values = [2, 3]", "values = [3, 2]"))
     );
+    assert_eq!(
+        digest(FULL),
+        digest(&FULL.replace("tokens_per_minute = 8000", "tokens_per_minute = 9000")),
+        "nor does how fast a model may be asked"
+    );
+    assert_ne!(digest(FULL), digest(&FULL.replace("some/model", "other/model")));
 }
 
 fn schema_keys(schema: &Value, prefix: &str, keys: &mut BTreeSet<String>) {

@@ -318,6 +318,41 @@ struct Before {
     incumbent: Option<Harness>,
 }
 
+/// What must hold of what is wanted next.
+fn check_commands(state: &State, commands: &[Command]) {
+    match commands.first() {
+        Some(Command::Propose { cluster, experiment }) => {
+            assert!(
+                state.spent.over(&state.plan.limits).is_none(),
+                "nothing new is begun on an empty purse"
+            );
+            assert!(state.clusters.clusters[cluster].state.is_unresolved() && !state.cluster_tasks(cluster).is_empty());
+            assert!(state.experiment(experiment).is_none());
+        }
+        Some(Command::RunTraffic { tasks, .. }) => {
+            let unique: BTreeSet<&(TaskId, u32)> = tasks.iter().collect();
+            assert_eq!(unique.len(), tasks.len());
+        }
+        Some(Command::TryCases { cases }) => {
+            assert!(!cases.is_empty() && !cases.iter().any(|trial| state.tried_cases.contains(&trial.case)));
+        }
+        Some(Command::Promote { experiment, .. } | Command::Publish { experiment }) => {
+            assert!(state.experiment(experiment).unwrap().accepted());
+        }
+        Some(Command::Decide { experiment, .. } | Command::Measure { experiment, .. }) => {
+            assert_eq!(
+                state.experiment(experiment).unwrap().verdict,
+                None,
+                "what is decided is not decided again"
+            );
+        }
+        Some(
+            Command::ReviseClusters { .. } | Command::MeasureBaseline | Command::ReadSignals | Command::Finish { .. },
+        )
+        | None => {}
+    }
+}
+
 /// What must hold after every event.
 fn check(state: &State, event: &Event, commands: &[Command], before: &mut Before) {
     let limits = &state.plan.limits;
@@ -365,34 +400,7 @@ fn check(state: &State, event: &Event, commands: &[Command], before: &mut Before
         }
         _ => {}
     }
-    match commands.first() {
-        Some(Command::Propose { cluster, experiment }) => {
-            assert!(
-                state.spent.over(limits).is_none(),
-                "nothing new is begun on an empty purse"
-            );
-            assert!(state.clusters.clusters[cluster].state.is_unresolved() && !state.cluster_tasks(cluster).is_empty());
-            assert!(state.experiment(experiment).is_none());
-        }
-        Some(Command::RunTraffic { tasks, .. }) => {
-            let unique: BTreeSet<&(TaskId, u32)> = tasks.iter().collect();
-            assert_eq!(unique.len(), tasks.len());
-        }
-        Some(Command::TryCases { cases }) => {
-            assert!(!cases.is_empty() && !cases.iter().any(|trial| state.tried_cases.contains(&trial.case)));
-        }
-        Some(Command::Promote { experiment, .. } | Command::Publish { experiment }) => {
-            assert!(state.experiment(experiment).unwrap().accepted());
-        }
-        Some(Command::Decide { experiment, .. } | Command::Measure { experiment, .. }) => {
-            assert_eq!(
-                state.experiment(experiment).unwrap().verdict,
-                None,
-                "what is decided is not decided again"
-            );
-        }
-        Some(Command::ReviseClusters { .. } | Command::MeasureBaseline | Command::ReadSignals | Command::Finish { .. }) | None => {}
-    }
+    check_commands(state, commands);
     *before = Before {
         verdicts: std::mem::take(&mut before.verdicts),
         suite,

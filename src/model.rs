@@ -1,0 +1,84 @@
+//! The port to language models: a question, or texts, in; an answer, or vectors, out. What they mean is in `crates/core/src/model.rs`.
+//!
+//! `http` asks a provider, `cassette` keeps and replays exchanges. Money is reserved before each request and settled after it, by a purse
+//! that all models of a run share.
+
+mod cassette;
+mod error;
+mod http;
+mod pace;
+mod purse;
+
+pub use cassette::Cassette;
+pub use error::ModelError;
+pub use http::{HttpConfig, HttpModel};
+pub use purse::{Purse, Tally};
+
+use futures_util::future::BoxFuture;
+use secrecy::SecretString;
+use sprag_core::config::ModelConfig;
+use sprag_core::model::{Embeddings, EmbeddingsRequest, ModelAnswer, ModelRequest};
+use sprag_core::redact::Redactor;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A language model. Asking twice is harmless but for the money.
+pub trait Model: Send + Sync + fmt::Debug {
+    /// Asks for an answer. Dropping the future ends the request.
+    fn complete<'a>(&'a self, request: &'a ModelRequest) -> BoxFuture<'a, Result<ModelAnswer, ModelError>>;
+
+    /// Asks for the vectors of some texts.
+    fn embed<'a>(&'a self, request: &'a EmbeddingsRequest) -> BoxFuture<'a, Result<Embeddings, ModelError>>;
+}
+
+/// What becomes of the exchanges with a model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Tape {
+    /// Nothing is kept.
+    #[default]
+    Off,
+    /// Exchanges are kept in this folder; what is there already is not asked again.
+    Record(PathBuf),
+    /// Nothing is asked; what is not in this folder is an error.
+    Replay(PathBuf),
+}
+
+/// The model of `[model]`. `env` gives the value of an environment variable; without a key nothing can be asked, but replayed.
+///
+/// # Errors
+/// When the key is missing, or the address is not one that a key may go to.
+pub fn open(
+    config: &ModelConfig,
+    tape: &Tape,
+    redactor: Redactor,
+    purse: Arc<Purse>,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Arc<dyn Model>, ModelError> {
+    if let Tape::Replay(dir) = tape {
+        return Ok(Arc::new(Cassette::replay(dir)));
+    }
+    let model = Arc::new(HttpModel::new(HttpConfig::new(config, key(config, env)?, purse)?)?);
+    Ok(match tape {
+        Tape::Record(dir) => Arc::new(Cassette::record(dir, model, redactor)?),
+        Tape::Off | Tape::Replay(_) => model,
+    })
+}
+
+/// The key, from the environment variable that is named for it.
+fn key(config: &ModelConfig, env: impl Fn(&str) -> Option<String>) -> Result<Option<SecretString>, ModelError> {
+    let usual = config.provider.key_env();
+    let variable = config.key_env.as_deref().unwrap_or(usual);
+    let key = env(variable).filter(|key| !key.trim().is_empty());
+    // A variable that somebody named is meant to be there.
+    if key.is_none() && (config.provider.needs_key() || config.key_env.is_some()) {
+        return Err(ModelError::NoKey {
+            provider: config.provider,
+            variable: variable.to_owned(),
+        });
+    }
+    Ok(key.map(|key| SecretString::from(key.trim())))
+}
+
+#[cfg(test)]
+mod tests;

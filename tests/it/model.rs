@@ -1,0 +1,192 @@
+//! The whole way with a model: failures are read, a server on this machine is asked about them, what it says is kept, recorded, and replayed
+//! without it.
+
+use crate::support::program::Place;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const RUNS: [(&str, &str); 3] = [
+    ("t1", "Cancel order O-1, please."),
+    ("t2", "I do not want order O-2 any more."),
+    ("t3", "Please stop order O-3."),
+];
+
+/// Failed runs that no rule explains: the agent cancels what was shipped.
+fn runs() -> String {
+    let run = |(task, ask): &(&str, &str)| {
+        let call = |id: &str, name: &str| json!({"role": "assistant", "tool_calls": [{"id": id, "name": name, "arguments": {"order": &ask[..]}}]});
+        let steps = json!([
+            {"role": "user", "content": ask}, call("a", "get_order"),
+            {"role": "tool", "call_id": "a", "content": "status: shipped, cannot be cancelled"},
+            call("b", "cancel_order"), {"role": "tool", "call_id": "b", "content": "ok"},
+            {"role": "assistant", "content": "Write to ann@example.com if anything is wrong."},
+        ]);
+        json!({"task": task, "passed": false, "trace": {"steps": steps, "termination": "agent_stop"}}).to_string()
+    };
+    RUNS.iter().map(run).collect::<Vec<_>>().join("\n")
+}
+
+/// What the model says: the first run it explains, the second it explains in other words, of the third it makes up a quote.
+fn answer(asked: &str, mended: bool) -> Value {
+    let mined = |subject: &str, quote: &str| {
+        json!({
+            "root_cause": "The agent cancelled an order that was shipped.", "decisive_step": 3,
+            "evidence": [{"step": 3, "quote": "cancel_order"}, {"step": 2, "quote": quote}], "kind": "agent",
+            "mechanism": "other", "subject": subject, "should": "Say that a shipped order cannot be cancelled.", "confidence": 0.9,
+        })
+    };
+    let seen = "shipped, cannot be cancelled";
+    if asked.contains("Are these two clusters one?") {
+        json!({"reason": "Both cancel what is shipped.", "same": !asked.contains("nobody knows why"), "title": "cancels orders that are shipped"})
+    } else if asked.contains("What should this cluster be called?") {
+        json!({"reason": "It says so.", "title": "cancels orders that are shipped"})
+    } else if asked.contains("order O-1") {
+        mined("cancels an order although it was shipped", seen)
+    } else if asked.contains("order O-2") && (mended || !asked.contains("order O-2 any more")) {
+        mined("cancels a shipped order although it was shipped", seen)
+    } else {
+        mined(
+            "cancels an order although it was shipped",
+            "the order was never shipped at all",
+        )
+    }
+}
+
+/// A server with the interface of `OpenAI` that answers in events; how often it was asked.
+fn server() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/v1", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            count.fetch_add(1, Ordering::SeqCst);
+            std::thread::spawn(move || serve(stream.unwrap()));
+        }
+    });
+    (address, asked)
+}
+
+fn serve(mut stream: TcpStream) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let messages = body["messages"].as_array().unwrap();
+    let said = answer(messages[1]["content"].as_str().unwrap(), messages.len() > 2).to_string();
+    let (start, end) = said.split_at(said.len() / 2);
+    let delta = |text: &str| {
+        format!(
+            "data: {}\n\n",
+            json!({"choices": [{"index": 0, "delta": {"content": text}}]})
+        )
+    };
+    let stop = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1000, "completion_tokens": 100}});
+    let events = format!("{}{}data: {stop}\n\ndata: [DONE]\n\n", delta(start), delta(end));
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n";
+    write!(stream, "{head}content-length: {}\r\n\r\n{events}", events.len()).unwrap();
+}
+
+fn place(address: &str) -> Place {
+    let place = Place::new();
+    place.write("project/night.jsonl", &runs());
+    place.write(
+        "project/sprag.toml",
+        &format!(
+            "[model]\nprovider = \"openai-compatible\"\nname = \"m\"\nbase_url = \"{address}\"\nprices = {{ input = 1, output = 10 }}\n"
+        ),
+    );
+    place
+}
+
+#[test]
+fn what_a_model_says_of_failures_is_checked_kept_recorded_and_replayed() {
+    let (address, asked) = server();
+    let place = place(&address);
+    let alone = place.sprag(&["ingest", "night.jsonl", "--no-model", "--dry-run"]);
+    assert!(alone.stdout.contains("nobody knows why"), "{alone:?}");
+    let first = place.sprag(&["ingest", "night.jsonl", "--record", "tape", "--json"]);
+    assert_eq!(first.code, Some(0), "{first:?}");
+    let told = first.json();
+    let clusters = told["clusters"].as_array().unwrap();
+    let title = |cluster: &Value| cluster["title"].as_str().unwrap().to_owned();
+    let titles: Vec<(String, usize)> = clusters
+        .iter()
+        .map(|cluster| (title(cluster), cluster["members"].as_object().unwrap().len()))
+        .collect();
+    assert!(
+        titles.contains(&("cancels orders that are shipped".to_owned(), 2)),
+        "{titles:?}"
+    );
+    assert!(
+        titles
+            .iter()
+            .any(|(title, n)| title.ends_with("nobody knows why") && *n == 1),
+        "the one with the made-up quote stays as it was: {titles:?}"
+    );
+    let model = &told["model"];
+    assert_eq!((&model["wrong"], &model["mended"]), (&json!(1), &json!(1)), "{model}");
+    assert!(model["usd"].as_f64().unwrap() > 0.01);
+    let questions = asked.load(Ordering::SeqCst);
+    let files = place.files("project/tape");
+    assert_eq!(files.len(), questions, "each exchange has a file");
+    assert!(
+        files
+            .values()
+            .all(|bytes| !String::from_utf8_lossy(bytes).contains("ann@example.com"))
+    );
+
+    // Again, with other facts: from the files alone, for nothing, and with the same end.
+    let replayed = place
+        .sprag(&["ingest", "night.jsonl", "--replay", "tape", "--json", "--out", "other"])
+        .json();
+    assert_eq!(asked.load(Ordering::SeqCst), questions);
+    assert_eq!(
+        (&replayed["clusters"], &replayed["kinds"]),
+        (&told["clusters"], &told["kinds"])
+    );
+    assert_eq!(replayed["model"]["usd"], json!(0.0));
+    let shown = place.sprag(&["clusters"]);
+    assert!(shown.stdout.contains("cancels orders that are shipped"), "{shown:?}");
+
+    place.write("project/more.jsonl", &runs().replace("O-1", "O-9"));
+    let missed = place.sprag(&["ingest", "more.jsonl", "--replay", "tape"]);
+    assert!(
+        missed.code == Some(3) && missed.stderr.contains("was never recorded"),
+        "{missed:?}"
+    );
+}
+
+#[test]
+fn without_a_key_the_rules_work_alone_and_say_so() {
+    let place = place("http://127.0.0.1:9/v1");
+    place.write(
+        "project/sprag.toml",
+        "[model]\nprovider = \"openai\"\nname = \"gpt-5.4\"\nkey_env = \"NO_SUCH_KEY\"\n",
+    );
+    let ran = place.sprag(&["ingest", "night.jsonl"]);
+    assert_eq!(ran.code, Some(0));
+    assert!(
+        ran.stderr.contains("NO_SUCH_KEY") && ran.stdout.starts_with("3 traces, 3 failed"),
+        "{ran:?}"
+    );
+    place.write("project/sprag.toml", "");
+    assert_eq!(
+        place.sprag(&["ingest", "night.jsonl", "--replay", "tape"]).code,
+        Some(3)
+    );
+}
