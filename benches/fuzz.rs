@@ -39,10 +39,13 @@ const FIXTURES: [&str; 3] = [
 ];
 const ISSUE: &str = "### What was asked of it?\n\nCancel order W1, mail me at nadia@example.org\n\n### What did it do?\n\nUser: hi\nAssistant: no\n\n### What should it have done?\n\n_No response_\n\n```json\n[{\"role\": \"user\", \"content\": \"hi\"}]\n```\n\n/sprag ignore because it is rare\n\nhttps://github.com/acme/shop/actions/runs/77/artifacts/9\n\n<details>\n\n~~~\nuser: a\nassistant: b\n~~~\n";
 
+/// Reads some bytes.
+type Read = Box<dyn Fn(&[u8])>;
+
 /// One thing that reads what strangers write.
 struct Target {
     name: String,
-    run: Box<dyn Fn(&[u8])>,
+    run: Read,
 }
 
 fn main() {
@@ -113,7 +116,7 @@ fn attack(target: &Target, corpus: &[Vec<u8>], seed: u64, time: Duration) -> usi
 }
 
 fn targets(folder: &Path) -> Vec<Target> {
-    let target = |name: &str, run: Box<dyn Fn(&[u8])>| Target {
+    let target = |name: &str, run: Read| Target {
         name: name.to_owned(),
         run,
     };

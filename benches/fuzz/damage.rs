@@ -54,7 +54,7 @@ const KEYS: [&str; 20] = [
     "resourceSpans",
 ];
 
-/// Numbers that depend on a seed alone (SplitMix64).
+/// Numbers that depend on a seed alone (`SplitMix64`).
 pub(crate) struct Dice(u64);
 
 impl Dice {
@@ -96,7 +96,10 @@ fn damage(bytes: &mut Vec<u8>, corpus: &[Vec<u8>], dice: &mut Dice) {
         }
         1 => bytes.truncate(at),
         2 => drop(bytes.drain(at..end)),
-        3 => insert(bytes, at, &bytes[at..end].to_vec()),
+        3 => {
+            let again = bytes[at..end].to_vec();
+            insert(bytes, at, &again);
+        }
         4 => insert(bytes, at, WORDS[dice.below(WORDS.len())].as_bytes()),
         5 => drop(bytes.splice(at..end, WORDS[dice.below(WORDS.len())].bytes())),
         6 => insert(bytes, at, &[0xFF, 0xC3, 0x28, 0xED, 0xA0, 0x80][..=dice.below(5)]),
