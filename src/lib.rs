@@ -17,6 +17,7 @@ pub mod intake;
 pub mod model;
 pub mod progress;
 pub mod project;
+pub mod reading;
 pub mod runner;
 pub mod store;
 pub mod workspace;

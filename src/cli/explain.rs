@@ -6,14 +6,16 @@ use super::{print, print_json};
 use crate::actions::Job;
 use crate::error::{CommandError, Exit};
 use crate::flow;
+use crate::reading::Reading;
 use crate::store::DirStore;
 use serde_json::json;
 use sprag_core::failure::{FailureRecord, RootCause};
 use sprag_core::id::ClusterId;
+use sprag_core::mine::text::counted;
 use sprag_core::overview::{Origin, Overview};
 use sprag_core::render::listing;
 use sprag_core::trace::Trace;
-use sprag_core::trace::read::{Format, ReadTrace};
+use sprag_core::trace::read::Format;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -97,38 +99,40 @@ pub(super) async fn explain(args: Args, job: &Job) -> Result<ExitCode, CommandEr
 
 /// The failed runs of a file, and how many more there are.
 fn in_file(args: &Args) -> Result<(Vec<Found>, usize), CommandError> {
-    let files = [PathBuf::from(&args.trace)];
-    let (traces, warnings) = ingest::read(&files, args.format.as_deref(), args.config.as_deref())?;
+    let read = reading(args)?.mine(&[PathBuf::from(&args.trace)], args.limit)?;
     if !args.json {
-        warnings
+        read.warnings
             .iter()
             .try_for_each(|warning| print(&format!("warning: {warning}")))?;
     }
-    let records = ingest::mined(&traces);
-    if records.is_empty() {
+    if read.records.is_empty() {
         return Err(CommandError::new(
             Exit::Nothing,
-            match traces.len() {
+            match read.traces {
                 0 => format!("no trace could be read in {}", args.trace),
-                n => format!("none of the {n} traces in {} is of a failed run", args.trace),
+                n => format!(
+                    "{}: none of {} is of a run that failed",
+                    args.trace,
+                    counted(n, "trace")
+                ),
             },
             "a run counts as failed where the file says that it failed; docs/formats.md says how each format tells",
         ));
     }
-    let left = records.len().saturating_sub(args.limit);
-    let found = records.into_iter().take(args.limit).map(|record| Found {
-        trace: trace_of(&traces, &record),
+    let left = read.records.len() - read.kept.len();
+    let found = read.records.into_iter().zip(read.kept).map(|(record, trace)| Found {
+        record,
+        trace: Some(trace),
         origin: Some(Origin::Files {
             names: vec![args.trace.clone()],
         }),
-        record,
     });
     Ok((found.collect(), left))
 }
 
-fn trace_of(traces: &[ReadTrace], record: &FailureRecord) -> Option<Trace> {
-    let of = traces.iter().find(|read| ingest::record_id(read) == record.id);
-    of.map(|read| read.trace.clone())
+fn reading(args: &Args) -> Result<Reading, CommandError> {
+    let config = ingest::config(args.config.as_deref())?;
+    Ok(Reading::new(args.format.as_deref(), config.as_ref()))
 }
 
 /// A failure that is known, with its trace where that is still at hand: on record in the folder of the run, or in the files it was read from.
@@ -140,8 +144,7 @@ fn known(args: &Args, overview: &Overview) -> Result<Found, CommandError> {
     let trace = match &origin {
         Some(Origin::Files { names }) => {
             let files: Vec<PathBuf> = names.iter().map(PathBuf::from).filter(|path| path.exists()).collect();
-            let (traces, _) = ingest::read(&files, args.format.as_deref(), args.config.as_deref())?;
-            trace_of(&traces, record)
+            reading(args)?.trace_of(&files, &record.id)?
         }
         Some(Origin::Run { run: None }) => {
             let state = state_dir(&args.source.out);

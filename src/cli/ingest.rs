@@ -6,20 +6,20 @@ use super::source::{facts_dir, state_dir};
 use super::{print, print_json};
 use crate::error::{CommandError, Exit};
 use crate::flow::advise::{self, Advisor};
-use crate::intake::FileReader;
+use crate::reading::{self, Reading};
 use crate::store::{DirStore, FactFile};
 use serde_json::json;
+use sprag_core::case::drafted;
 use sprag_core::cluster::{self, Cluster, Explanation, Rank};
 use sprag_core::config::Config;
 use sprag_core::fact::{Fact, What};
 use sprag_core::failure::FailureRecord;
 use sprag_core::hash;
 use sprag_core::id::{ClusterId, RecordId};
-use sprag_core::mine::{self, Run};
+use sprag_core::mine::text::counted;
 use sprag_core::overview::Overview;
-use sprag_core::redact::Redactor;
 use sprag_core::render::text;
-use sprag_core::trace::read::{Format, ReadTrace};
+use sprag_core::trace::read::Format;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -59,10 +59,16 @@ pub(super) struct Args {
 }
 
 pub(super) async fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
-    let (traces, warnings) = read(&args.files, args.format.as_deref(), args.config.as_deref())?;
-    let advisor = args.model.advisor(config(args.config.as_deref())?.as_ref())?;
-    let records = advise::together(advisor.as_ref(), &runs(&traces), has_failed).await?;
-    let facts = facts(args, traces.len(), &records);
+    let config = config(args.config.as_deref())?;
+    let advisor = args.model.advisor(config.as_ref())?;
+    let reading = Reading::new(args.format.as_deref(), config.as_ref());
+    // A model wants to see the runs themselves.
+    let read = reading.mine(&args.files, if advisor.is_some() { usize::MAX } else { 0 })?;
+    let records = match &advisor {
+        Some(advisor) => advised(advisor, &read).await?,
+        None => read.records.clone(),
+    };
+    let facts = facts(args, read.traces, &records);
     let overview = if args.dry_run {
         let mut overview = Overview::local(&[], &facts, &[]);
         let revisions = advise::revisions(advisor.as_ref(), &overview.clusters, &overview.records).await?;
@@ -76,13 +82,13 @@ pub(super) async fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
     if args.json {
         let clusters: Vec<&Cluster> = found.clusters.iter().collect();
         print_json(
-            &json!({"traces": traces.len(), "failed": records.len(), "kinds": found.kinds, "clusters": clusters, "ranks": found.ranks, "explanations": found.explained, "warnings": warnings, "model": account}),
+            &json!({"traces": read.traces, "failed": records.len(), "kinds": found.kinds, "clusters": clusters, "ranks": found.ranks, "explanations": found.explained, "warnings": read.warnings, "model": account}),
         )?;
     } else {
-        warnings
+        read.warnings
             .iter()
             .try_for_each(|warning| print(&format!("warning: {warning}")))?;
-        print(&found.text(traces.len(), records.len()))?;
+        print(&found.text(&read))?;
         if let Some(account) = &account {
             print(&format!("\n{}", model::told(account)))?;
         }
@@ -93,7 +99,7 @@ pub(super) async fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
             ))?;
         }
     }
-    if traces.is_empty() {
+    if read.traces == 0 {
         return Err(CommandError::new(
             Exit::Nothing,
             "no trace could be read",
@@ -101,6 +107,20 @@ pub(super) async fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The records with what a model adds to each.
+async fn advised(advisor: &Advisor, read: &reading::Found) -> Result<Vec<FailureRecord>, CommandError> {
+    let failures: Vec<_> = read.kept.iter().zip(read.records.iter().cloned()).collect();
+    let records = advisor.mine(&failures).await?;
+    let drafted = records.into_iter().zip(&read.kept).map(|(record, trace)| {
+        let seen = record
+            .draft
+            .as_ref()
+            .map_or_else(String::new, |draft| draft.provenance.source.clone());
+        drafted(&seen, record, trace, None)
+    });
+    Ok(drafted.collect())
 }
 
 /// What is shown of the failures that were read.
@@ -137,7 +157,7 @@ impl Found {
         }
     }
 
-    fn text(&self, n_traces: usize, n_failed: usize) -> String {
+    fn text(&self, read: &reading::Found) -> String {
         let kinds: Vec<String> = self
             .kinds
             .iter()
@@ -148,7 +168,11 @@ impl Found {
         } else {
             format!(" ({})", kinds.join(", "))
         };
-        let mut parts = vec![format!("{n_traces} traces, {n_failed} failed{kinds}\n")];
+        let traces = counted(read.traces, "trace");
+        if read.judged == 0 && read.traces > 0 {
+            return format!("{traces}, of which nobody has said whether they passed: nothing to mine");
+        }
+        let mut parts = vec![format!("{traces}, {} failed{kinds}\n", read.records.len())];
         parts.push(text::clusters(&self.clusters));
         let told = self.clusters.iter().take(EXPLAINED);
         parts.extend(told.filter_map(|cluster| {
@@ -194,72 +218,11 @@ async fn keep(out: &Path, facts: Vec<Fact>, advisor: Option<&Advisor>) -> Result
     Ok(Overview::local(&ledger, file.facts(), &[]))
 }
 
-/// The traces in all files, without their secrets, and what could not be read.
-pub(super) fn read(
-    files: &[PathBuf],
-    format: Option<&str>,
-    named: Option<&Path>,
-) -> Result<(Vec<ReadTrace>, Vec<String>), CommandError> {
-    let config = config(named)?;
-    let redactor = config
-        .as_ref()
-        .map(|config| Redactor::new(&config.redact))
-        .unwrap_or_default();
-    let reading = FileReader {
-        format: format.and_then(Format::named),
-        mapping: config.and_then(|config| config.signals.mapping),
-    };
-    let mut traces: Vec<ReadTrace> = Vec::new();
-    let mut warnings: Vec<String> = Vec::new();
-    for path in files {
-        let name = path.display().to_string();
-        let read = reading.path(path, &name).map_err(|error| {
-            CommandError::new(
-                Exit::Config,
-                error.to_string(),
-                "name a file or a folder that exists and may be read",
-            )
-        })?;
-        traces.extend(read.traces);
-        warnings.extend(read.problems);
-    }
-    traces.iter_mut().for_each(|trace| redactor.clean(trace));
-    redactor.clean(&mut warnings);
-    Ok((traces, warnings))
-}
-
 /// The configuration that was named, or else the project's.
-fn config(named: Option<&Path>) -> Result<Option<Config>, CommandError> {
+pub(super) fn config(named: Option<&Path>) -> Result<Option<Config>, CommandError> {
     let usual = Path::new("sprag.toml");
     named
         .or_else(|| usual.is_file().then_some(usual))
         .map(load_config)
         .transpose()
-}
-
-/// The failed runs, mined beside all that were judged.
-pub(super) fn mined(traces: &[ReadTrace]) -> Vec<FailureRecord> {
-    mine::together(&runs(traces), has_failed)
-}
-
-fn has_failed(run: &Run<'_>) -> bool {
-    run.passed == Some(false)
-}
-
-fn runs(traces: &[ReadTrace]) -> Vec<Run<'_>> {
-    traces
-        .iter()
-        .map(|read| Run {
-            source: &read.source,
-            task: &read.task,
-            trace: &read.trace,
-            passed: read.passed,
-            blamed: read.kind_hint,
-        })
-        .collect()
-}
-
-/// The id of the failure record of a run.
-pub(super) fn record_id(trace: &ReadTrace) -> RecordId {
-    RecordId::new(hash::of_text(&trace.source))
 }

@@ -6,21 +6,10 @@ use super::context::allowance;
 use crate::progress::Progress;
 use crate::store::Store;
 use sprag_core::case::{self, CaseState, EvalCase, Refusal};
-use sprag_core::failure::{FailureKind, FailureRecord};
 use sprag_core::id::TaskId;
 use sprag_core::ledger::{CaseTry, Event};
 use sprag_core::machine::{CaseTrial, State};
-use sprag_core::trace::Trace;
 use sprag_core::trial::Trial;
-
-/// A failure of the agent with what it needs to become a case. `seen` says where; `should` is what a person wrote that should have been done.
-pub(super) fn drafted(seen: &str, mut record: FailureRecord, trace: &Trace, should: Option<&str>) -> FailureRecord {
-    if record.kind == FailureKind::Agent {
-        let should = should.filter(|should| !should.is_empty());
-        record.draft = Some(Box::new(case::draft(seen, trace, &record, should)));
-    }
-    record
-}
 
 pub(super) async fn try_cases(
     bench: &Bench<'_>,

@@ -3,13 +3,13 @@
 use super::FlowError;
 use super::advise::{self, Advisor};
 use super::bench::{Allowance, Bench};
-use super::cases::drafted;
 use super::context::{allowance, candidate_harness, experiment, scorecard};
 use crate::progress::Progress;
 use crate::store::Store;
 use sprag_core::budget::Spent;
 use sprag_core::candidate::Stage;
-use sprag_core::cluster::Revision;
+use sprag_core::case::drafted;
+use sprag_core::cluster::{Cluster, Revision};
 use sprag_core::failure::{FailureKind, FailureRecord, Mechanism};
 use sprag_core::harness::Harness;
 use sprag_core::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
@@ -294,12 +294,12 @@ fn count_gone(
     let Some(cluster) = state.clusters.clusters.get(cluster) else {
         return;
     };
+    let lacks = lacks(cluster);
     for ((task, before), now) in tasks.iter().zip(before).zip(now) {
         let moved = match (causes(task, before), causes(task, now)) {
             (_, Some(now)) if now.is_empty() => true,
             (Some(before), Some(now)) => {
-                let shows = |found: &BTreeSet<Mechanism>| found.iter().any(|found| cluster.shows(found));
-                shows(&before) && !shows(&now) && now.is_subset(&before)
+                !lacks.is_disjoint(&before) && lacks.is_disjoint(&now) && now.is_subset(&before)
             }
             _ => false,
         };
@@ -307,13 +307,19 @@ fn count_gone(
     }
 }
 
-/// The mechanisms that a run shows: none if it passed; `None` if nothing can be said of it.
+/// The mechanisms of a cluster, as [`causes`] names them.
+fn lacks(cluster: &Cluster) -> BTreeSet<Mechanism> {
+    let all = cluster.also.iter().chain([&cluster.mechanism]);
+    all.map(mine::lack).collect()
+}
+
+/// The mechanisms that a run shows, in the words of [`mine::lack`]: none if it passed; `None` if nothing can be said of it.
 fn causes(task: &TaskId, trial: &Trial) -> Option<BTreeSet<Mechanism>> {
     match (&trial.status, &trial.trace) {
         (TrialStatus::Passed, _) => Some(BTreeSet::new()),
         (TrialStatus::Failed, Some(trace)) => {
             let alone = mine::mine_beside("", task, trace, &Judged::default());
-            let found: BTreeSet<Mechanism> = alone.causes.into_iter().map(|cause| cause.mechanism).collect();
+            let found: BTreeSet<Mechanism> = alone.causes.iter().map(|cause| mine::lack(&cause.mechanism)).collect();
             (!found.is_empty()).then_some(found)
         }
         (TrialStatus::Failed, None) | (TrialStatus::Errored { .. }, _) => None,
@@ -358,10 +364,11 @@ pub(super) async fn promote(
         let tells =
             |trial: &Trial| trial.passed() || trial.trace.as_ref().is_some_and(|trace| trace.expected.is_some());
         for cluster in state.clusters.clusters.values() {
+            let lacks = lacks(cluster);
             let by_model = mine::model::is_in_own_words(&cluster.mechanism);
             let gone = trials.iter().all(|trial| {
                 (trial.passed() || !by_model && tells(trial))
-                    && causes(task, trial).is_some_and(|found| !found.iter().any(|one| cluster.shows(one)))
+                    && causes(task, trial).is_some_and(|found| lacks.is_disjoint(&found))
             });
             let members = cluster.members.iter().filter(|(record, member)| {
                 gone && !member.resolved && shown_by(state, case, task, record, &member.task)

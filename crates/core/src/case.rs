@@ -6,7 +6,7 @@ pub mod expect;
 pub mod export;
 
 pub use admit::{NEAR, Refusal, near, refusals};
-pub use derive::{draft, draft_of_told};
+pub use derive::{draft, draft_of_told, drafted};
 pub use expect::{Expectation, Outcome, Scored};
 
 use crate::hash;

@@ -16,6 +16,7 @@ mod ignored_tool_error;
 mod invented_argument;
 mod kept_out;
 mod kind;
+mod lack;
 mod looping;
 mod missing_action;
 mod missing_handover;
@@ -45,8 +46,9 @@ pub use beside::{Judged, JudgedBuilder, mine_beside};
 pub(crate) use calls::{hands_over, writes};
 pub use category::{Category, category};
 pub use clump::clumps;
+pub use lack::lack;
 pub use settle::settle;
-pub use together::{Run, together};
+pub use together::{Run, finish, one, together};
 
 use crate::failure::{FailureKind, FailureRecord, RootCause};
 use crate::id::{RecordId, TaskId};

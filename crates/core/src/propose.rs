@@ -13,10 +13,10 @@ mod write;
 use crate::candidate::Candidate;
 use crate::cluster::Cluster;
 use crate::config::Recipe;
-use crate::failure::{Mechanism, RootCause};
+use crate::failure::RootCause;
 use crate::harness::{Harness, PathPolicy};
 use crate::id::{CandidateId, TaskId};
-use crate::mine::hands_over;
+use crate::mine::lack;
 use crate::trace::Trace;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,28 +101,17 @@ pub enum Proposal {
     Nothing(String),
 }
 
-/// What a harness lacks whose agent shows a mechanism, in the words of the rule that compares with ground truth alone: whoever hands over or gives up
-/// where a tool was needed misses that action.
-fn lack(mechanism: &Mechanism) -> &str {
-    let tool = mechanism.subject.as_str();
-    match mechanism.rule.as_str() {
-        "premature_handover" if !hands_over(tool) => "missing_action",
-        "gave_up" if tool != "no_calls" && tool != "no_writes" => "missing_action",
-        "missing_handover" => "missing_action",
-        "unwarranted_write" => "extra_write",
-        rule => rule,
-    }
-}
-
 /// Asks the recipes about a cluster.
 pub fn propose(brief: &Brief<'_>) -> Proposal {
+    let lacks = lack(&brief.cluster.mechanism);
     let recipes: Vec<&Recipe> = brief
         .recipes
         .iter()
         .filter(|recipe| {
-            recipe.mechanisms.iter().any(|rule| {
-                rule == "*" || *rule == brief.cluster.mechanism.rule || *rule == lack(&brief.cluster.mechanism)
-            })
+            recipe
+                .mechanisms
+                .iter()
+                .any(|rule| rule == "*" || *rule == brief.cluster.mechanism.rule || *rule == lacks.rule)
         })
         .collect();
     if recipes.is_empty() {

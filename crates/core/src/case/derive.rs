@@ -2,7 +2,7 @@
 
 use super::expect::{Expectation, Outcome, Place};
 use super::{Basis, Draft, Fixture, Input, Provenance};
-use crate::failure::{FailureRecord, RootCause};
+use crate::failure::{FailureKind, FailureRecord, RootCause};
 use crate::mine::text::shortened;
 use crate::signal::Told;
 use crate::trace::{ExpectedAction, Role, ToolCall, Trace};
@@ -25,6 +25,15 @@ const UNWANTED: [&str; 6] = [
     "invented_argument",
     "premature_handover",
 ];
+
+/// A failure of the agent with what it needs to become a case. `seen` says where it was; `should` is what a person wrote that should have been done.
+pub fn drafted(seen: &str, mut record: FailureRecord, trace: &Trace, should: Option<&str>) -> FailureRecord {
+    if record.kind == FailureKind::Agent {
+        let should = should.filter(|should| !should.is_empty());
+        record.draft = Some(Box::new(draft(seen, trace, &record, should)));
+    }
+    record
+}
 
 /// What a failed trace gives for a case. `source` says where it was seen; `told` is what a person wrote that should have been done.
 pub fn draft(source: &str, trace: &Trace, record: &FailureRecord, told: Option<&str>) -> Draft {

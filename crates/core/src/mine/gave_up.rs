@@ -71,6 +71,11 @@ pub(super) fn instead_of(missing: &RootCause) -> RootCause {
     }
 }
 
+/// Whether a subject says only that nothing was done, and not what was needed.
+pub(super) fn is_general(subject: &str) -> bool {
+    subject == "no_calls" || subject == "no_writes"
+}
+
 #[cfg(test)]
 mod tests {
     use super::find;

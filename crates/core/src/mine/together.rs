@@ -25,18 +25,24 @@ pub fn together(runs: &[Run<'_>], counts: impl Fn(&Run<'_>) -> bool) -> Vec<Fail
     let verdicts = runs.iter();
     let judged = Judged::new(verdicts.filter_map(|run| Some((run.task, run.trace, run.passed?))));
     let failed = runs.iter().filter(|run| counts(run));
-    let mut records: Vec<FailureRecord> = failed
-        .map(|run| {
-            let mined = mine_beside(run.source, run.task, run.trace, &judged);
-            FailureRecord {
-                kind: run.blamed.unwrap_or(mined.kind),
-                ..mined
-            }
-        })
-        .collect();
-    clumps(&mut records);
-    settle(&mut records);
+    let mut records: Vec<FailureRecord> = failed.map(|run| one(run, &judged)).collect();
+    finish(&mut records);
     records
+}
+
+/// One failed run beside those that were judged. When all are mined, [`finish`] them.
+pub fn one(run: &Run<'_>, judged: &Judged) -> FailureRecord {
+    let mined = mine_beside(run.source, run.task, run.trace, judged);
+    FailureRecord {
+        kind: run.blamed.unwrap_or(mined.kind),
+        ..mined
+    }
+}
+
+/// Looks at failures beside each other: those that come in clumps, and those that others explain.
+pub fn finish(records: &mut [FailureRecord]) {
+    clumps(records);
+    settle(records);
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::edit::{self, Edit, Position};
 use crate::harness::{FileChange, Harness};
 use crate::hash;
 use crate::id::CandidateId;
+use crate::mine::lack;
 use crate::redact::holds_placeholder;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -148,7 +149,7 @@ fn examples<'a>(brief: &'a Brief<'a>, look: Look) -> Option<&'a [Example<'a>]> {
 }
 
 fn variants_of(brief: &Brief<'_>, examples: &[Example<'_>]) -> Vec<Variant> {
-    match super::lack(&brief.cluster.mechanism) {
+    match lack(&brief.cluster.mechanism).rule.as_str() {
         "missing_action" => variants(&brief.cluster.mechanism.subject, examples),
         "extra_write" => guards(&brief.cluster.mechanism.subject, examples),
         "unmet_communication" => communications(examples),
