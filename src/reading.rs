@@ -12,7 +12,9 @@ use sprag_core::mine::{self, Judged, Run};
 use sprag_core::redact::Redactor;
 use sprag_core::trace::Trace;
 use sprag_core::trace::read::{Format, ReadTrace};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 /// What was found in files.
 #[derive(Debug, Default)]
@@ -53,6 +55,7 @@ impl Reading {
     /// # Errors
     /// When a file cannot be opened, or is an archive that cannot be read.
     pub fn mine(&self, files: &[PathBuf], keep: usize) -> Result<Found, CommandError> {
+        let files = &named(files)?[..];
         let mut found = Found::default();
         let mut judged = Judged::builder();
         found.warnings = self.each(files, |read| {
@@ -90,7 +93,7 @@ impl Reading {
     /// See [`Reading::mine`].
     pub fn trace_of(&self, files: &[PathBuf], record: &RecordId) -> Result<Option<Trace>, CommandError> {
         let mut found = None;
-        self.each(files, |read| {
+        self.each(&named(files)?, |read| {
             if found.is_none() && hash::of_text(&read.source) == record.as_str() {
                 found = Some(read.trace);
             }
@@ -99,24 +102,57 @@ impl Reading {
     }
 
     /// Hands over every run of all files, without its secrets. What could not be read comes back.
-    fn each(&self, files: &[PathBuf], mut take: impl FnMut(ReadTrace)) -> Result<Vec<String>, CommandError> {
+    fn each(&self, files: &[Named], mut take: impl FnMut(ReadTrace)) -> Result<Vec<String>, CommandError> {
         let mut problems = Vec::new();
-        for path in files {
-            let name = path.display().to_string();
-            let read = self.reader.each(path, &name, &mut |mut read| {
+        for Named { name, path, .. } in files {
+            let read = self.reader.each(path, name, &mut |mut read| {
                 self.redactor.clean(&mut read);
                 take(read);
             });
-            problems.extend(read.map_err(|error| {
-                CommandError::new(
-                    Exit::Config,
-                    format!("{name}: {error}"),
-                    "name a file or a folder that exists and may be read",
-                )
-            })?);
+            problems.extend(read.map_err(|error| unreadable(name, &error))?);
         }
         Ok(problems)
     }
+}
+
+/// A file with the name that people know it by.
+struct Named {
+    name: String,
+    path: PathBuf,
+    /// What came out of a pipe, which can be read only once.
+    _copy: Option<NamedTempFile>,
+}
+
+/// The files; pipes are copied first.
+fn named(files: &[PathBuf]) -> Result<Vec<Named>, CommandError> {
+    let named = files.iter().map(|path| {
+        let name = path.display().to_string();
+        let copy = copied(path).map_err(|error| unreadable(&name, &error))?;
+        Ok(Named {
+            path: copy.as_ref().map_or(path.clone(), |copy| copy.path().to_owned()),
+            name,
+            _copy: copy,
+        })
+    });
+    named.collect()
+}
+
+fn copied(path: &Path) -> io::Result<Option<NamedTempFile>> {
+    let kind = std::fs::metadata(path)?;
+    if kind.is_file() || kind.is_dir() {
+        return Ok(None);
+    }
+    let mut copy = NamedTempFile::new()?;
+    io::copy(&mut std::fs::File::open(path)?, &mut copy)?;
+    Ok(Some(copy))
+}
+
+fn unreadable(name: &str, error: &dyn std::fmt::Display) -> CommandError {
+    CommandError::new(
+        Exit::Config,
+        format!("{name}: {error}"),
+        "name a file or a folder that exists and may be read",
+    )
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use sprag_core::cluster::{self, Cluster};
 use sprag_core::fact::Decision;
 use sprag_core::id::ClusterId;
 use sprag_core::overview::Overview;
+use sprag_core::render::markdown::visible;
 use sprag_core::render::{listing, text};
 use std::process::ExitCode;
 
@@ -32,6 +33,9 @@ pub(super) struct ListArgs {
 pub(super) struct Args {
     #[command(subcommand)]
     what: What,
+    /// Print one JSON object
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -40,9 +44,6 @@ enum What {
     Show {
         /// The cluster
         cluster: String,
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
         #[command(flatten)]
         source: Box<SourceArgs>,
     },
@@ -102,18 +103,18 @@ pub(super) async fn list(args: ListArgs, job: &Job) -> Result<ExitCode, CommandE
         let explained = cluster::explain(book, &overview.records);
         let told: Vec<_> = clusters
             .iter()
-            .map(|cluster| json!({"cluster": cluster, "rank": book.rank_of(&cluster.id), "explanation": explained.get(&cluster.id)}))
+            .map(|cluster| json!({"cluster": cluster, "rank": book.rank_of(&cluster.id).filter(|_| cluster.state.is_unresolved()), "explanation": explained.get(&cluster.id)}))
             .collect();
         print_json(&json!({"clusters": told}))?;
     } else {
-        print(text::clusters(&clusters).trim_end())?;
+        print(text::clusters(&clusters, book.ranked().len()).trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) async fn one(args: Args, job: &Job) -> Result<ExitCode, CommandError> {
     let (source, decided) = match args.what {
-        What::Show { cluster, json, source } => return show(&cluster, json, &source, job).await,
+        What::Show { cluster, source } => return show(&cluster, args.json, &source, job).await,
         What::Merge { into, from, source } => {
             let overview = source.overview(job).await?;
             let (into, from) = (found(&overview, &into)?, found(&overview, &from)?);
@@ -153,8 +154,12 @@ pub(super) async fn one(args: Args, job: &Job) -> Result<ExitCode, CommandError>
         }
     };
     let (decision, told) = decided;
-    source.decide(job, decision).await?;
-    print(&told)?;
+    source.decide(job, decision.clone()).await?;
+    if args.json {
+        print_json(&json!({"decision": decision}))?;
+    } else {
+        print(&visible(&told))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -58,14 +58,6 @@ pub(super) async fn explain(args: Args, job: &Job) -> Result<ExitCode, CommandEr
     } else {
         (vec![known(&args, &overview)?], 0)
     };
-    let cluster_of = |cause: &RootCause| -> Option<ClusterId> {
-        let of = overview
-            .clusters
-            .clusters
-            .values()
-            .find(|cluster| cluster.shows(&cause.mechanism));
-        of.map(|cluster| cluster.id.clone())
-    };
     if args.json {
         let told: Vec<_> = found
             .iter()
@@ -74,10 +66,7 @@ pub(super) async fn explain(args: Args, job: &Job) -> Result<ExitCode, CommandEr
         print_json(&json!({"failures": told, "left": left}))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let told: Vec<String> = found
-        .iter()
-        .map(|found| listing::failure(&found.record, found.trace.as_ref(), found.origin.as_ref(), cluster_of))
-        .collect();
+    let told: Vec<String> = found.iter().map(|found| told(found, &overview)).collect();
     print(told.join("\n").trim_end())?;
     if let [
         Found {
@@ -95,6 +84,24 @@ pub(super) async fn explain(args: Args, job: &Job) -> Result<ExitCode, CommandEr
         print(&format!("\n{left} more failed; `--limit` shows more"))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn told(found: &Found, overview: &Overview) -> String {
+    let record = &found.record;
+    // A failure that is not kept would join the cluster of its mechanism.
+    let cluster_of = |cause: &RootCause| -> Option<ClusterId> {
+        let of = overview
+            .clusters
+            .clusters
+            .values()
+            .find(|cluster| cluster.shows(&cause.mechanism));
+        let known = overview.cluster_of(&record.id, cause);
+        known.or_else(|| {
+            of.filter(|_| !overview.records.contains_key(&record.id))
+                .map(|cluster| cluster.id.clone())
+        })
+    };
+    listing::failure(record, found.trace.as_ref(), found.origin.as_ref(), cluster_of)
 }
 
 /// The failed runs of a file, and how many more there are.

@@ -59,6 +59,12 @@ pub(super) struct Args {
 }
 
 pub(super) async fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
+    // Whoever cannot keep what is found should not pay for finding it.
+    let file = if args.dry_run {
+        None
+    } else {
+        Some(open_facts(&args.out)?)
+    };
     let config = config(args.config.as_deref())?;
     let advisor = args.model.advisor(config.as_ref())?;
     let reading = Reading::new(args.format.as_deref(), config.as_ref());
@@ -69,13 +75,13 @@ pub(super) async fn ingest(args: &Args) -> Result<ExitCode, CommandError> {
         None => read.records.clone(),
     };
     let facts = facts(args, read.traces, &records);
-    let overview = if args.dry_run {
+    let overview = if let Some(file) = file {
+        keep(&args.out, file, facts, advisor.as_ref()).await?
+    } else {
         let mut overview = Overview::local(&[], &facts, &[]);
         let revisions = advise::revisions(advisor.as_ref(), &overview.clusters, &overview.records).await?;
         overview.clusters.revise(&revisions);
         overview
-    } else {
-        keep(&args.out, facts, advisor.as_ref()).await?
     };
     let account = advisor.as_ref().map(Advisor::account);
     let found = Found::new(&overview, &records);
@@ -173,7 +179,9 @@ impl Found {
             return format!("{traces}, of which nobody has said whether they passed: nothing to mine");
         }
         let mut parts = vec![format!("{traces}, {} failed{kinds}\n", read.records.len())];
-        parts.push(text::clusters(&self.clusters));
+        if !read.records.is_empty() {
+            parts.push(text::clusters(&self.clusters, self.clusters.len()));
+        }
         let told = self.clusters.iter().take(EXPLAINED);
         parts.extend(told.filter_map(|cluster| {
             let (rank, why) = (self.ranks.get(&cluster.id)?, self.explained.get(&cluster.id)?);
@@ -201,10 +209,19 @@ fn facts(args: &Args, n_traces: usize, records: &[FailureRecord]) -> Vec<Fact> {
     parts.collect()
 }
 
-/// Keeps what was read beside what is known, and the changes of clusters that follow from both.
-async fn keep(out: &Path, facts: Vec<Fact>, advisor: Option<&Advisor>) -> Result<Overview, CommandError> {
-    let (mut file, damage) = FactFile::open(&facts_dir(out))?;
+fn open_facts(out: &Path) -> Result<FactFile, CommandError> {
+    let (file, damage) = FactFile::open(&facts_dir(out))?;
     session::tell_damage(&damage, &session::progress(false));
+    Ok(file)
+}
+
+/// Keeps what was read beside what is known, and the changes of clusters that follow from both.
+async fn keep(
+    out: &Path,
+    mut file: FactFile,
+    facts: Vec<Fact>,
+    advisor: Option<&Advisor>,
+) -> Result<Overview, CommandError> {
     for fact in facts {
         file.note(fact.at, fact.what)?;
     }

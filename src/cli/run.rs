@@ -69,6 +69,9 @@ pub(super) async fn run(args: Args, job: &Job) -> Result<ExitCode, CommandError>
     } = if args.local {
         let mut session = session_of(&args, &config, &workspace, &project_dir);
         session.known = source::local(&args.out, &[])?.known();
+        if let Some(told) = source::left_out(&args.out)? {
+            session::progress(args.json).line(&told);
+        }
         session.advisor = advisor.as_ref();
         let (summary, state) = session::run(session).await?;
         Done {
@@ -165,6 +168,8 @@ async fn on_github(
         .github
         .hub(&forge, config, scratch.path(), suite.clone(), tasks, advisor)?;
     let mut report = sync::sync(&hub, &mut notebook, &progress).await?;
+    // What reading has cost is not the run's.
+    advisor.map(Advisor::paid);
 
     let files = session::project(files, &config.harness, &config.runner.command)?.files;
     let identity = session::identity(config, &files);

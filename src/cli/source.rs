@@ -65,7 +65,8 @@ impl SourceArgs {
             notebook.note(What::Decided { by, decisions });
             return Ok(notebook.keep()?);
         }
-        let (mut facts, _) = FactFile::open(&facts_dir(&self.out))?;
+        let (mut facts, damage) = FactFile::open(&facts_dir(&self.out))?;
+        session::tell_damage(&damage, &session::progress(false));
         let by = std::env::var("USER").unwrap_or_default();
         facts.note(now(), What::Decided { by, decisions })?;
         Ok(())
@@ -75,8 +76,28 @@ impl SourceArgs {
 /// What is known on this machine.
 pub(super) fn local(out: &Path, suite: &[EvalCase]) -> Result<Overview, CommandError> {
     let ledger = DirStore::ledger(&state_dir(out))?;
-    let facts = FactFile::read(&facts_dir(out))?;
+    let (facts, problem) = FactFile::read(&facts_dir(out))?;
+    if let Some(problem) = problem {
+        session::progress(false).line(&format!("warning: {problem}; the rest is used"));
+    }
     Ok(Overview::local(&ledger, &facts, suite))
+}
+
+/// What to say where more was read and decided since the run in a folder began than it was told.
+pub(super) fn left_out(out: &Path) -> Result<Option<String>, CommandError> {
+    let ledger = DirStore::ledger(&state_dir(out))?;
+    let Some(began) = ledger.first().map(|entry| entry.at.clone()) else {
+        return Ok(None);
+    };
+    let (facts, _) = FactFile::read(&facts_dir(out))?;
+    let later = facts.iter().filter(|fact| fact.at > began).count();
+    let state = state_dir(out);
+    Ok((later > 0).then(|| {
+        format!(
+            "note: this run began before the last {later} of what was read and decided here, and does not know of them; to begin the next one, which will, move {} away",
+            state.display()
+        )
+    }))
 }
 
 /// The regression suite as it stands in this folder.

@@ -26,6 +26,8 @@ pub struct Advisor {
     embeddings: Option<String>,
     priced: bool,
     purse: Arc<Purse>,
+    /// A model can spell out what nobody saw in a trace, so what it says comes in by the same door.
+    redactor: Redactor,
     /// Why nothing more is asked.
     stopped: Mutex<Option<ModelError>>,
     counts: Mutex<Counts>,
@@ -77,7 +79,8 @@ impl Advisor {
         let purse = Purse::new(usd);
         let priced = config.price.is_some() || Prices::shipped().of(config.provider, &config.name).is_some();
         Ok(Self {
-            model: open(config, tape, redactor, purse.clone(), env)?,
+            model: open(config, tape, redactor.clone(), purse.clone(), env)?,
+            redactor,
             policy: Policy::from(config),
             embeddings: config.embeddings.clone(),
             priced,
@@ -224,7 +227,7 @@ impl Advisor {
         request: &ModelRequest,
         read: &impl Fn(&ModelAnswer) -> Result<T, Vec<String>>,
     ) -> Result<Option<T>, ModelError> {
-        let answer = self.model.complete(request).await?;
+        let answer = self.complete(request).await?;
         let problems = match read(&answer) {
             Ok(held) => {
                 lock(&self.counts).believed += 1;
@@ -232,7 +235,7 @@ impl Advisor {
             }
             Err(problems) => problems,
         };
-        let again = self.model.complete(&repair(request, &answer, &problems)).await?;
+        let again = self.complete(&repair(request, &answer, &problems)).await?;
         let held = read(&again);
         let mut counts = lock(&self.counts);
         match &held {
@@ -246,6 +249,13 @@ impl Advisor {
             }
         }
         Ok(held.ok())
+    }
+
+    /// What the model answers, without secrets.
+    async fn complete(&self, request: &ModelRequest) -> Result<ModelAnswer, ModelError> {
+        let mut answer = self.model.complete(request).await?;
+        answer.text = self.redactor.text(&answer.text).into_owned();
+        Ok(answer)
     }
 
     fn stop(&self, error: ModelError) {

@@ -16,6 +16,7 @@ use sprag_core::model::{
     Embeddings, EmbeddingsRequest, Fault, FaultClass, ModelAnswer, ModelRequest, Price, Prices, Provider, Received,
     TokenUsage, Wire,
 };
+use sprag_core::redact::Redactor;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -242,7 +243,18 @@ impl HttpModel {
             Err((fault, unsent)) => (fault.usage, *unsent || fault.status.is_some_and(|status| status >= 300)),
         };
         book(reservation, errand, usage, answer.is_err() && told);
-        answer.map(|(answer, _)| answer).map_err(|(fault, _)| fault)
+        answer
+            .map(|(answer, _)| answer)
+            .map_err(|(fault, _)| self.without_secrets(fault))
+    }
+
+    /// Providers repeat a key that they refuse, and whatever else they were sent.
+    fn without_secrets(&self, mut fault: Fault) -> Fault {
+        if let Some(key) = &self.config.key {
+            fault.message = fault.message.replace(key.expose_secret(), "[key]");
+        }
+        fault.message = Redactor::default().text(&fault.message).into_owned();
+        fault
     }
 
     async fn take(&self, mut response: Response) -> Result<Taken, Fault> {

@@ -10,7 +10,7 @@ use fs_err as fs;
 use sprag_core::fact::{Fact, What};
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The file of the facts.
 const FACTS: &str = "facts.jsonl";
@@ -47,25 +47,31 @@ impl FactFile {
             return Err(StoreError::Locked { path: root.to_owned() });
         }
         let path = root.join(FACTS);
-        let (good, bad) = lines(&path)?;
+        let lines = Lines::read(&path)?;
         let mut damage = Vec::new();
-        if !bad.is_empty() {
-            let n = bad.lines().count();
-            let problem = format!("{n} of its lines cannot be read as facts");
-            damage.push(set_aside(root, &path, problem, Some(bad.as_bytes()))?);
-            let whole: String = good.iter().map(|(line, _)| format!("{line}\n")).collect();
+        if let Some(problem) = lines.problem() {
+            damage.push(set_aside(root, &path, problem, Some(lines.bad.as_bytes()))?);
+        }
+        // What is written next must not become part of a line that was cut at its very end.
+        if !lines.bad.is_empty() || lines.cut {
+            let whole: String = lines.good.iter().map(|line| format!("{line}\n")).collect();
             write_whole(&path, whole.as_bytes())?;
         }
-        let facts: Vec<Fact> = good.into_iter().map(|(_, fact)| fact).collect();
+        let facts = lines.facts;
         let file = fs::OpenOptions::new().create(true).append(true).open(&path)?;
         let ids = facts.iter().map(Fact::id).collect();
         Ok((Self { file, facts, ids, lock }, damage))
     }
 
-    /// The facts of a folder that somebody else may be writing; none if there is no such folder.
-    pub fn read(root: &Path) -> Result<Vec<Fact>, StoreError> {
-        let (good, _) = lines(&root.join(FACTS))?;
-        Ok(good.into_iter().map(|(_, fact)| fact).collect())
+    /// The facts of a folder that somebody else may be writing, and what is wrong with its lines; none if there is no such folder.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn read(root: &Path) -> Result<(Vec<Fact>, Option<String>), StoreError> {
+        let path = root.join(FACTS);
+        let lines = Lines::read(&path)?;
+        let problem = lines.problem().map(|problem| format!("{}: {problem}", path.display()));
+        Ok((lines.facts, problem))
     }
 
     /// Each fact once, in the order in which they were noted.
@@ -87,7 +93,12 @@ impl FactFile {
         };
         let mut line = serde_json::to_vec(&stored).map_err(std::io::Error::from)?;
         line.push(b'\n');
-        self.file.write_all(&line)?;
+        let end = self.file.metadata()?.len();
+        if let Err(error) = self.file.write_all(&line) {
+            // Half a line would spoil the next one.
+            self.file.set_len(end).ok();
+            return Err(error.into());
+        }
         self.file.sync_data()?;
         self.ids.insert(id);
         self.facts.push(fact);
@@ -95,32 +106,61 @@ impl FactFile {
     }
 }
 
-/// The lines that are facts with their ids, each fact once, and all other lines.
-fn lines(path: &PathBuf) -> Result<(Vec<(String, Fact)>, String), StoreError> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Default::default()),
-        Err(error) => return Err(error.into()),
-    };
-    let (mut good, mut bad, mut seen) = (Vec::new(), String::new(), BTreeSet::new());
-    for line in String::from_utf8_lossy(&bytes).lines() {
-        match fact(line) {
-            Some(fact) if seen.insert(fact.id()) => good.push((line.to_owned(), fact)),
-            Some(_) => {}
-            None => {
-                bad.push_str(line);
-                bad.push('\n');
-            }
-        }
-    }
-    Ok((good, bad))
+/// The lines of a file of facts.
+#[derive(Default)]
+struct Lines {
+    /// Those that are facts, each once, also of a kind that this version does not know.
+    good: Vec<String>,
+    /// The facts that this version knows.
+    facts: Vec<Fact>,
+    /// All other lines.
+    bad: String,
+    /// Whether the last line has no end.
+    cut: bool,
 }
 
-fn fact(line: &str) -> Option<Fact> {
-    let stored: Stored = serde_json::from_str(line).ok()?;
-    let what = serde_json::from_value(stored.fact).ok()?;
-    let fact = Fact { at: stored.at, what };
-    (fact.id() == stored.id).then_some(fact)
+impl Lines {
+    fn read(path: &Path) -> Result<Self, StoreError> {
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(error.into()),
+        };
+        let mut lines = Self {
+            cut: bytes.last().is_some_and(|byte| *byte != b'\n'),
+            ..Self::default()
+        };
+        let mut seen = BTreeSet::new();
+        for line in String::from_utf8_lossy(&bytes).lines() {
+            let Ok(stored) = serde_json::from_str::<Stored>(line) else {
+                lines.take_bad(line);
+                continue;
+            };
+            // What a newer version wrote stays, and this version does without it.
+            let Ok(what) = serde_json::from_value::<What>(stored.fact) else {
+                lines.good.push(line.to_owned());
+                continue;
+            };
+            let fact = Fact { at: stored.at, what };
+            if fact.id() != stored.id {
+                lines.take_bad(line);
+            } else if seen.insert(stored.id) {
+                lines.good.push(line.to_owned());
+                lines.facts.push(fact);
+            }
+        }
+        Ok(lines)
+    }
+
+    fn take_bad(&mut self, line: &str) {
+        self.bad.push_str(line);
+        self.bad.push('\n');
+    }
+
+    fn problem(&self) -> Option<String> {
+        let n = self.bad.lines().count();
+        (n > 0).then(|| format!("{n} of its lines cannot be read as facts"))
+    }
 }
 
 #[cfg(test)]
@@ -148,12 +188,12 @@ mod tests {
     #[test]
     fn facts_are_kept_once_and_read_back() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(FactFile::read(dir.path()).unwrap().is_empty());
+        assert!(FactFile::read(dir.path()).unwrap().0.is_empty());
         noted(dir.path(), &["c-1", "c-2"]);
         let (mut facts, damage) = FactFile::open(dir.path()).unwrap();
         assert!(damage.is_empty());
         assert!(!facts.note("2026-01-01".to_owned(), decided("c-1")).unwrap(), "known");
-        assert_eq!(FactFile::read(dir.path()).unwrap(), facts.facts());
+        assert_eq!(FactFile::read(dir.path()).unwrap().0, facts.facts());
         assert!(matches!(FactFile::open(dir.path()), Err(StoreError::Locked { .. })));
     }
 
@@ -164,6 +204,11 @@ mod tests {
         let path = dir.path().join(FACTS);
         let text = fs::read_to_string(&path).unwrap().replace("c-2", "c-9");
         fs::write(&path, &text[..text.len() - 5]).unwrap();
+        let (facts, problem) = FactFile::read(dir.path()).unwrap();
+        assert!(
+            facts.len() == 1 && problem.unwrap().contains("2 of its lines"),
+            "looking tells it too"
+        );
         let (mut facts, damage) = FactFile::open(dir.path()).unwrap();
         assert_eq!(facts.facts().len(), 1);
         assert!(damage[0].problem.starts_with("2 of its lines"), "{damage:?}");
@@ -171,7 +216,32 @@ mod tests {
         assert!(kept.contains("c-9") && kept.contains("c-3"));
         assert!(facts.note("2026-01-04".to_owned(), decided("c-4")).unwrap());
         drop(facts);
-        assert_eq!(FactFile::read(dir.path()).unwrap().len(), 2);
+        assert_eq!(FactFile::read(dir.path()).unwrap().0.len(), 2);
         assert!(FactFile::open(dir.path()).unwrap().1.is_empty());
+    }
+
+    #[test]
+    fn a_file_that_lacks_its_last_byte_loses_nothing_by_the_next_fact() {
+        let dir = tempfile::tempdir().unwrap();
+        noted(dir.path(), &["c-1", "c-2"]);
+        let path = dir.path().join(FACTS);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.trim_end()).unwrap();
+        let (mut facts, damage) = FactFile::open(dir.path()).unwrap();
+        assert!(damage.is_empty() && facts.facts().len() == 2);
+        facts.note("2026-01-03".to_owned(), decided("c-3")).unwrap();
+        assert_eq!(FactFile::read(dir.path()).unwrap().0.len(), 3);
+    }
+
+    #[test]
+    fn a_fact_of_a_newer_version_stays_where_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        noted(dir.path(), &["c-1"]);
+        let path = dir.path().join(FACTS);
+        let newer = "{\"id\":\"x\",\"at\":\"2027\",\"fact\":{\"type\":\"from_tomorrow\"}}\n";
+        fs::write(&path, format!("{newer}{}", fs::read_to_string(&path).unwrap())).unwrap();
+        let (facts, damage) = FactFile::open(dir.path()).unwrap();
+        assert!(damage.is_empty() && facts.facts().len() == 1);
+        assert!(fs::read_to_string(&path).unwrap().contains("from_tomorrow"));
     }
 }

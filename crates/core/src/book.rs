@@ -284,6 +284,7 @@ impl Book {
                 .cloned()
                 .collect(),
             revisions: self.clusters.revisions().to_vec(),
+            decided: self.clusters.decided().clone(),
             busy: busy.map(|cluster| cluster.id.clone()).collect(),
             preferred: self.preferred.clone(),
             rejected: closed

@@ -185,6 +185,10 @@ pub struct ClusterBook {
     pub clusters: BTreeMap<ClusterId, Cluster>,
     /// Clusters that are part of another one.
     merged: BTreeMap<ClusterId, ClusterId>,
+    /// Where records went that were taken out of a cluster.
+    moved: BTreeMap<(ClusterId, RecordId), ClusterId>,
+    /// Titles that were given, also to clusters that nothing has founded yet.
+    titles: BTreeMap<ClusterId, String>,
     /// Clusters that only people may change.
     decided: BTreeSet<ClusterId>,
     /// What was changed so far.
@@ -198,6 +202,8 @@ impl PartialEq for ClusterBook {
     fn eq(&self, other: &Self) -> bool {
         self.clusters == other.clusters
             && self.merged == other.merged
+            && self.moved == other.moved
+            && self.titles == other.titles
             && self.decided == other.decided
             && self.revisions == other.revisions
     }
@@ -358,13 +364,17 @@ impl ClusterBook {
         }
         self.runs = None;
         for cause in &record.causes {
-            let id = self.current(&id_of(&cause.mechanism));
+            let id = self.place_of(&id_of(&cause.mechanism), &record.id);
             if joined.contains(&id) {
                 continue;
             }
-            let cluster = self.clusters.entry(id.clone()).or_insert_with(|| Cluster {
-                id: id.clone(),
-                ..Cluster::founded_by(&cause.mechanism, batch)
+            let cluster = self.clusters.entry(id.clone()).or_insert_with(|| {
+                let founded = Cluster::founded_by(&cause.mechanism, batch);
+                Cluster {
+                    id: id.clone(),
+                    title: self.titles.get(&id).unwrap_or(&founded.title).clone(),
+                    ..founded
+                }
             });
             if !cluster.shows(&cause.mechanism) {
                 cluster.also.insert(cause.mechanism.clone());

@@ -203,6 +203,9 @@ pub struct Known {
     /// How clusters were changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revisions: Vec<Revision>,
+    /// Clusters that people have decided about: no rule and no model changes them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub decided: BTreeSet<ClusterId>,
     /// Clusters to leave alone: ignored, or with a pull request that waits for a person.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub busy: BTreeSet<ClusterId>,

@@ -211,7 +211,9 @@ fn take_known(state: &mut State) {
         .failures
         .iter()
         .for_each(|record| take_failure(state, record, false));
-    state.clusters.revise(&known.revisions);
+    state.revise(&known.revisions);
+    // A change that waits for a person must not grow under them.
+    state.clusters.leave_to_people(known.decided.iter().chain(&known.busy));
 }
 
 fn begin_experiment(state: &mut State, id: &ExperimentId, candidate: &Candidate, task_runs: u64) {

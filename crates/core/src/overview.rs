@@ -4,7 +4,7 @@ use crate::book::Book;
 use crate::case::{CaseState, EvalCase, Refusal};
 use crate::cluster::{ClusterBook, ClusterState};
 use crate::fact::{Decision, Fact, What};
-use crate::failure::FailureRecord;
+use crate::failure::{FailureRecord, RootCause};
 use crate::id::{CaseId, ClusterId, RecordId, RunId};
 use crate::ledger::{Entry, Event, Known};
 use crate::machine;
@@ -127,6 +127,7 @@ impl Overview {
                 .cloned()
                 .collect(),
             revisions: self.clusters.revisions().to_vec(),
+            decided: self.clusters.decided().clone(),
             busy: ignored.map(|cluster| cluster.id.clone()).collect(),
             preferred: self.preferred.clone(),
             ..Known::default()
@@ -224,6 +225,13 @@ impl Overview {
         let ids: BTreeSet<&ClusterId> = self.clusters.clusters.keys().chain(merged).collect();
         let found = one("cluster", id, ids.into_iter().map(ClusterId::as_str))?;
         Ok(self.clusters.current(&ClusterId::new(found)))
+    }
+
+    /// The cluster that holds a failure for one of its causes.
+    pub fn cluster_of(&self, record: &RecordId, cause: &RootCause) -> Option<ClusterId> {
+        let holding = self.clusters.holding(record);
+        let shows = |id: &&ClusterId| self.clusters.clusters[*id].shows(&cause.mechanism);
+        holding.iter().find(shows).cloned()
     }
 
     /// The failure with an id, or the one whose id begins so.

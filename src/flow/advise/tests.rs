@@ -7,6 +7,7 @@ use sprag_core::failure::{FailureKind, Mechanism, RootCause};
 use sprag_core::id::TaskId;
 use sprag_core::mine;
 use sprag_core::model::{Embeddings, Fault, Message};
+use sprag_core::redact::Redactor;
 use sprag_core::trace::{Role, Step, ToolCall};
 
 type Answer = dyn Fn(usize, &ModelRequest) -> Result<String, FaultClass> + Send + Sync;
@@ -74,6 +75,7 @@ fn advisor(
         embeddings: None,
         priced: true,
         purse: Purse::new(1.0),
+        redactor: Redactor::default(),
         stopped: Mutex::default(),
         counts: Mutex::default(),
     };

@@ -149,7 +149,12 @@ fn decide(book: &Book, suite: &[EvalCase], comment: &Comment, command: &SlashCom
                 .get(&on)
                 .map(|issue| issue.records.clone())
                 .unwrap_or_default();
+            let members = |id: &ClusterId| book.clusters.clusters.get(id).map(|cluster| &cluster.members);
+            let all = |id: &ClusterId| {
+                members(id).is_some_and(|members| members.keys().all(|member| records.contains(member)))
+            };
             match found(book, cluster) {
+                Some(cluster) if all(&cluster) => nothing("the cluster has no other failures than those of this issue"),
                 Some(cluster) if !records.is_empty() => {
                     let told = format!("what this issue shows left `{cluster}` and is a cluster of its own");
                     (vec![Decision::Split { cluster, records }], done(told))

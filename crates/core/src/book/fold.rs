@@ -344,8 +344,9 @@ impl Book {
             }
         } else {
             pull.state = PullState::Closed { at: at.to_owned() };
-            // Whoever said to leave the cluster alone still means it.
-            if self.state_of(&cluster) == Some(ClusterState::InProgress) {
+            // Whoever said to leave the cluster alone still means it; and another change may wait for it.
+            let waits = self.open_pull(&cluster).is_some();
+            if !waits && self.state_of(&cluster) == Some(ClusterState::InProgress) {
                 self.clusters.mark(&cluster, ClusterState::Open);
             }
         }

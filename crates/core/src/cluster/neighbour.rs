@@ -1,6 +1,6 @@
 //! Clusters whose mechanisms say much the same in other words.
 
-use super::{Author, Change, Cluster, ClusterBook, Revision, id_of};
+use super::{Author, Change, Cluster, ClusterBook, ClusterState, Revision, id_of};
 use crate::failure::Mechanism;
 use crate::id::ClusterId;
 use crate::mine::model::OTHER;
@@ -50,9 +50,11 @@ fn groups(book: &ClusterBook) -> Vec<Vec<ClusterId>> {
     groups
 }
 
-/// Whether nobody has decided about it; what was split off was taken apart for a reason.
+/// Whether nobody has decided about it, or waits with a change for it: what a pull request resolves must not grow under it. What was split off was
+/// taken apart for a reason.
 fn is_free(book: &ClusterBook, cluster: &Cluster) -> bool {
-    cluster.id == id_of(&cluster.mechanism) && !book.is_decided(&cluster.id)
+    let free = matches!(cluster.state, ClusterState::Open | ClusterState::Reopened);
+    free && cluster.id == id_of(&cluster.mechanism) && !book.is_decided(&cluster.id)
 }
 
 /// What a mechanism is about, and what it says of it in words of its own.
@@ -107,7 +109,6 @@ fn joined(block: &[(&str, &Cluster)]) -> Vec<Vec<ClusterId>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::ClusterState;
     use crate::cluster::tests::{record, task};
     use crate::id::RecordId;
     use proptest::prelude::*;
@@ -160,6 +161,8 @@ mod tests {
     fn what_a_person_decided_is_left_alone() {
         let mut errors = book(&[0, 1]);
         let id = errors.holding(&RecordId::new("1")).remove(0);
+        errors.mark(&id, ClusterState::InProgress);
+        assert_eq!(gather(&mut errors), 0, "a change waits for it");
         errors.mark(&id, ClusterState::Ignored);
         assert_eq!(gather(&mut errors), 0);
         let mut split = book(&[0]);

@@ -5,6 +5,7 @@ use super::{Cluster, ClusterBook};
 use crate::hash;
 use crate::id::{ClusterId, RecordId};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// One change, and whose.
@@ -116,6 +117,31 @@ impl ClusterBook {
         self.decided.contains(cluster)
     }
 
+    /// All clusters that a person has decided about: what a later run is told.
+    pub fn decided(&self) -> &BTreeSet<ClusterId> {
+        &self.decided
+    }
+
+    /// Leaves clusters to people.
+    pub fn leave_to_people<'a>(&mut self, clusters: impl IntoIterator<Item = &'a ClusterId>) {
+        self.decided.extend(clusters.into_iter().cloned());
+    }
+
+    /// The cluster where a record belongs that a mechanism's cluster would hold, after all merges and splits.
+    pub(super) fn place_of(&self, cluster: &ClusterId, record: &RecordId) -> ClusterId {
+        let mut place = cluster.clone();
+        let mut passed = BTreeSet::new();
+        while passed.insert(place.clone()) {
+            let moved = self.moved.get(&(place.clone(), record.clone()));
+            match moved.or_else(|| self.merged.get(&place)) {
+                Some(next) => place = next.clone(),
+                None => return place,
+            }
+        }
+        // What was split off and merged back goes in a circle.
+        self.current(cluster)
+    }
+
     fn revise_once(&mut self, revision: &Revision) {
         let change = revision.change.of_today(self);
         let by_person = revision.by == Author::Person;
@@ -157,38 +183,50 @@ impl ClusterBook {
                 }
             }
         }
+        // What was split off and comes back was not split off.
+        self.moved.retain(|(whole, _), part| !(whole == into && part == from));
         self.merged.insert(from.clone(), into.clone());
         true
     }
 
-    /// Takes records out of a cluster; they found one of their own, whose id follows from both. Not all of them can leave.
+    /// Takes records out of a cluster; they found one of their own, whose id follows from both. Those that come later go there too.
     fn split_off(&mut self, cluster: &ClusterId, records: &[RecordId]) -> Option<ClusterId> {
-        let whole = self.clusters.get_mut(cluster)?;
-        let leaves = |record: &RecordId| records.contains(record);
-        if whole.members.keys().all(leaves) || !whole.members.keys().any(leaves) {
-            return None;
+        let part = ClusterId::new(format!("c-{}", &hash::of(&(cluster, records))[..8]));
+        let mut new = false;
+        for record in records {
+            let known = self.moved.insert((cluster.clone(), record.clone()), part.clone());
+            new |= known.as_ref() != Some(&part);
         }
-        let mut founded = Cluster::founded_by(&whole.mechanism, whole.first_batch);
-        founded.id = ClusterId::new(format!("c-{}", &hash::of(&(cluster, records))[..8]));
-        founded.title = format!("{} (split off)", whole.title);
-        founded.last_batch = whole.last_batch;
-        founded.also.clone_from(&whole.also);
-        let (gone, kept) = std::mem::take(&mut whole.members)
-            .into_iter()
-            .partition(|(record, _)| leaves(record));
-        whole.members = kept;
-        founded.members = gone;
-        let id = founded.id.clone();
-        self.clusters.insert(id.clone(), founded);
-        Some(id)
+        if let Some(whole) = self.clusters.get_mut(cluster) {
+            let leaves = |record: &RecordId| records.contains(record);
+            let (gone, kept): (BTreeMap<_, _>, _) = std::mem::take(&mut whole.members)
+                .into_iter()
+                .partition(|(record, _)| leaves(record));
+            whole.members = kept;
+            let (like, empty) = (whole.clone(), whole.members.is_empty());
+            if !gone.is_empty() {
+                let title = self.titles.get(&part).cloned();
+                let founded = self.clusters.entry(part.clone()).or_insert_with(|| Cluster {
+                    id: part.clone(),
+                    title: title.unwrap_or_else(|| format!("{} (split off)", like.title)),
+                    also: like.also.clone(),
+                    last_batch: like.last_batch,
+                    ..Cluster::founded_by(&like.mechanism, like.first_batch)
+                });
+                founded.members.extend(gone);
+            }
+            if empty {
+                self.clusters.remove(cluster);
+            }
+        }
+        new.then_some(part)
     }
 
     fn rename(&mut self, cluster: &ClusterId, title: &str) -> bool {
-        let Some(cluster) = self.clusters.get_mut(cluster).filter(|known| known.title != title) else {
-            return false;
-        };
-        title.clone_into(&mut cluster.title);
-        true
+        if let Some(cluster) = self.clusters.get_mut(cluster) {
+            title.clone_into(&mut cluster.title);
+        }
+        self.titles.insert(cluster.clone(), title.to_owned()).as_deref() != Some(title)
     }
 }
 
@@ -269,6 +307,63 @@ mod tests {
         later.revise(&told);
         assert_eq!(later, book);
         assert_ne!(book.holding(&ship), [ids[0].clone()]);
+    }
+
+    fn split(cluster: &ClusterId, record: &str) -> Revision {
+        Revision {
+            change: Change::Split {
+                cluster: cluster.clone(),
+                records: vec![RecordId::new(record)],
+            },
+            by: Author::Person,
+            reason: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_was_split_off_stays_so_when_it_is_read_again_and_when_it_is_all_that_is_known() {
+        let refund = |id: &str| record(id, id, &[("missing_action", "refund")]);
+        let mut book = ClusterBook::default();
+        let whole = book.join(&refund("a"), 1).remove(0);
+        book.join(&refund("b"), 1);
+        book.revise(&[split(&whole, "b")]);
+        let part = book.holding(&RecordId::new("b"));
+        assert_ne!(part, std::slice::from_ref(&whole));
+        let before = book.clone();
+        book.join(&refund("b"), 2);
+        book.revise(&[split(&whole, "b")]);
+        assert_eq!(book.holding(&RecordId::new("b")), part);
+        assert_eq!(book.revisions(), before.revisions(), "told twice, it is no news");
+
+        let mut run = ClusterBook::default();
+        run.join(&refund("b"), 1);
+        run.revise(before.revisions());
+        assert_eq!(
+            run.holding(&RecordId::new("b")),
+            part,
+            "also where the rest is not known"
+        );
+        assert_eq!(run.clusters.len(), 1);
+        run.revise(&[merge(Author::Person, &whole, &part[0])]);
+        assert_eq!(
+            run.join(&refund("b"), 2),
+            [whole],
+            "and comes back when a person says so"
+        );
+    }
+
+    #[test]
+    fn a_cluster_that_is_named_before_it_is_founded_has_that_title_and_what_is_left_to_people_is() {
+        let (_, ids) = book();
+        let mut run = ClusterBook::default();
+        run.revise(&[rename(Author::Person, &ids[0], "forgets the refund")]);
+        run.leave_to_people([&ids[1]]);
+        for tool in ["refund", "cancel"] {
+            run.join(&record(tool, tool, &[("missing_action", tool)]), 1);
+        }
+        run.revise(&[merge(Author::Rules, &ids[2], &ids[1])]);
+        assert_eq!(run.clusters[&ids[0]].title, "forgets the refund");
+        assert!(run.clusters.contains_key(&ids[1]));
     }
 
     #[test]

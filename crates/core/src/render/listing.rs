@@ -52,8 +52,8 @@ pub fn failures(records: &[&FailureRecord], overview: &Overview) -> String {
         return "no failures\n".to_owned();
     }
     let row = |record: &&FailureRecord| {
-        let clusters = overview.clusters.holding(&record.id);
         let surest = record.causes.first();
+        let cluster = surest.and_then(|cause| overview.cluster_of(&record.id, cause));
         let step = record
             .decisive_step()
             .map_or_else(|| "-".to_owned(), |step| step.to_string());
@@ -63,9 +63,7 @@ pub fn failures(records: &[&FailureRecord], overview: &Overview) -> String {
             record.kind.to_string(),
             short(record.task.as_str(), 28),
             step,
-            clusters
-                .first()
-                .map_or_else(|| "-".to_owned(), |cluster| short(cluster.as_str(), 24)),
+            cluster.map_or_else(|| "-".to_owned(), |cluster| short(cluster.as_str(), 24)),
             short(what, 100),
         ]
     };

@@ -14,7 +14,11 @@ const BELOW: f64 = 0.01;
 /// What these rules say is that nobody knows why.
 const UNEXPLAINED: [&str; 2] = ["unexplained_write", "unexplained_answer"];
 /// The rules that compare with what was expected.
-const FROM_TRUTH: [&str; 8] = [
+const FROM_TRUTH: [&str; 12] = [
+    "gave_up",
+    "missing_handover",
+    "unwarranted_write",
+    "wrong_answer",
     "missing_action",
     "wrong_argument",
     "wrong_tool",
