@@ -3,9 +3,10 @@
 use crate::archive::{self, ArchiveError, ArchiveLimits};
 use fs_err as fs;
 use sprag_core::config::Mapping;
+use sprag_core::trace::junit;
 use sprag_core::trace::read::{Folder, Format, ReadTrace, Warning, read_any, read_as, read_mapped};
 use sprag_core::trace::stream::{PREFIX, Survey};
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 mod source;
@@ -16,7 +17,7 @@ use source::{OnDisk, Source};
 const ZIP: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
 /// Up to so many bytes a file is read as a whole. A larger one is read piece by piece, so that memory does not grow with it.
 const WHOLE: usize = 8_000_000;
-/// The most bytes of a file that can only be read as a whole: XML, and Python's notation.
+/// The most bytes of a file that can only be read as a whole: Python's notation.
 const WHOLE_MOST: u64 = 64_000_000;
 /// Bytes that are asked for at once.
 const CHUNK: usize = 256_000;
@@ -113,6 +114,11 @@ impl FileReader {
     fn large(&self, source: &mut dyn Source, name: &str, take: Take<'_>) -> io::Result<Vec<String>> {
         let mut prefix = Vec::new();
         source.begin()?.take(PREFIX as u64).read_to_end(&mut prefix)?;
+        if junit::is_report(self.format, &prefix) {
+            drop(prefix);
+            let warnings = junit::stream(BufReader::with_capacity(CHUNK, source.begin()?), take);
+            return Ok(warnings.iter().map(|warning| placed(name, warning)).collect());
+        }
         let Some(mut survey) = Survey::new(self.format, self.mapping.as_ref(), &prefix) else {
             drop(prefix);
             return self.undivided(source, name, take);

@@ -196,15 +196,38 @@ fn a_large_file_of_no_known_format_is_named_once() {
 }
 
 #[test]
-fn xml_without_end_is_refused_and_says_what_to_do() {
+fn python_without_end_is_refused_and_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("junit.xml");
+    let path = dir.path().join("runs.txt");
     let most = usize::try_from(WHOLE_MOST).unwrap();
-    fs::write(&path, format!("<testsuites>{}", " ".repeat(most))).unwrap();
-    let read = FileReader::default().path(&path, "junit.xml").unwrap();
+    fs::write(&path, format!("['a'{}", " ".repeat(most))).unwrap();
+    let read = FileReader::default().path(&path, "runs.txt").unwrap();
     assert_eq!(
         read.problems,
-        ["junit.xml: left out: a file of this format is read up to 64 MB; split it"]
+        ["runs.txt: left out: a file of this format is read up to 64 MB; split it"]
+    );
+}
+
+#[test]
+fn a_large_report_gives_the_same_runs_as_a_whole_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("junit.xml");
+    let case = |at: usize| {
+        let name = at % 7000;
+        let told = "é &lt;x&gt; ".repeat(100);
+        format!("<testcase classname=\"c\" name=\"t{name}\"><failure message=\"no\">{told}</failure></testcase>\n")
+    };
+    let cases: String = (0..8000).map(case).collect();
+    let text = format!("\u{feff}<testsuites><testsuite>{cases}</testsuite>");
+    assert!(text.len() > WHOLE);
+    fs::write(&path, &text).unwrap();
+    let read = FileReader::default().path(&path, "junit.xml").unwrap();
+    let whole = FileReader::default().bytes("junit.xml", text.as_bytes());
+    assert!(read.traces == whole.traces && read.traces.len() == 8000);
+    assert_eq!(read.problems, whole.problems);
+    assert_eq!(
+        read.problems,
+        ["junit.xml: it ends before its last element is closed; what stands before that is used"]
     );
 }
 

@@ -1,6 +1,6 @@
 //! Content hashes: the first 128 bits of SHA-256 over canonical JSON, in hexadecimal.
 
-use crate::trace::Trace;
+use crate::trace::{Step, ToolCall, Trace};
 use serde::Serialize;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
 use sha2::{Digest, Sha256};
@@ -23,26 +23,63 @@ pub fn of_text(text: &str) -> String {
 /// 32 hexadecimal digits that name a trace by its content. Its texts, which are most of it, are not written as JSON first: that would cost
 /// more than to read them.
 pub(crate) fn of_trace(trace: &Trace) -> String {
-    let mut hasher = Sha256::new();
-    let mut put = |bytes: &[u8]| {
-        // With its length before it, no text can be taken for the end of another.
-        hasher.update(bytes.len().to_string());
-        hasher.update([b' ']);
-        hasher.update(bytes);
-    };
+    let mut parts = Parts::default();
     for step in &trace.steps {
-        put(step.content.as_bytes());
-        put(&canonical(&(step.role, &step.tool_calls, &step.call_id, step.error)));
+        parts.text(&step.content);
+        parts.text(step.call_id.as_deref().unwrap_or_default());
+        parts.rest(&(step.role, step.call_id.is_some(), step.error));
+        parts.calls(&step.tool_calls);
     }
-    put(&canonical(&(
-        trace.termination,
-        &trace.tools,
-        &trace.expected,
-        &trace.checks,
-    )));
-    let mut digits = hexadecimal(&hasher.finalize());
+    for check in &trace.checks {
+        parts.text(&check.name);
+        parts.text(&check.detail);
+        parts.rest(&(&check.kind, check.passed));
+    }
+    let ends = (trace.steps.len(), trace.checks.len());
+    parts.rest(&(ends, trace.termination, &trace.tools, &trace.expected));
+    let mut digits = hexadecimal(&parts.hasher.finalize());
     digits.truncate(32);
     digits
+}
+
+/// What a step says, by its hash: ids and flags do not count.
+pub(crate) fn of_words(step: &Step) -> [u8; 32] {
+    let mut parts = Parts::default();
+    parts.text(step.content.trim());
+    parts.rest(&step.role);
+    for call in &step.tool_calls {
+        parts.text(&call.name);
+        parts.rest(&call.arguments);
+    }
+    parts.hasher.finalize().into()
+}
+
+/// Texts and values one after the other, each with its length before it, so that none can be taken for the end of another.
+#[derive(Default)]
+struct Parts {
+    hasher: Sha256,
+}
+
+impl Parts {
+    fn text(&mut self, text: &str) {
+        self.hasher.update((text.len() as u64).to_le_bytes());
+        self.hasher.update(text);
+    }
+
+    fn calls(&mut self, calls: &[ToolCall]) {
+        self.rest(&calls.len());
+        for call in calls {
+            self.text(&call.id);
+            self.text(&call.name);
+            self.rest(&(&call.arguments, &call.requestor));
+        }
+    }
+
+    fn rest<T: Serialize + ?Sized>(&mut self, value: &T) {
+        let json = canonical(value);
+        self.hasher.update((json.len() as u64).to_le_bytes());
+        self.hasher.update(json);
+    }
 }
 
 /// The whole SHA-256 of a text, 64 hexadecimal digits.
@@ -55,7 +92,9 @@ fn digest(bytes: &[u8]) -> String {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |half: u8| char::from_digit(u32::from(half), 16);
+    let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    digits.flatten().collect()
 }
 
 /// JSON without white space, the fields of every object in the order of their names. What cannot be JSON is `null`.

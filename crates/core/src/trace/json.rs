@@ -2,8 +2,9 @@
 //!
 //! Values stay unparsed slices of the file until somebody asks for them, so what nobody asks for (`raw_data`, audio) costs no memory.
 
+use super::python;
 use super::read::Warning;
-use super::{python, scan};
+use super::scan::{self, Tape};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -59,16 +60,37 @@ impl fmt::Display for Place<'_> {
 pub(super) struct Node<'a> {
     pub(super) place: Place<'a>,
     pub(super) raw: &'a str,
+    /// Where the value stands in what was gone through already.
+    known: Option<(Rc<Tape<'a>>, usize)>,
 }
 
 impl<'a> Node<'a> {
+    /// A text that is known to be JSON.
+    pub(super) fn new(place: Place<'a>, raw: &'a str) -> Self {
+        Self {
+            place,
+            raw,
+            known: None,
+        }
+    }
+
+    fn within(tape: &Rc<Tape<'a>>, at: usize, place: Place<'a>) -> Self {
+        Self {
+            place,
+            raw: tape.raw(at),
+            known: Some((Rc::clone(tape), at)),
+        }
+    }
+
+    fn tape(&self) -> (Rc<Tape<'a>>, usize) {
+        let known = self.known.clone();
+        known.unwrap_or_else(|| (Rc::new(Tape::of(self.raw)), 0))
+    }
+
     /// A text that is JSON, and nothing else.
     pub(super) fn of_text(name: &'a str, text: &'a str) -> Option<Self> {
         let raw: &serde_json::value::RawValue = serde_json::from_str(text).ok()?;
-        Some(Self {
-            place: Place::named(name),
-            raw: raw.get(),
-        })
+        Some(Self::new(Place::named(name), raw.get()))
     }
 
     /// The same value under another place.
@@ -91,9 +113,20 @@ impl<'a> Node<'a> {
 
     /// The value as an object, or nothing.
     pub(super) fn as_object(&self) -> Option<Object<'a>> {
-        self.raw.starts_with('{').then(|| Object {
+        if !self.raw.starts_with('{') {
+            return None;
+        }
+        let (tape, at) = self.tape();
+        let field = |(key, at)| Field {
+            key,
+            raw: tape.raw(at),
+            at,
+        };
+        let fields = tape.fields(at).into_iter().map(field).collect();
+        Some(Object {
             place: Rc::new(self.place.clone()),
-            fields: scan::fields(self.raw),
+            fields,
+            tape: Some(tape),
         })
     }
 
@@ -104,8 +137,25 @@ impl<'a> Node<'a> {
 
     /// The items of the value one after the other, if it is a list.
     pub(super) fn items(&self) -> Option<impl Iterator<Item = Self> + use<'a>> {
-        let list = Some(self.raw).filter(|text| text.starts_with('['))?;
-        Some(numbered(self.place.clone(), scan::items(list)))
+        if !self.raw.starts_with('[') {
+            return None;
+        }
+        let (tape, at) = self.tape();
+        let list = Rc::new(self.place.clone());
+        let items = tape.items(at).into_iter().enumerate();
+        Some(items.map(move |(number, at)| Self::within(&tape, at, Place::below(&list, Way::Item(number)))))
+    }
+
+    /// The fields of the value in the order of the file, if it is an object; their place is that of the object.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (Cow<'a, str>, Self)> + use<'a> {
+        let known = self.raw.starts_with('{').then(|| self.tape());
+        let place = self.place.clone();
+        known.into_iter().flat_map(move |(tape, at)| {
+            let place = place.clone();
+            let fields = tape.pairs(at).collect::<Vec<_>>();
+            let node = move |(key, at)| (key, Self::within(&tape, at, place.clone()));
+            fields.into_iter().map(node)
+        })
     }
 
     /// A text, a number, a boolean, or the texts of a list of message parts.
@@ -146,30 +196,39 @@ impl<'a> Node<'a> {
 /// The items of a list, with their numbers.
 pub(super) fn numbered<'a>(list: Place<'a>, items: impl Iterator<Item = &'a str>) -> impl Iterator<Item = Node<'a>> {
     let list = Rc::new(list);
-    items.enumerate().map(move |(at, raw)| Node {
-        place: Place::below(&list, Way::Item(at)),
-        raw,
-    })
+    let items = items.enumerate();
+    items.map(move |(at, raw)| Node::new(Place::below(&list, Way::Item(at)), raw))
 }
 
 /// An object whose fields are unparsed.
 pub(super) struct Object<'a> {
     place: Rc<Place<'a>>,
     /// In the order of their names.
-    fields: Vec<(Cow<'a, str>, &'a str)>,
+    fields: Vec<Field<'a>>,
+    /// What the fields stand in, if that is one text.
+    tape: Option<Rc<Tape<'a>>>,
+}
+
+struct Field<'a> {
+    key: Cow<'a, str>,
+    raw: &'a str,
+    /// The number of the value in the tape.
+    at: usize,
 }
 
 impl<'a> Object<'a> {
     /// An object of fields that were read elsewhere, in the order of their names.
     pub(super) fn new(place: Place<'a>, fields: Vec<(Cow<'a, str>, &'a str)>) -> Self {
+        let fields = fields.into_iter().map(|(key, raw)| Field { key, raw, at: 0 });
         Self {
             place: Rc::new(place),
-            fields,
+            fields: fields.collect(),
+            tape: None,
         }
     }
 
-    fn find(&self, key: &str) -> Option<&(Cow<'a, str>, &'a str)> {
-        let at = self.fields.binary_search_by(|(name, _)| name.as_ref().cmp(key)).ok()?;
+    fn find(&self, key: &str) -> Option<&Field<'a>> {
+        let at = self.fields.binary_search_by(|field| field.key.as_ref().cmp(key)).ok()?;
         self.fields.get(at)
     }
 
@@ -179,7 +238,7 @@ impl<'a> Object<'a> {
 
     /// The names of the fields, in the order of the alphabet.
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.fields.iter().map(|(key, _)| key.as_ref())
+        self.fields.iter().map(|field| field.key.as_ref())
     }
 
     /// The first of some fields that is there and not null.
@@ -194,7 +253,7 @@ impl<'a> Object<'a> {
 
     /// What a field says, without a copy where that can be; anything but a text is not reported.
     pub(super) fn peek(&self, key: &str) -> Option<Cow<'a, str>> {
-        word_of(self.find(key)?.1)
+        word_of(self.find(key)?.raw)
     }
 
     /// A text, if that is what the field holds; anything else is not reported.
@@ -210,10 +269,11 @@ impl<'a> Object<'a> {
 
     /// A field that is there and not null.
     pub(super) fn node(&self, key: &str) -> Option<Node<'a>> {
-        let (key, raw) = self.find(key).filter(|(_, raw)| *raw != "null")?;
-        Some(Node {
-            place: Place::below(&self.place, Way::Key(key.clone())),
-            raw,
+        let field = self.find(key).filter(|field| field.raw != "null")?;
+        let place = Place::below(&self.place, Way::Key(field.key.clone()));
+        Some(match &self.tape {
+            Some(tape) => Node::within(tape, field.at, place),
+            None => Node::new(place, field.raw),
         })
     }
 
@@ -309,6 +369,7 @@ fn word_of(raw: &str) -> Option<Cow<'_, str>> {
     match raw.as_bytes().first()? {
         b'"' => return scan::text(raw),
         b'{' => return None,
+        b't' | b'f' => return Some(raw.into()),
         _ => {}
     }
     match serde_json::from_str(raw).ok()? {

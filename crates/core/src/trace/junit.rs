@@ -2,7 +2,9 @@
 //!
 //! Entities that the document declares are never expanded; only the five of XML itself and numbers are.
 
-use super::read::{ReadTrace, Warning};
+use super::cut::RECORD;
+use super::read::{Format, ReadTrace, Warning};
+use super::stream::{text_of, without_mark};
 use super::{Check, Role, Step, Termination, Trace};
 use crate::failure::FailureKind;
 use crate::id::TaskId;
@@ -10,8 +12,10 @@ use quick_xml::Reader;
 use quick_xml::escape::{resolve_predefined_entity, unescape_with};
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use regex::Regex;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::io::{self, BufRead, Read};
+use std::sync::{Arc, LazyLock};
 
 /// Bytes of a text that are kept.
 const KEPT: usize = 16_000;
@@ -54,7 +58,10 @@ pub enum Outcome {
 pub enum JunitError {
     /// It is not XML.
     #[error("it is not well-formed XML: {0}")]
-    Xml(#[from] quick_xml::Error),
+    Xml(quick_xml::Error),
+    /// The file cannot be read on, or a part of it is too large.
+    #[error("it cannot be read further: {0}")]
+    Read(Arc<io::Error>),
     /// It stops in the middle.
     #[error("it ends before its last element is closed")]
     Truncated,
@@ -66,28 +73,89 @@ pub(super) fn recognises(text: &str) -> bool {
     text.starts_with('<') && text[..text.floor_char_boundary(4096)].contains("<testsuite")
 }
 
+/// Whether a file is such a report, by its first bytes and the format that somebody names.
+pub fn is_report(format: Option<Format>, prefix: &[u8]) -> bool {
+    let beginning = || recognises(&text_of(without_mark(prefix)));
+    format.map_or_else(beginning, |format| format == Format::Junit)
+}
+
 /// The test cases of a report, in any nesting, and what is wrong with it if it cannot be read to its end.
 pub fn cases(xml: &str) -> (Vec<Case>, Option<JunitError>) {
-    let mut reader = Reader::from_str(xml);
+    let mut cases = Vec::new();
+    let problem = each(xml.as_bytes(), &mut |case| cases.push(case), &mut Vec::new());
+    (cases, problem)
+}
+
+/// Hands out each test case as soon as it ends. Bytes that are not UTF-8 are replaced and warned of.
+fn each(xml: impl BufRead, take: &mut dyn FnMut(Case), warnings: &mut Vec<Warning>) -> Option<JunitError> {
+    let mut reader = Reader::from_reader(Bounded {
+        inner: xml,
+        left: RECORD,
+    });
     let mut reading = Reading::default();
-    let problem = loop {
-        match reader.read_event() {
-            Ok(Event::Start(element)) => reading.enter(&element),
-            Ok(Event::Empty(element)) => {
-                reading.enter(&element);
-                reading.leave();
-            }
-            Ok(Event::End(_)) => reading.leave(),
-            Ok(Event::Text(text)) => reading.text(&String::from_utf8_lossy(&text)),
-            Ok(Event::CData(text)) => reading.text(&String::from_utf8_lossy(&text)),
-            Ok(Event::GeneralRef(entity)) => reading.text(&resolved(&entity)),
-            Ok(Event::Eof) if reading.open.is_empty() => break None,
-            Ok(Event::Eof) => break Some(JunitError::Truncated),
-            Ok(_) => {}
-            Err(error) => break Some(error.into()),
+    let mut buffer = Vec::new();
+    let mut replaced = false;
+    loop {
+        buffer.clear();
+        reader.get_mut().left = RECORD;
+        let event = match reader.read_event_into(&mut buffer) {
+            Ok(event) => event,
+            Err(quick_xml::Error::Io(error)) => return Some(JunitError::Read(error)),
+            Err(error) => return Some(JunitError::Xml(error)),
+        };
+        if !replaced && std::str::from_utf8(&event).is_err() {
+            replaced = true;
+            let place = format!("byte {}", reader.buffer_position());
+            warnings.push(Warning::new(
+                place,
+                "not UTF-8 before it; the bytes that are none are replaced",
+            ));
         }
-    };
-    (reading.cases, problem)
+        match event {
+            Event::Start(element) => reading.enter(&element),
+            Event::Empty(element) => {
+                reading.enter(&element);
+                reading.leave().into_iter().for_each(&mut *take);
+            }
+            Event::End(_) => reading.leave().into_iter().for_each(&mut *take),
+            Event::Text(text) => reading.text(&String::from_utf8_lossy(&text)),
+            Event::CData(text) => reading.text(&String::from_utf8_lossy(&text)),
+            Event::GeneralRef(entity) => reading.text(&resolved(&entity)),
+            Event::Eof if reading.open.is_empty() => return None,
+            Event::Eof => return Some(JunitError::Truncated),
+            Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
+        }
+    }
+}
+
+/// Bytes of which the parser may take only so many for one tag or text, since it keeps them.
+struct Bounded<R> {
+    inner: R,
+    left: usize,
+}
+
+impl<R: BufRead> Read for Bounded<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(into)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Bounded<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.left == 0 {
+            let most = RECORD / 1_000_000;
+            return Err(io::Error::other(format!("a tag or a text of more than {most} MB")));
+        }
+        let bytes = self.inner.fill_buf()?;
+        Ok(&bytes[..bytes.len().min(self.left)])
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.left = self.left.saturating_sub(bytes);
+        self.inner.consume(bytes);
+    }
 }
 
 /// An element that is open, as far as it matters.
@@ -127,7 +195,6 @@ struct Reading {
     failures: Vec<Told>,
     error: Option<Told>,
     skipped: bool,
-    cases: Vec<Case>,
 }
 
 impl Reading {
@@ -164,11 +231,12 @@ impl Reading {
         self.open.push(kind);
     }
 
-    fn leave(&mut self) {
+    /// Closes the innermost element; a test case comes back.
+    fn leave(&mut self) -> Option<Case> {
         if self.open.pop() != Some(Element::Case) {
-            return;
+            return None;
         }
-        let Some(mut case) = self.case.take() else { return };
+        let mut case = self.case.take()?;
         let failures = std::mem::take(&mut self.failures);
         case.output = cleaned(&case.output);
         case.outcome = match self.error.take() {
@@ -177,7 +245,7 @@ impl Reading {
             None if self.skipped => Outcome::Skipped,
             None => Outcome::Passed,
         };
-        self.cases.push(case);
+        Some(case)
     }
 
     fn text(&mut self, text: &str) {
@@ -199,12 +267,15 @@ impl Reading {
     }
 }
 
-fn resolved(entity: &BytesRef<'_>) -> String {
-    if let Ok(Some(letter)) = entity.resolve_char_ref() {
-        return letter.to_string();
-    }
+fn resolved(entity: &BytesRef<'_>) -> Cow<'static, str> {
     let name = String::from_utf8_lossy(entity);
-    resolve_predefined_entity(&name).map_or_else(|| format!("&{name};"), str::to_owned)
+    if let Some(text) = resolve_predefined_entity(&name) {
+        return text.into();
+    }
+    match entity.resolve_char_ref() {
+        Ok(Some(letter)) => letter.to_string().into(),
+        _ => format!("&{name};").into(),
+    }
 }
 
 fn attribute(element: &BytesStart<'_>, name: &[u8]) -> String {
@@ -212,8 +283,8 @@ fn attribute(element: &BytesStart<'_>, name: &[u8]) -> String {
     let Some(found) = attributes.find(|attribute| attribute.key.as_ref() == name) else {
         return String::new();
     };
-    let raw = String::from_utf8_lossy(&found.value).into_owned();
-    unescape_with(&raw, resolve_predefined_entity).map_or_else(|_| raw.clone(), |text| text.into_owned())
+    let raw = String::from_utf8_lossy(&found.value);
+    unescape_with(&raw, resolve_predefined_entity).map_or_else(|_| raw.to_string(), Cow::into_owned)
 }
 
 fn cleaned(text: &str) -> String {
@@ -224,12 +295,20 @@ fn cleaned(text: &str) -> String {
 
 /// Reads a report as runs: a test case is a task, each failed try of it a trial. What was skipped is none.
 pub(super) fn read(text: &str, warnings: &mut Vec<Warning>) -> Vec<ReadTrace> {
-    let (cases, problem) = cases(text);
-    if let Some(problem) = problem {
+    let mut traces = Vec::new();
+    warnings.extend(stream(text.as_bytes(), &mut |run| traces.push(run)));
+    traces
+}
+
+/// Reads the same of a report of any size: each run goes to `take` as soon as its test case ends. What could not be used comes back.
+pub fn stream(xml: impl BufRead, take: &mut dyn FnMut(ReadTrace)) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut trials: BTreeMap<String, u32> = BTreeMap::new();
+    let mut case = |case: Case| runs(&case, &mut trials).into_iter().for_each(&mut *take);
+    if let Some(problem) = each(xml, &mut case, &mut warnings) {
         warnings.push(Warning::new("", format!("{problem}; what stands before that is used")));
     }
-    let mut trials: BTreeMap<String, u32> = BTreeMap::new();
-    cases.iter().flat_map(|case| runs(case, &mut trials)).collect()
+    warnings
 }
 
 fn runs(case: &Case, trials: &mut BTreeMap<String, u32>) -> Vec<ReadTrace> {

@@ -59,7 +59,7 @@ impl std::fmt::Debug for Survey {
 }
 
 impl Survey {
-    /// Begins with the first [`PREFIX`] bytes. `None` if the file is of a kind that is only read as a whole: XML, or Python's notation.
+    /// Begins with the first [`PREFIX`] bytes. `None` if the file is of a kind that is read otherwise: XML, or Python's notation.
     pub fn new(format: Option<Format>, mapping: Option<&Mapping>, prefix: &[u8]) -> Option<Self> {
         let text = text_of(without_mark(prefix));
         if junit::recognises(&text) || format == Some(Format::Junit) || document::is_python(&text) {
@@ -328,12 +328,12 @@ impl Reading {
     }
 }
 
-fn without_mark(bytes: &[u8]) -> &[u8] {
+pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
 }
 
 /// The text that bytes begin with.
-fn text_of(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+pub(super) fn text_of(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.into(),
         // It breaks off within a letter.

@@ -101,3 +101,29 @@ fn long_texts_are_cut_and_other_xml_is_not_read() {
     assert!(clean(&long)[0].trace.checks[0].detail.len() <= KEPT + 2);
     assert_eq!(read_any("x", b"<coverage><testsuit/></coverage>").0, []);
 }
+
+#[test]
+fn a_part_that_is_too_large_ends_the_report_and_is_named() {
+    let text = "x".repeat(RECORD);
+    let report = format!(
+        "<testsuite><testcase name=\"a\"/><testcase name=\"b\"><system-out>{text}</system-out></testcase></testsuite>"
+    );
+    let mut runs = Vec::new();
+    let warnings = stream(report.as_bytes(), &mut |run| runs.push(run.task.to_string()));
+    assert_eq!(runs, ["a"]);
+    assert_eq!(
+        warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["it cannot be read further: a tag or a text of more than 32 MB; what stands before that is used"]
+    );
+}
+
+#[test]
+fn bytes_that_are_no_text_are_replaced_and_warned_of_once() {
+    let report =
+        b"<testsuite><testcase name=\"\xff\"/><testcase name=\"b\"><failure>\xfe</failure></testcase></testsuite>";
+    let mut runs = Vec::new();
+    let warnings = stream(&report[..], &mut |run| runs.push(run.task.to_string()));
+    assert_eq!(runs, ["\u{fffd}", "b"]);
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].message.starts_with("not UTF-8"));
+}

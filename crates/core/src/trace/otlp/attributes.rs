@@ -1,6 +1,6 @@
 //! Attributes of spans and events: as OTLP writes them, a list of keys with typed values, or flat, as an object.
 
-use super::super::json::{Node, Object, Place, numbered};
+use super::super::json::{Node, Object, Place};
 use super::super::scan;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -11,12 +11,21 @@ const PARTS: usize = 12;
 /// Lists in typed values may hold lists; nobody nests them deeper.
 const DEPTH: usize = 32;
 
+/// Names of values that hold others, in both spellings.
+const TYPED: [&str; 4] = ["arrayValue", "array_value", "kvlistValue", "kvlist_value"];
+
 /// Attributes by name, unparsed.
 #[derive(Default)]
 pub(in super::super) struct Attributes<'a> {
     /// In the order of their names.
-    values: Vec<(Cow<'a, str>, &'a str)>,
-    typed: bool,
+    values: Vec<(Cow<'a, str>, Given<'a>)>,
+}
+
+/// The value of an attribute.
+enum Given<'a> {
+    Plain(&'a str),
+    /// A list, or pairs, whose values have types again.
+    Typed(&'a str),
 }
 
 /// JSON of a list that stood in an attribute.
@@ -25,53 +34,34 @@ pub(in super::super) struct Listed<'a>(Cow<'a, str>);
 impl Listed<'_> {
     /// Hands the items over.
     pub(in super::super) fn read<T>(&self, read: impl FnOnce(Vec<Node<'_>>) -> T) -> T {
-        read(numbered(Place::named(""), scan::items(&self.0)).collect())
+        read(Node::new(Place::named(""), &self.0).as_list().unwrap_or_default())
     }
 }
 
 impl<'a> Attributes<'a> {
     pub(in super::super) fn of(node: Option<Node<'a>>) -> Self {
         let Some(node) = node else { return Self::default() };
-        let Some(pairs) = node.items() else {
-            let values = if node.raw.starts_with('{') {
-                scan::fields(node.raw)
-            } else {
-                Vec::new()
-            };
-            return Self { values, typed: false };
+        let mut values: Vec<_> = match node.items() {
+            Some(pairs) => pairs.filter_map(|pair| typed(&pair)).collect(),
+            None => node
+                .fields()
+                .map(|(key, value)| (key, Given::Plain(value.raw)))
+                .collect(),
         };
-        let mut values: Vec<_> = pairs.filter_map(|pair| typed(pair.raw)).collect();
         // Of those with one name the last one counts.
-        values.reverse();
-        values.sort_by(|(left, _), (right, _)| left.cmp(right));
-        values.dedup_by(|(left, _), (right, _)| left == right);
-        Self { values, typed: true }
+        scan::in_order(&mut values);
+        Self { values }
     }
 
     /// The value as text; lists and objects as JSON.
     pub(in super::super) fn text(&self, key: &str) -> Option<Cow<'a, str>> {
         let at = self.values.binary_search_by(|(name, _)| name.as_ref().cmp(key)).ok()?;
-        self.shown(self.values[at].1)
+        self.values[at].1.shown()
     }
 
     /// Whether an attribute is one of some words.
     pub(in super::super) fn is(&self, key: &str, words: &[&str]) -> bool {
         self.text(key).is_some_and(|word| words.contains(&word.as_ref()))
-    }
-
-    fn shown(&self, raw: &'a str) -> Option<Cow<'a, str>> {
-        if !self.typed {
-            return scalar(raw);
-        }
-        let union = Some(raw).filter(|raw| raw.starts_with('{')).map(scan::fields)?;
-        let (kind, value) = union.into_iter().next()?;
-        match kind.as_ref() {
-            "arrayValue" | "array_value" | "kvlistValue" | "kvlist_value" => {
-                let value = serde_json::from_str(raw).ok()?;
-                Some(plain(value, DEPTH).to_string().into())
-            }
-            _ => scalar(value),
-        }
     }
 
     /// A list of messages or tools, which may be structured or JSON in a text; one object alone is a list of one.
@@ -84,11 +74,11 @@ impl<'a> Attributes<'a> {
         let mut items = Map::new();
         let start = format!("{prefix}.");
         let from = self.values.partition_point(|(name, _)| name.as_ref() < start.as_str());
-        for (name, raw) in self.values[from..]
+        for (name, given) in self.values[from..]
             .iter()
             .take_while(|(name, _)| name.starts_with(&start))
         {
-            let Some(value) = self.shown(raw) else { continue };
+            let Some(value) = given.shown() else { continue };
             let parts: Vec<&str> = name[start.len()..].splitn(PARTS, '.').collect();
             if parts.len() > 1 && parts[0].parse::<u32>().is_ok() {
                 insert(&mut items, &parts, value.into_owned());
@@ -100,11 +90,38 @@ impl<'a> Attributes<'a> {
     }
 }
 
+impl<'a> Given<'a> {
+    fn shown(&self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Plain(raw) => scalar(raw),
+            Self::Typed(raw) => {
+                let value = serde_json::from_str(raw).ok()?;
+                Some(plain(value, DEPTH).to_string().into())
+            }
+        }
+    }
+}
+
 /// A pair of a name and a typed value.
-fn typed(pair: &str) -> Option<(Cow<'_, str>, &str)> {
-    let fields = Some(pair).filter(|pair| pair.starts_with('{')).map(scan::fields)?;
-    let field = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
-    Some((scan::text(field("key")?)?, field("value")?))
+fn typed<'a>(pair: &Node<'a>) -> Option<(Cow<'a, str>, Given<'a>)> {
+    let (mut key, mut value) = (None, None);
+    for (name, field) in pair.fields() {
+        match name.as_ref() {
+            "key" => key = Some(field),
+            "value" => value = Some(field),
+            _ => {}
+        }
+    }
+    let (key, value) = (scan::text(key?.raw)?, value?);
+    let first = |left: (Cow<'a, str>, Node<'a>), right: (Cow<'a, str>, Node<'a>)| {
+        if right.0 <= left.0 { right } else { left }
+    };
+    let given = match value.fields().reduce(first) {
+        Some((kind, _)) if TYPED.contains(&kind.as_ref()) => Given::Typed(value.raw),
+        Some((_, inner)) => Given::Plain(inner.raw),
+        None => Given::Plain("null"),
+    };
+    Some((key, given))
 }
 
 /// The text as a list, if it is JSON of one or of an object.

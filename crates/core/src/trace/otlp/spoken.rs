@@ -4,8 +4,9 @@
 use super::super::json::Node;
 use super::super::read::Warning;
 use super::super::{Role, Step, ToolCall, message, python};
-use super::attributes::{Listed, listed, object};
+use super::attributes::{listed, object};
 use super::span::{Kind, Span};
+use crate::hash::of_words;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +42,7 @@ pub(super) fn steps(spans: &[Span<'_>], root: Option<usize>, warnings: &mut Vec<
 struct Spoken {
     steps: Vec<Step>,
     /// How often a step was said, by its hash.
-    counts: BTreeMap<String, usize>,
+    counts: BTreeMap<[u8; 32], usize>,
     calls: BTreeSet<String>,
     answered: BTreeSet<String>,
     /// Calls that models made and no tool span has claimed, by name with their ids.
@@ -51,10 +52,10 @@ struct Spoken {
 impl Spoken {
     /// Adds what is new in a conversation.
     fn take(&mut self, said: Vec<Step>) {
-        let mut here: BTreeMap<String, usize> = BTreeMap::new();
+        let mut here: BTreeMap<[u8; 32], usize> = BTreeMap::new();
         for step in said {
-            let hash = hash(&step);
-            let nth = here.entry(hash.clone()).or_insert(0);
+            let hash = of_words(&step);
+            let nth = here.entry(hash).or_insert(0);
             *nth += 1;
             let known = self.counts.get(&hash).copied().unwrap_or(0);
             let mut ids = step.tool_calls.iter().map(|call| &call.id);
@@ -66,7 +67,7 @@ impl Spoken {
         }
     }
 
-    fn push(&mut self, step: Step, hash: String) {
+    fn push(&mut self, step: Step, hash: [u8; 32]) {
         *self.counts.entry(hash).or_insert(0) += 1;
         for call in &step.tool_calls {
             if !call.id.is_empty() {
@@ -115,7 +116,7 @@ impl Spoken {
                     tool_calls: vec![call],
                     ..Step::default()
                 };
-                let hash = hash(&step);
+                let hash = of_words(&step);
                 self.push(step, hash);
                 self.open.pop();
                 id
@@ -139,19 +140,9 @@ impl Spoken {
             tool_calls: Vec::new(),
             call_id: Some(id).filter(|id| !id.is_empty()),
         };
-        let hash = hash(&step);
+        let hash = of_words(&step);
         self.push(step, hash);
     }
-}
-
-/// Names a step by what it says: ids and flags differ between two spans that tell of it.
-fn hash(step: &Step) -> String {
-    let mut said = format!("{:?}\n{}", step.role, step.content.trim());
-    for call in &step.tool_calls {
-        let arguments = serde_json::to_string(&call.arguments).unwrap_or_default();
-        said.push_str(&format!("\n{} {arguments}", call.name));
-    }
-    crate::hash::of_text(&said)
 }
 
 fn arguments(text: Option<Cow<'_, str>>) -> serde_json::Map<String, serde_json::Value> {
@@ -175,14 +166,13 @@ fn said(role: Role, content: impl Into<String>) -> Vec<Step> {
 fn messages(text: &str, role: Role, warnings: &mut Vec<Warning>) -> Vec<Step> {
     let inner = object(text).and_then(|object| object.node("messages").map(|node| node.raw));
     let list = listed(inner.unwrap_or(text).into());
-    let spoken = |list: &Listed<'_>| {
-        let is_message = |node: &Node<'_>| node.as_object().is_some_and(|object| object.has("role"));
-        list.read(|nodes| nodes.first().is_some_and(is_message))
+    let is_message = |node: &Node<'_>| node.as_object().is_some_and(|object| object.has("role"));
+    let mut steps = |nodes: Vec<Node<'_>>| {
+        let spoken = nodes.first().is_some_and(is_message);
+        spoken.then(|| message::steps(nodes, warnings))
     };
-    match list.filter(spoken) {
-        Some(list) => list.read(|nodes| message::steps(nodes, warnings)),
-        None => said(role, text),
-    }
+    let read = list.and_then(|list| list.read(&mut steps));
+    read.unwrap_or_else(|| said(role, text))
 }
 
 fn inputs(span: &Span<'_>, warnings: &mut Vec<Warning>) -> Vec<Step> {
