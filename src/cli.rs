@@ -9,6 +9,7 @@ mod doctor;
 mod explain;
 mod failures;
 mod gate;
+mod gate_agent;
 mod github;
 mod helpdesk_worker;
 mod ingest;
@@ -55,6 +56,8 @@ enum Command {
     Init(init::InitArgs),
     App(app::Args),
     Worker(worker::Args),
+    #[command(hide = true)]
+    GateAgent(gate_agent::Args),
     /// Plays the demo's helpdesk agent as a worker
     #[command(hide = true)]
     HelpdeskWorker,
@@ -116,6 +119,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Init(args) => init::on_terminal(&args).map(|()| ExitCode::SUCCESS),
         Command::App(args) => app::on_github(args).await.map(|()| ExitCode::SUCCESS),
         Command::Worker(args) => worker::worker(args).await,
+        Command::GateAgent(args) => gate_agent::serve(args),
         Command::HelpdeskWorker => helpdesk_worker::serve(),
     }
 }

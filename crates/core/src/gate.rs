@@ -2,6 +2,11 @@
 //!
 //! A gate is asked again after every stage, so that a mode that buys its runs one by one fits behind the same question.
 
+pub mod assured;
+mod efficient;
+pub mod purchase;
+pub mod sequential;
+pub mod stats;
 mod strict;
 
 use crate::candidate::{Experiment, Stage, Verdict};

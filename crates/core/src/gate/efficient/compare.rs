@@ -1,0 +1,234 @@
+//! The comparison on the validation set, task by task: what the candidate does is held against what is known of the incumbent there.
+//!
+//! A mean over tasks that waver says little. But a task that the incumbent passes reliably and the candidate fails twice is broken, and a few
+//! broken tasks give a harmful change away. So every task has three hypotheses (as before, broken, fixed), a candidate has a few scenarios (how
+//! many tasks it fixes and breaks), and the next run goes where it is expected to move the verdict most.
+
+use crate::gate::sequential::{Known, Policy};
+use crate::gate::stats::{Beta, Tally, knowledge_gradient, mean};
+
+/// What part of the tasks a harmful change breaks, with the probability of each size: most are small.
+const BREAKS: [(f64, f64); 4] = [(0.03, 0.35), (0.06, 0.3), (0.12, 0.25), (0.24, 0.1)];
+/// How strong a fix is, as a multiple of what its cluster's share lets expect, with probabilities.
+const STRENGTHS: [(f64, f64); 2] = [(0.6, 0.5), (1.3, 0.5)];
+/// Tasks that are run at the same time, as a part of all.
+const CHUNK: usize = 10;
+
+/// What is believed of a candidate's effect on the score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Effect {
+    /// Expected.
+    pub(super) mean: f64,
+    /// Standard deviation.
+    pub(super) sd: f64,
+    /// How probable it is above 0.
+    pub(super) better: f64,
+    /// How probable it is that something broke.
+    pub(super) harm: f64,
+}
+
+/// One task.
+#[derive(Debug, Clone)]
+struct Subject {
+    before: Beta,
+    runs: Tally,
+    /// Likelihoods of the runs as before, broken, fixed.
+    likelihood: [f64; 3],
+    /// How probable it is that a fix of this cluster fixes this task.
+    fixable: f64,
+    /// How probable any change breaks it, or fixes it, by chance.
+    churn: f64,
+}
+
+/// One scenario: how many tasks are broken, how strongly the cluster is fixed.
+#[derive(Debug, Clone, Copy)]
+struct Scenario {
+    broken: f64,
+    strength: f64,
+    effect: f64,
+    weight: f64,
+}
+
+/// The comparison after some runs.
+#[derive(Debug, Clone)]
+pub(super) struct Comparison {
+    subjects: Vec<Subject>,
+    scenarios: Vec<Scenario>,
+}
+
+impl Subject {
+    fn new(before: Beta, runs: Tally, fixable: f64, policy: &Policy) -> Self {
+        let of = |beta: Beta| beta.ln_likelihood(runs).exp();
+        Self {
+            before,
+            runs,
+            likelihood: [
+                of(before),
+                of(before.lowered(policy.rest)),
+                of(before.raised(policy.rest)),
+            ],
+            fixable,
+            churn: policy.churn,
+        }
+    }
+
+    fn shares(&self, scenario: &Scenario) -> [f64; 3] {
+        let fixed = (self.churn + scenario.strength * self.fixable).min(0.9);
+        let broken = (self.churn + scenario.broken) * (1.0 - fixed);
+        [1.0 - fixed - broken, broken, fixed]
+    }
+
+    fn under(&self, scenario: &Scenario) -> f64 {
+        let shares = self.shares(scenario);
+        (0..3).map(|i| shares[i] * self.likelihood[i]).sum()
+    }
+}
+
+impl Comparison {
+    /// With what the incumbent does, the candidate's runs by task, the probability that it fixes its cluster, and the share of the tasks that
+    /// this would fix.
+    pub(super) fn new(known: &Known, policy: &Policy, runs: &[Tally], fixes: f64, share: f64) -> Self {
+        let prior = known.prior(policy);
+        let before: Vec<Beta> = known.validation.iter().map(|runs| prior.after(*runs)).collect();
+        let failing = mean(before.iter().map(|beta| 1.0 - beta.mean())).max(1e-6);
+        let subjects: Vec<Subject> = before
+            .iter()
+            .zip(runs)
+            .map(|(beta, runs)| Subject::new(*beta, *runs, (share * (1.0 - beta.mean()) / failing).min(0.9), policy))
+            .collect();
+        let lost = (1.0 - policy.rest) * mean(before.iter().map(|beta| beta.mean()));
+        let won = (1.0 - policy.rest)
+            * mean(
+                subjects
+                    .iter()
+                    .map(|subject| subject.fixable * (1.0 - subject.before.mean())),
+            );
+        let mut scenarios = Vec::new();
+        let harms = known.harms(policy);
+        for (strength, p) in [(0.0, 1.0 - fixes)]
+            .into_iter()
+            .chain(STRENGTHS.map(|(strength, p)| (strength, fixes * p)))
+        {
+            for (broken, q) in [(0.0, 1.0 - harms)]
+                .into_iter()
+                .chain(BREAKS.map(|(broken, q)| (broken, harms * q)))
+            {
+                let mut scenario = Scenario {
+                    broken,
+                    strength,
+                    effect: strength * won - broken * lost,
+                    weight: 0.0,
+                };
+                let likelihood: f64 = subjects.iter().map(|subject| subject.under(&scenario).ln()).sum();
+                scenario.weight = (p * q).ln() + likelihood;
+                scenarios.push(scenario);
+            }
+        }
+        let top = scenarios
+            .iter()
+            .map(|scenario| scenario.weight)
+            .fold(f64::NEG_INFINITY, f64::max);
+        let total: f64 = scenarios.iter().map(|scenario| (scenario.weight - top).exp()).sum();
+        scenarios
+            .iter_mut()
+            .for_each(|scenario| scenario.weight = (scenario.weight - top).exp() / total);
+        Self { subjects, scenarios }
+    }
+
+    /// What is believed now.
+    pub(super) fn effect(&self) -> Effect {
+        let sum = |f: &dyn Fn(&Scenario) -> f64| {
+            self.scenarios
+                .iter()
+                .map(|scenario| scenario.weight * f(scenario))
+                .sum::<f64>()
+        };
+        let mean = sum(&|scenario| scenario.effect);
+        Effect {
+            mean,
+            sd: sum(&|scenario| (scenario.effect - mean).powi(2)).sqrt(),
+            better: sum(&|scenario| f64::from(u8::from(scenario.effect > 0.0))),
+            harm: sum(&|scenario| f64::from(u8::from(scenario.broken > 0.0))),
+        }
+    }
+
+    /// The variance of the expected effect after one more run of a task.
+    fn news(&self, subject: &Subject, mean: f64, policy: &Policy) -> f64 {
+        [true, false]
+            .into_iter()
+            .map(|passed| {
+                let mut runs = subject.runs;
+                runs.add(passed);
+                let then = Subject::new(subject.before, runs, subject.fixable, policy);
+                let (mut p, mut d) = (0.0, 0.0);
+                for scenario in &self.scenarios {
+                    let w = scenario.weight * then.under(scenario) / subject.under(scenario);
+                    p += w;
+                    d += w * scenario.effect;
+                }
+                if p > 0.0 { p * (d / p - mean).powi(2) } else { 0.0 }
+            })
+            .sum()
+    }
+
+    /// The tasks worth running next, the most telling first, and what the best number of such runs is expected to be worth, a run.
+    pub(super) fn plan(&self, policy: &Policy) -> (Vec<usize>, f64) {
+        let effect = self.effect();
+        let mut news: Vec<(f64, usize)> = self
+            .subjects
+            .iter()
+            .enumerate()
+            .filter(|(_, subject)| subject.runs.runs() < f64::from(policy.runs_a_task))
+            .map(|(i, subject)| (self.news(subject, effect.mean, policy), i))
+            .collect();
+        news.sort_by(|x, y| y.0.total_cmp(&x.0).then(x.1.cmp(&y.1)));
+        let most = 0.95 * effect.sd * effect.sd;
+        let (mut variance, mut count, mut best) = (0.0, 0.0, 0.0_f64);
+        for (news, _) in &news {
+            variance += news;
+            count += 1.0;
+            best = best.max(knowledge_gradient(effect.mean, variance.min(most).sqrt()) / count);
+        }
+        (news.into_iter().take(self.chunk()).map(|(_, i)| i).collect(), best)
+    }
+
+    /// Some of the tasks that the candidate must still run before it may be kept.
+    pub(super) fn uncovered(&self, policy: &Policy) -> Vec<usize> {
+        let unseen = self
+            .subjects
+            .iter()
+            .enumerate()
+            .filter(|(_, subject)| subject.runs.runs() == 0.0);
+        let unseen: Vec<usize> = unseen.map(|(i, _)| i).collect();
+        let n = self.subjects.len();
+        let seen = of_count(n - unseen.len());
+        let chunk = if seen < policy.coverage * of_count(n) {
+            self.chunk()
+        } else {
+            0
+        };
+        unseen.into_iter().take(chunk).collect()
+    }
+
+    fn chunk(&self) -> usize {
+        (self.subjects.len() / CHUNK).max(1)
+    }
+
+    /// How probable each task is as before, broken, fixed.
+    pub(super) fn states(&self) -> Vec<[f64; 3]> {
+        let of = |subject: &Subject| {
+            let mut state = [0.0; 3];
+            for scenario in &self.scenarios {
+                let shares = subject.shares(scenario);
+                let total = subject.under(scenario);
+                (0..3).for_each(|i| state[i] += scenario.weight * shares[i] * subject.likelihood[i] / total);
+            }
+            state
+        };
+        self.subjects.iter().map(of).collect()
+    }
+}
+
+fn of_count(n: usize) -> f64 {
+    f64::from(u32::try_from(n).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,156 @@
+use super::world::{CASES, World};
+use super::*;
+use crate::gate::purchase::Evidence;
+
+const NO_CHANGE: [f64; 40] = [0.7; 40];
+
+fn improved() -> Vec<f64> {
+    (0..40).map(|i| if i < 12 { 0.0 } else { 0.95 }).collect()
+}
+
+fn runs(evidence: &Evidence, purpose: Purpose) -> u32 {
+    evidence.runs.get(&purpose).copied().unwrap_or(0)
+}
+
+#[test]
+fn a_fix_of_a_large_cluster_is_kept_and_its_case_joins_the_suite() {
+    let before: Vec<f64> = improved();
+    let after: Vec<f64> = before.iter().map(|p| p.max(0.9)).collect();
+    let mut world = World::new(1, &before, &after);
+    let mut gate = world.gate(Policy::default());
+    assert!((gate.level() - 0.66).abs() < 0.1, "{}", gate.level());
+    let judgement = world.judge(&mut gate);
+    assert_eq!(judgement.verdict, Verdict::Accepted, "{}", judgement.reason);
+    let evidence = &judgement.evidence;
+    assert!(
+        evidence.better.unwrap() > 0.9 && evidence.val_score > evidence.level_now,
+        "{evidence:?}"
+    );
+    assert!(
+        runs(evidence, Purpose::Validation) >= 40,
+        "a change is kept after a whole pass"
+    );
+    let promotion = world.keep(&mut gate);
+    assert_eq!(promotion.resolved.len(), 4);
+    assert_eq!(gate.suite(), promotion.promoted);
+    let rate = gate.suite_rates()[0];
+    assert_eq!(rate.task, promotion.promoted[0]);
+    assert!(rate.runs.failed < 0.5 && rate.interval.unwrap().0 > 0.4);
+    assert_eq!(promotion.promoted.len(), 1);
+    assert!((gate.level() - 0.93).abs() < 0.1, "{}", gate.level());
+}
+
+#[test]
+fn a_change_that_fixes_nothing_falls_in_the_probe_before_anything_dear() {
+    let mut world = World::new(2, &NO_CHANGE, &NO_CHANGE);
+    world.fixed = 0.0;
+    let mut gate = world.gate(Policy::default());
+    let judgement = world.judge(&mut gate);
+    assert_eq!(judgement.verdict, Verdict::Rejected);
+    assert!(
+        judgement.reason.contains("no effect on its own cluster"),
+        "{}",
+        judgement.reason
+    );
+    assert!(runs(&judgement.evidence, Purpose::Probe) <= 4);
+    assert_eq!(runs(&judgement.evidence, Purpose::Validation), 0);
+}
+
+#[test]
+fn a_fix_that_breaks_reliable_tasks_is_rejected_with_few_runs() {
+    let before = [0.98; 40];
+    let after: Vec<f64> = (0..40).map(|i| if i % 3 == 0 { 0.1 } else { 0.98 }).collect();
+    let mut world = World::new(3, &before, &after);
+    let mut gate = world.gate(Policy::default());
+    let judgement = world.judge(&mut gate);
+    assert_eq!(judgement.verdict, Verdict::Rejected, "{}", judgement.reason);
+    let evidence = &judgement.evidence;
+    assert!(evidence.harm.unwrap() > 0.9, "{evidence:?}");
+    assert!(runs(evidence, Purpose::Validation) < 40, "{evidence:?}");
+}
+
+#[test]
+fn a_fixed_failure_that_breaks_again_is_a_verdict_of_its_own() {
+    let before = improved();
+    let after: Vec<f64> = before.iter().map(|p| p.max(0.9)).collect();
+    for rule in [Rule::Efficient, Rule::Assured(assured::Proof::default())] {
+        let policy = Policy {
+            rule,
+            ..Policy::default()
+        };
+        let mut world = World::new(4, &before, &after);
+        let mut gate = world.gate(policy);
+        assert_eq!(world.judge(&mut gate).verdict, Verdict::Accepted);
+        let promoted = world.keep(&mut gate).promoted;
+        world.breaks = promoted.clone();
+        world.incumbent = after.clone();
+        let judgement = world.judge(&mut gate);
+        assert_eq!(judgement.verdict, Verdict::Rejected);
+        assert!(
+            judgement.reason.contains(&format!("broke again: case {}", promoted[0])),
+            "{}",
+            judgement.reason
+        );
+        assert_eq!(judgement.evidence.broken_cases, promoted);
+    }
+}
+
+#[test]
+fn runs_without_a_verdict_are_neither_passes_nor_failures() {
+    for rule in [Rule::Efficient, Rule::Assured(assured::Proof::default())] {
+        let policy = Policy {
+            rule,
+            ..Policy::default()
+        };
+        let mut world = World::new(5, &NO_CHANGE, &NO_CHANGE);
+        world.errors = true;
+        let mut gate = world.gate(policy);
+        let level = gate.level();
+        let judgement = world.judge(&mut gate);
+        assert_eq!(judgement.verdict, Verdict::Indecisive, "{}", judgement.reason);
+        assert!(judgement.evidence.errored > 0);
+        assert!((gate.level() - level).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn a_gate_that_is_stored_and_read_again_asks_and_decides_the_same() {
+    let before = improved();
+    let after: Vec<f64> = before.iter().map(|p| p.max(0.9)).collect();
+    let mut world = World::new(6, &before, &after);
+    let mut gate = world.gate(Policy::default());
+    let stored = serde_json::to_string(&gate).unwrap();
+    let mut again: Sequential = serde_json::from_str(&stored).unwrap();
+    let mut same = world.clone();
+    assert_eq!(world.judge(&mut gate), same.judge(&mut again));
+    // Also in the middle of an experiment.
+    gate.traffic(&[Seen {
+        task: CASES[0],
+        passed: false,
+        cluster: None,
+    }]);
+    let stored = serde_json::to_string(&gate).unwrap();
+    assert_eq!(serde_json::from_str::<Sequential>(&stored).unwrap(), gate);
+}
+
+#[test]
+fn an_unchanged_agent_hardly_improves_by_being_measured_again() {
+    let rates: Vec<f64> = (0..40).map(|i| [0.1, 0.7, 0.95, 0.98][i % 4]).collect();
+    let truth = rates.iter().sum::<f64>() / 40.0;
+    let claims: Vec<f64> = (0..10)
+        .map(|seed| {
+            let mut world = World::new(10 + seed, &rates, &rates);
+            world.share = 0.05;
+            let mut gate = world.gate(Policy::default());
+            for _ in 0..30 {
+                if world.judge(&mut gate).verdict == Verdict::Accepted {
+                    world.keep(&mut gate);
+                }
+            }
+            gate.level()
+        })
+        .collect();
+    let mean = claims.iter().sum::<f64>() / 10.0;
+    // The literal rule would claim some 0.09 more: the best of 31 draws.
+    assert!((mean - truth).abs() < 0.03, "{truth} {claims:?}");
+}
