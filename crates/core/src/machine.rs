@@ -147,10 +147,18 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
         Event::Proposed {
             experiment,
             candidate,
+            objection,
             spent,
         } => {
             begin_experiment(state, experiment, candidate, spent.task_runs);
-            ask_gate(state)
+            match objection {
+                Some(reason) => Command::Decide {
+                    experiment: experiment.clone(),
+                    verdict: Verdict::Invalid,
+                    reason: reason.clone(),
+                },
+                None => ask_gate(state),
+            }
         }
         Event::NothingProposed { cluster, .. } => {
             state.exhausted.insert(cluster.clone());

@@ -169,6 +169,7 @@ impl Tape {
                 predicted: Vec::new(),
                 origin: String::new(),
             }),
+            objection: None,
             spent: self.spent(),
         }
     }
