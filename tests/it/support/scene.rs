@@ -461,6 +461,7 @@ impl Scene {
                 policy: project.policy,
                 runner: &kiosk,
                 advisor: None,
+                agent: None,
                 runner_identity: "kiosk".to_owned(),
                 project: REPO.to_owned(),
                 out: dir.join("gate"),
