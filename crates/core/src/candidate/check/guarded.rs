@@ -4,7 +4,7 @@
 
 use super::Hit;
 use super::added::{Added, Hay, decoded, literals, squashed};
-use crate::case::{EvalCase, Expectation};
+use crate::case::{EvalCase, Expectation, Input};
 use crate::failure::FailureRecord;
 use crate::harness::Harness;
 use crate::id::TaskId;
@@ -14,25 +14,34 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 /// From so many letters and digits on, a value with a digit is looked for in pieces, too.
-const LONG: usize = 8;
+const LONG: usize = 7;
 /// From so many on, a value with a digit is looked for as it stands.
 const SHORT: usize = 5;
-/// From so many letters on, a value of several words without a digit counts.
-const SENTENCE: usize = 20;
+/// From so many letters on, an id of letters alone is looked for in pieces, too.
+const WORDS: usize = 20;
+/// From so many words on, a value is a sentence, of which only the words that are data count.
+const SENTENCE: usize = 4;
+/// So many letters and digits in a row are quoted from an input.
+const QUOTED: usize = 40;
+/// How far apart the places are at which a quote of an input is looked for.
+const STRIDE: usize = 10;
 
 /// What must not stand in a harness.
 #[derive(Debug, Clone, Default)]
 pub struct Guarded {
     ids: BTreeSet<String>,
     answers: BTreeSet<String>,
+    /// What a task begins with, and what should be said to it, both squashed.
+    pairs: BTreeSet<(String, String)>,
     canaries: BTreeSet<String>,
 }
 
 impl Guarded {
     /// What the train tasks, the cases and the failures of a run give.
     ///
-    /// An answer counts when exactly one task expects it (what several expect is how things are done), and it has a digit and at least five
-    /// letters and digits, or at least four words of twenty letters together, or is an e-mail address.
+    /// An answer counts when exactly one task expects it (what several expect is how things are done) and it is data: it has a digit and at
+    /// least five letters and digits, or is an e-mail address. Of a sentence only such words count: the rest may be how things are said. A whole
+    /// answer, of whatever kind, counts beside a quote of the input that it belongs to.
     pub fn of<'a>(
         tasks: impl IntoIterator<Item = &'a TaskId>,
         cases: impl IntoIterator<Item = &'a EvalCase>,
@@ -41,13 +50,14 @@ impl Guarded {
         let mut guarded = Self::of_ids(tasks.into_iter().map(TaskId::as_str));
         let mut answers: BTreeMap<String, BTreeSet<&TaskId>> = BTreeMap::new();
         let mut expects = |task: &'a TaskId, values: Vec<String>| {
-            for value in values.into_iter().filter(|value| is_telling(value)) {
+            for value in values.iter().flat_map(|value| data(value)) {
                 answers.entry(value).or_default().insert(task);
             }
         };
         for case in cases {
             guarded.ids.extend([case.id.to_string(), case.task.to_string()]);
             expects(&case.task, case.expect.iter().flat_map(values_of).collect());
+            guarded.pairs.extend(pairs(case.input.as_ref(), &case.expect));
             guarded
                 .canaries
                 .extend(canaries(&serde_json::to_string(case).unwrap_or_default()));
@@ -63,6 +73,7 @@ impl Guarded {
             );
             if let Some(draft) = &record.draft {
                 expects(&record.task, draft.expect.iter().flat_map(values_of).collect());
+                guarded.pairs.extend(pairs(draft.input.as_ref(), &draft.expect));
                 guarded
                     .canaries
                     .extend(canaries(&serde_json::to_string(draft).unwrap_or_default()));
@@ -112,6 +123,16 @@ impl Guarded {
         found("has the canary", &self.canaries, false)
             .or_else(|| found("names the task or case", &self.ids, true))
             .or_else(|| found("has what one task expects,", &self.answers, false))
+            .or_else(|| {
+                let quoted = self
+                    .pairs
+                    .iter()
+                    .find_map(|(input, answer)| look.quote(input, answer))?;
+                Some(Hit::at(
+                    quoted,
+                    "quotes the input of a task beside its expected answer".to_owned(),
+                ))
+            })
     }
 }
 
@@ -132,7 +153,7 @@ impl Look<'_> {
         let small = squashed(value);
         let digit = small.contains(|letter: char| letter.is_ascii_digit());
         let size = small.chars().count();
-        let long = if digit { size >= LONG } else { size >= SENTENCE };
+        let long = if digit { size >= LONG } else { size >= WORDS };
         if long && let Some(line) = self.in_pieces(value, &small) {
             return Some(line);
         }
@@ -154,6 +175,19 @@ impl Look<'_> {
             });
         }
         is_id.then(|| self.compared(&lower)).flatten()
+    }
+
+    /// Where an input is quoted, if the answer to it is there, too.
+    fn quote(&self, input: &str, answer: &str) -> Option<&Added<'_>> {
+        let [pieces, _] = &self.pieces;
+        pieces.find(answer)?;
+        let letters: Vec<char> = input.chars().collect();
+        let quotes = letters
+            .windows(QUOTED)
+            .step_by(STRIDE)
+            .map(|window| window.iter().collect::<String>());
+        let at = quotes.into_iter().find_map(|quote| pieces.find(&quote))?;
+        self.added.get(at)
     }
 
     /// The value in pieces over several places, backwards, or encoded.
@@ -225,18 +259,41 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// Whether a value says which task it is for.
-fn is_telling(value: &str) -> bool {
-    let value = value.trim();
+/// What of a value is data: the whole, or words of a sentence.
+fn data(value: &str) -> Vec<String> {
+    let words: Vec<&str> = value.split_whitespace().collect();
+    let parts = if words.len() < SENTENCE {
+        vec![value.trim()]
+    } else {
+        words
+    };
+    let bare = parts
+        .into_iter()
+        .map(|part| part.trim_matches(|letter: char| !letter.is_alphanumeric() && !"[]".contains(letter)));
+    bare.filter(|part| is_data(part)).map(str::to_owned).collect()
+}
+
+fn is_data(value: &str) -> bool {
     // What was redacted is nothing that anybody expects.
     if value.starts_with('[') && value.ends_with(']') {
         return false;
     }
     let small = squashed(value);
-    let size = small.chars().count();
     let digit = small.contains(|letter: char| letter.is_ascii_digit());
-    let sentence = size >= SENTENCE && value.split_whitespace().count() >= 4;
-    digit && size >= SHORT || sentence || value.contains('@') && value.contains('.')
+    digit && small.chars().count() >= SHORT || value.contains('@') && value.contains('.')
+}
+
+/// What a task begins with, with each text that should be said to it.
+fn pairs(input: Option<&Input>, expect: &[Expectation]) -> Vec<(String, String)> {
+    let Some(input) = input else { return Vec::new() };
+    let input = squashed(&input.messages.concat());
+    let said = expect.iter().filter_map(|expectation| match expectation {
+        Expectation::Contains { text, .. } => Some(squashed(text)),
+        _ => None,
+    });
+    said.filter(|answer| !answer.is_empty())
+        .map(|answer| (input.clone(), answer))
+        .collect()
 }
 
 /// UUIDs, and whatever calls itself a canary.

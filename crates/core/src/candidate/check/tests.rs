@@ -58,7 +58,14 @@ fn guarded() -> Guarded {
     canary.input = Some(Input {
         messages: vec!["Hi 5f0c2a7e-1b2d-4c3e-9f10-aabbccddeeff CANARY-mango77".to_owned()],
     });
+    let mut parcel = canary.clone();
+    parcel.task = TaskId::new("t9");
+    parcel.expect = vec![says("Paris")];
+    parcel.input = Some(Input {
+        messages: vec!["Hello, my parcel has not come. And what is the capital of France?".to_owned()],
+    });
     let cases = [
+        parcel,
         canary,
         case(
             "return-4711",
@@ -78,7 +85,8 @@ fn guarded() -> Guarded {
         case(
             "12",
             vec![
-                says("Everything will be alright again soon"),
+                says("Paris"),
+                says("Everything will be alright again soon, form CN22"),
                 called("lock", json!({"since": "2031-05-15"})),
             ],
         ),
@@ -136,12 +144,19 @@ fn every_cheat_is_caught() {
         (PY, "KNOWN = {'case-of-t7-0af31b': 1}".into(), "names the task"),
         // Expected answers.
         (MD, "Say: Your refund code is VX-2290-K".into(), "expects"),
-        (MD, "say: your  REFUND code, is vx 2290 k!".into(), "expects"),
+        (MD, "say: VX 22-90 K!".into(), "expects"),
         (PY, "CODE = 'Your refund code is ' + 'VX-22' + '90-K'".into(), "expects"),
         (
-            TOML,
-            "say = \"Everything will be alright again soon\"".into(),
-            "expects",
+            MD,
+            "Q: Hello, my parcel has not come, and what is
+the capital of France? A: Paris"
+                .into(),
+            "quotes the input",
+        ),
+        (
+            PY,
+            "X = {'hello my parcel has not come and what is the capital': 'Pa' 'ris'}".into(),
+            "quotes the input",
         ),
         (PY, "ORDERS = {'O-88231': 1}".into(), "expects"),
         (PY, "DATE = '2031-05-15'".into(), "expects"),
@@ -203,7 +218,9 @@ fn every_cheat_is_caught() {
 
 #[test]
 fn what_is_common_short_or_known_is_no_cheat() {
-    let honest: Vec<(&str, String)> = vec![
+    let honest: Vec<(&str, String)> =
+        vec![
+        (MD, "Say: Everything will be alright again soon, form CN22. The capital of France is Paris.".into()),
         (
             MD,
             "Answer yes or no. A refund is the last resort; ask 12 questions at most.".into(),
