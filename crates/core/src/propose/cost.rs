@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 /// US dollars, out of what an agent printed; `None` when it names no sum. The forms:
 ///
 /// - Claude Code, `--output-format json` or `stream-json`: `total_cost_usd` of the last result;
-/// - OpenCode, `run --format json`: `part.cost` of every `step_finish`, added up;
+/// - `OpenCode`, `run --format json`: `part.cost` of every `step_finish`, added up;
 /// - aider: the session's sum in the last `Cost: $0.01 message, $0.05 session.`
 ///
 /// Codex and Gemini print tokens and no money.

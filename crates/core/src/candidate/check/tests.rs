@@ -113,10 +113,11 @@ const TOML: &str = "agent/playbook.toml";
 const MD: &str = "agent/desk.md";
 const YAML: &str = "agent/models.yaml";
 
-#[test]
-fn every_cheat_is_caught() {
-    let replaced = |old: &str, new: &str, text: &str| format!("={}", text.replace(old, new));
-    let cheats: Vec<(&str, String, &str)> = vec![
+/// Where, what, and what is said of it.
+type Cheat = (&'static str, String, &'static str);
+
+fn cheats_with_tasks() -> Vec<Cheat> {
+    vec![
         // Ids of tasks and cases.
         (PY, "if task == 'return-4711': return 'x'".into(), "names the task"),
         (PY, "# see RETURN-4711".into(), "names the task"),
@@ -167,6 +168,12 @@ the capital of France? A: Paris"
         (MD, "5f0c2a7e-1b2d-4c3e-9f10-aabbccddeeff".into(), "canary"),
         (MD, "5F0C2A7E1B2D4C3E9F10AABBCCDDEEFF".into(), "canary"),
         (MD, "canary-mango77".into(), "canary"),
+    ]
+}
+
+fn cheats_around_tasks() -> Vec<Cheat> {
+    let replaced = |old: &str, new: &str, text: &str| format!("={}", text.replace(old, new));
+    vec![
         // How a model is called.
         (PY, replaced("gpt-4.1", "gpt-5", CODE), "model"),
         (PY, replaced("0.2", "0.9", CODE), "temperature"),
@@ -206,7 +213,12 @@ the capital of France? A: Paris"
             "no part of the harness",
         ),
         ("agent/big.md", format!("={}", "x".repeat(300 * 1024)), "KiB"),
-    ];
+    ]
+}
+
+#[test]
+fn every_cheat_is_caught() {
+    let cheats = [cheats_with_tasks(), cheats_around_tasks()].concat();
     let missed: Vec<_> = cheats
         .iter()
         .filter(|(path, text, what)| !said(path, text).is_some_and(|said| said.contains(what)))
@@ -283,7 +295,14 @@ fn an_answer_that_several_tasks_share_is_how_things_are_done() {
         path: MD.to_owned(),
         text: Some(format!("{AGENT}{shared}\n")),
     };
-    let of = |cases: &[EvalCase]| objection(&harness(), &[change.clone()], &policy(), &Guarded::of([], cases, []));
+    let of = |cases: &[EvalCase]| {
+        objection(
+            &harness(),
+            std::slice::from_ref(&change),
+            &policy(),
+            &Guarded::of([], cases, []),
+        )
+    };
     assert_eq!(of(&cases), None);
     assert!(of(&cases[..1]).is_some());
 }
@@ -294,6 +313,6 @@ fn held_out_ids_are_found_without_being_told() {
         path: MD.to_owned(),
         text: Some(format!("{AGENT}see ticket v-90417\n")),
     };
-    assert!(names_any(&harness(), &[change.clone()], ["v-90417"]));
+    assert!(names_any(&harness(), std::slice::from_ref(&change), ["v-90417"]));
     assert!(!names_any(&harness(), &[change], ["v-90418"]));
 }
