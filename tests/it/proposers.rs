@@ -39,16 +39,7 @@ fn place(proposer: &str) -> Place {
 
 fn simulate(place: &Place, out: &str, more: &[&str]) -> Ran {
     let out = format!("../{out}");
-    let simulate = [
-        "simulate",
-        "--batches",
-        "2",
-        "--experiments",
-        "5",
-        "--json",
-        "--out",
-        &out,
-    ];
+    let simulate = ["simulate", "--experiments", "5", "--json", "--out", &out];
     place.sprag(&[&simulate, more].concat())
 }
 
@@ -69,7 +60,7 @@ fn of_a_coding_agent_s_changes_the_good_one_is_kept_and_the_others_are_named() {
     let place = place("[proposer]\nkind = \"command\"\ncommand = [\"sh\", \"{project}/../agent.sh\", \"{brief}\"]\n");
     place.write("agent.sh", AGENT);
     place.write("reference.toml", REFERENCE);
-    let ran = simulate(&place, "out", &[]);
+    let ran = simulate(&place, "out", &["--batches", "2"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let state = state(&place, "out");
     let [cheat, harmful, good, ..] = state.experiments.as_slice() else {
@@ -173,8 +164,8 @@ fn serve(mut stream: TcpStream) {
     let task = brief
         .lines()
         .find_map(|line| line.strip_prefix("task ")?.split(':').next());
-    let (delta, finish) = if body.get("tools").is_some() {
-        let called = calls(step, task.unwrap());
+    let (delta, finish) = if body.get("tools").is_some() && body["model"] != "talks" {
+        let called = calls(if body["model"] == "reads" { 0 } else { step }, task.unwrap());
         let numbered = called.as_array().unwrap().iter().enumerate();
         let calls: Vec<Value> = numbered
             .map(|(at, call)| json!({"index": at, "id": format!("c{step}-{at}"), "type": "function", "function": call}))
@@ -201,7 +192,7 @@ fn a_model_s_edit_passes_the_gate_and_its_tape_plays_it_again() {
         server()
     );
     let place = place(&proposer);
-    let ran = simulate(&place, "out", &["--record", "../tape"]);
+    let ran = simulate(&place, "out", &["--batches", "2", "--record", "../tape"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let first = state(&place, "out");
     let experiment = first.experiments.first().unwrap_or_else(|| panic!("{ran:?}"));
@@ -214,7 +205,7 @@ fn a_model_s_edit_passes_the_gate_and_its_tape_plays_it_again() {
     assert!(usd >= 4.0 * 0.002 - 1e-9, "each answer is paid: {usd}");
 
     // What was recorded plays the same proposal; it costs nothing then.
-    let again = simulate(&place, "again", &["--replay", "../tape"]);
+    let again = simulate(&place, "again", &["--batches", "2", "--replay", "../tape"]);
     assert_eq!(again.code, Some(0), "{again:?}");
     let replayed = state(&place, "again");
     assert_eq!(replayed.experiments[0].candidate, experiment.candidate);
@@ -222,11 +213,28 @@ fn a_model_s_edit_passes_the_gate_and_its_tape_plays_it_again() {
 }
 
 #[test]
+fn a_model_that_talks_or_never_ends_proposes_nothing_and_the_reason_is_told() {
+    let address = server();
+    for (name, reason) in [
+        ("talks", "the model proposes nothing: I do not know."),
+        ("reads", "the model did not finish within 3 steps"),
+    ] {
+        let model = format!("[model]\nprovider = \"openai-compatible\"\nname = \"{name}\"\nbase_url = \"{address}\"\n");
+        let place = place(&format!("{model}[proposer]\nkind = \"model\"\nsteps = 3\n"));
+        let ran = simulate(&place, "out", &["--batches", "1"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(state(&place, "out").experiments.len(), 0);
+        let told = serde_json::to_string(open_store(&place.path("out")).entries()).unwrap();
+        assert!(told.contains(reason), "{told}");
+    }
+}
+
+#[test]
 fn without_a_model_to_ask_nothing_is_proposed_and_the_reason_is_told() {
     let proposer =
         "[model]\nprovider = \"openai\"\nname = \"m\"\nkey_env = \"NO_SUCH_KEY\"\n[proposer]\nkind = \"model\"\n";
     let place = place(proposer);
-    let ran = simulate(&place, "out", &[]);
+    let ran = simulate(&place, "out", &["--batches", "2"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(state(&place, "out").experiments.len(), 0);
     let ledger = open_store(&place.path("out"));
