@@ -304,17 +304,19 @@ impl Book {
     /// validation set in any of them.
     fn lessons(&self) -> Vec<String> {
         let unwanted = self.pulls.iter().rev().filter(|(_, pull)| pull.state.is_unwanted());
-        let said = unwanted.filter_map(|(number, pull)| {
-            let run = self.run(&pull.run)?;
-            let title = &run.experiment(&pull.experiment)?.candidate.title;
+        let said = unwanted.map(|(number, pull)| {
+            let run = self.run(&pull.run);
+            let experiment = run.as_ref().and_then(|run| run.experiment(&pull.experiment));
+            let title = experiment.map_or_else(String::new, |one| format!(" \"{}\"", one.candidate.title));
             let reasons = match pull.reasons.as_slice() {
                 [] => "no reason given".to_owned(),
                 reasons => reasons.join("; "),
             };
-            Some(shortened(
-                &format!("- pull request {number}, \"{title}\": people did not want it: {reasons}"),
-                LESSON,
-            ))
+            let lesson = format!(
+                "- pull request {number}{title} for {}: people did not want it: {reasons}",
+                pull.cluster
+            );
+            shortened(&lesson, LESSON)
         });
         let mut lessons: Vec<String> = said.take(LESSONS).collect();
         let latest = self
