@@ -21,7 +21,7 @@ pub use summary::Summary;
 use crate::forge::ForgeError;
 use crate::model::ModelError;
 use crate::progress::Progress;
-use crate::runner::{Runner, RunnerError};
+use crate::runner::{CodingAgent, Runner, RunnerError};
 use crate::store::{Store, StoreError};
 use crate::workspace::{Workspace, WorkspaceError};
 use advise::Advisor;
@@ -58,6 +58,8 @@ pub struct Request<'a> {
     pub runner: &'a dyn Runner,
     /// Says why runs failed, beside the rules.
     pub advisor: Option<&'a Advisor>,
+    /// The coding agent that proposes, for `proposer.kind` `command`.
+    pub agent: Option<&'a CodingAgent>,
     /// What determines results besides harness, task, trial and seed.
     pub runner_identity: String,
     /// What people call the project.

@@ -33,6 +33,17 @@ pub struct Project {
     pub policy: PathPolicy,
 }
 
+impl ProjectFiles {
+    /// The harness alone, for who may see nothing of what judges it.
+    pub fn of_harness(&self) -> Self {
+        let of_harness = |file: &&ProjectFile| self.harness.get(&file.path).is_some();
+        Self {
+            files: self.files.iter().filter(of_harness).cloned().collect(),
+            harness: self.harness.clone(),
+        }
+    }
+}
+
 impl Project {
     /// Draws the line between harness and the rest. The files that the runner's command names judge the candidate and are never harness.
     ///

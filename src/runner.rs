@@ -1,5 +1,6 @@
 //! Making the user's agent work: the port `Runner` and what is shared by its kinds. The only place that spawns foreign code.
 
+mod agent;
 mod answer;
 pub mod check;
 mod checkout;
@@ -12,6 +13,7 @@ mod pool;
 mod process;
 mod worker;
 
+pub use agent::{AgentConfig, CodingAgent, Edited};
 pub use command::{CommandConfig, CommandRunner};
 pub use pool::{WorkerConfig, WorkerRunner};
 

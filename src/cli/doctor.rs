@@ -259,10 +259,12 @@ fn proposer(config: &Config) -> Finding {
             "docs/config.md shows recipes",
         );
     }
-    good(
-        "proposer",
-        format!("{} recipes; no model is needed", config.recipes.len()),
-    )
+    let told = match config.proposer.kind {
+        ProposerKind::Recipes => format!("{} recipes; no model is needed", config.recipes.len()),
+        ProposerKind::Model => "the model of [model] edits the harness".to_owned(),
+        ProposerKind::Command => format!("a coding agent: {}", config.proposer.command.join(" ")),
+    };
+    good("proposer", told)
 }
 
 async fn runner(dir: &Path, config: &Config, files: ProjectFiles) -> Result<Finding, CommandError> {

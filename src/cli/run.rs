@@ -12,7 +12,7 @@ use crate::flow::job::{self, Begun, Done};
 use crate::flow::sync;
 use crate::workspace::Workspace;
 use sprag_core::command::{self, SlashCommand};
-use sprag_core::config::Config;
+use sprag_core::config::{Config, ProposerKind};
 use sprag_core::ledger::Known;
 use sprag_core::render::summary;
 use sprag_core::webhook::Hint;
@@ -240,7 +240,7 @@ fn plan(config: &Config, workspace: &Workspace, args: &Args) -> Result<String, C
         format!("would write  {}", args.out.display()),
         "would change nothing else: neither your files nor the branch you are on".to_owned(),
     ];
-    if config.recipes.is_empty() {
+    if config.recipes.is_empty() && config.proposer.kind == ProposerKind::Recipes {
         lines.push(
             "note: there is no [[recipe]], so failures would be mined and clustered, and nothing proposed".to_owned(),
         );

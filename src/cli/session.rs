@@ -5,11 +5,11 @@ use crate::flow::advise::Advisor;
 use crate::flow::{self, Request, Summary};
 use crate::progress::Progress;
 use crate::project::{Project, ProjectFile, ProjectFiles};
-use crate::runner::{CommandConfig, CommandRunner, Runner, WorkerConfig, WorkerRunner};
+use crate::runner::{AgentConfig, CodingAgent, CommandConfig, CommandRunner, Runner, WorkerConfig, WorkerRunner};
 use crate::store::{Damage, DirStore, Store as _};
 use crate::workspace::Workspace;
 use fs_err as fs;
-use sprag_core::config::{self, Config, HarnessConfig, RunnerKind};
+use sprag_core::config::{self, Config, HarnessConfig, ProposerKind, RunnerKind};
 use sprag_core::hash;
 use sprag_core::ledger::Known;
 use sprag_core::machine::State;
@@ -118,6 +118,8 @@ pub(super) async fn with_request<T>(
     )?;
     let harness = files.harness.clone();
     let identity = identity(session.config, &files);
+    let desk = tempfile::tempdir()?;
+    let agent = agent(&session, &files, desk.path())?;
     let runner = runner(&session, files, scratch.path())?;
     let request = Request {
         config: session.config,
@@ -126,6 +128,7 @@ pub(super) async fn with_request<T>(
         policy,
         runner: runner.as_ref(),
         advisor: session.advisor,
+        agent: agent.as_ref(),
         runner_identity: identity,
         project: session.project,
         out,
@@ -169,6 +172,21 @@ pub(super) fn project(
 ) -> Result<Project, CommandError> {
     Project::new(files, harness, command)
         .map_err(|error| CommandError::new(Exit::Config, error.to_string(), "correct `[harness]` in sprag.toml"))
+}
+
+/// The coding agent that proposes, if one does. It works in a folder apart from where the evaluation does.
+fn agent(session: &Session<'_>, files: &ProjectFiles, scratch: &Path) -> Result<Option<CodingAgent>, CommandError> {
+    let config = &session.config.proposer;
+    if config.kind != ProposerKind::Command {
+        return Ok(None);
+    }
+    Ok(Some(CodingAgent::new(AgentConfig {
+        command: expand(&config.command, &fs::canonicalize(session.project_dir)?)?,
+        files: files.of_harness(),
+        timeout: Duration::from_millis(config.timeout_ms),
+        env_pass: config.env.clone(),
+        scratch: scratch.to_owned(),
+    })))
 }
 
 fn runner(session: &Session<'_>, files: ProjectFiles, scratch: &Path) -> Result<Box<dyn Runner>, CommandError> {

@@ -110,6 +110,33 @@ impl Advisor {
         }
     }
 
+    /// How it is asked.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// One answer in a conversation that somebody else leads. A conversation that would only fail again is not gone on with.
+    ///
+    /// # Errors
+    /// Whatever keeps it from answering.
+    pub async fn answer(&self, request: &ModelRequest) -> Result<ModelAnswer, ModelError> {
+        if let Some(stopped) = lock(&self.stopped).clone() {
+            return Err(stopped);
+        }
+        lock(&self.counts).asked += 1;
+        let answer = self.model.complete(request).await;
+        match &answer {
+            Ok(_) => lock(&self.counts).believed += 1,
+            Err(error) => {
+                lock(&self.counts).unanswered += 1;
+                if error.is_final() && !error.is_loud() {
+                    self.stop(error.clone());
+                }
+            }
+        }
+        answer
+    }
+
     /// The records of failed runs with what the model adds to each; see [`joined`].
     ///
     /// # Errors

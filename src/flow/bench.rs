@@ -7,9 +7,10 @@ use crate::runner::{Job, Runner};
 use crate::store::{DirStore, Store, head};
 use serde_json::Value;
 use sprag_core::budget::{Limits, Spent};
+use sprag_core::candidate::check::names_any;
 use sprag_core::case::{EvalCase, near};
 use sprag_core::failure::{FailureKind, FailureRecord};
-use sprag_core::harness::Harness;
+use sprag_core::harness::{FileChange, Harness};
 use sprag_core::hash;
 use sprag_core::id::{HarnessId, RunKey, TaskId};
 use sprag_core::ledger::Entry;
@@ -166,6 +167,11 @@ impl<'a> Bench<'a> {
             let held_out = self.runner.held_out_inputs();
             held_out.iter().any(|text| near(text, &whole) || near(text, first))
         })
+    }
+
+    /// Whether a change names a held-out task. Which one stays here.
+    pub(super) fn names_held_out(&self, before: &Harness, changes: &[FileChange]) -> bool {
+        names_any(before, changes, self.validation.iter().map(TaskId::as_str))
     }
 
     /// The same trial number has the same seed on every harness, so that comparisons are paired.

@@ -1,23 +1,53 @@
-//! Asks the proposer, and makes the train runs it wants to look at.
+//! Asks the proposer, makes the train runs it wants to look at, and holds what it gives against the rules.
+
+mod agent;
+mod editor;
+mod recipes;
 
 use super::bench::Bench;
 use super::context::allowance;
 use super::{FlowError, Request};
 use crate::store::Store;
 use sprag_core::budget::Spent;
+use sprag_core::candidate::Candidate;
+use sprag_core::candidate::check::{Guarded, HELD_OUT, objection};
 use sprag_core::cluster::Cluster;
-use sprag_core::failure::RootCause;
+use sprag_core::config::ProposerKind;
 use sprag_core::harness::Harness;
 use sprag_core::id::{ClusterId, ExperimentId, TaskId};
 use sprag_core::ledger::Event;
 use sprag_core::machine::State;
-use sprag_core::propose::{Brief, Example, Look as LookKind, Proposal, propose as ask, watched};
+use sprag_core::propose::Example;
+use sprag_core::propose::brief::{Material, brief};
 use sprag_core::trace::{Termination, Trace};
 use sprag_core::trial::Trial;
-use std::collections::BTreeMap;
 
 /// How many train tasks the proposer looks at: the cluster's own first, then others for contrast.
 const EXAMPLES: usize = 40;
+
+/// What a proposer is asked about.
+struct Question<'a, 'b> {
+    request: &'a Request<'b>,
+    bench: &'a Bench<'b>,
+    state: &'a State,
+    cluster: &'a Cluster,
+    look: Look<'a, 'b>,
+}
+
+/// A change or why there is none, and what that cost.
+struct Proposed {
+    change: Result<Box<Candidate>, String>,
+    spent: Spent,
+}
+
+impl Proposed {
+    fn nothing(reason: impl Into<String>, spent: Spent) -> Self {
+        Self {
+            change: Err(reason.into()),
+            spent,
+        }
+    }
+}
 
 pub(super) async fn propose(
     request: &Request<'_>,
@@ -32,65 +62,70 @@ pub(super) async fn propose(
         .clusters
         .get(cluster_id)
         .expect("the machine names only clusters it has");
-    let tasks = example_tasks(state, cluster_id);
-    let look = Look {
+    let question = Question {
+        request,
         bench,
-        tasks,
-        label: format!("{experiment} looking"),
         state,
+        cluster,
+        look: Look {
+            bench,
+            tasks: example_tasks(state, cluster_id),
+            label: format!("{experiment} looking"),
+            state,
+        },
     };
-    let (trials, mut spent) = look.at(store, &state.incumbent, Spent::default()).await?;
-    let base = examples(&look.tasks, &trials);
-    let mut seen: BTreeMap<LookKind, Vec<Trial>> = BTreeMap::new();
-    let proposal = loop {
-        let brief = Brief {
-            cluster,
-            cause: cause_of(state, cluster),
-            watched: watched(&base),
-            base: base.clone(),
-            looks: seen
-                .iter()
-                .map(|(kind, trials)| (*kind, examples(&look.tasks, trials)))
-                .collect(),
-            harness: &state.incumbent,
-            recipes: &request.config.recipes,
-            policy: &request.policy,
-            tried: &state.tried,
-        };
-        match ask(&brief) {
-            Proposal::Explore { look: kind, harness } if !seen.contains_key(&kind) => {
-                let (trials, cost) = look.at(store, &harness, spent).await?;
-                spent.add(cost);
-                seen.insert(kind, trials);
-            }
-            proposal => break proposal,
+    let Proposed { change, spent } = match request.config.proposer.kind {
+        ProposerKind::Recipes => recipes::propose(&question, store).await?,
+        ProposerKind::Model => editor::propose(&question, store).await?,
+        ProposerKind::Command => agent::propose(&question, store).await?,
+    };
+    let change = change.and_then(|candidate| {
+        if state.tried.contains(&candidate.id) {
+            return Err(format!("\"{}\" was tried before, to the letter", candidate.title));
         }
-    };
-    Ok(match proposal {
-        Proposal::Candidate(candidate) => Event::Proposed {
+        Ok(candidate)
+    });
+    Ok(match change {
+        Ok(candidate) => Event::Proposed {
             experiment: experiment.clone(),
+            objection: question.objection(&candidate),
             candidate,
             spent,
         },
-        Proposal::Nothing(reason) => Event::NothingProposed {
+        Err(reason) => Event::NothingProposed {
             cluster: cluster_id.clone(),
             reason,
-            spent,
-        },
-        Proposal::Explore { .. } => Event::NothingProposed {
-            cluster: cluster_id.clone(),
-            reason: "the proposer asked to look twice".to_owned(),
             spent,
         },
     })
 }
 
-/// The root cause of the cluster's first record.
-fn cause_of<'a>(state: &'a State, cluster: &Cluster) -> Option<&'a RootCause> {
-    let records = cluster.members.keys().filter_map(|record| state.records.get(record));
-    records
-        .flat_map(|record| &record.causes)
-        .find(|cause| cause.mechanism == cluster.mechanism)
+impl Question<'_, '_> {
+    /// Why a change may not be measured.
+    fn objection(&self, candidate: &Candidate) -> Option<String> {
+        let state = self.state;
+        let guarded = Guarded::of(&state.plan.train, state.cases.cases.values(), state.records.values());
+        let (before, changes) = (&state.incumbent, &candidate.changes);
+        objection(before, changes, &self.request.policy, &guarded).or_else(|| {
+            let names = self.bench.names_held_out(before, changes);
+            names.then(|| format!("names {HELD_OUT}"))
+        })
+    }
+
+    /// What a model or a coding agent is told, of about so many bytes.
+    fn brief(&self, base: &[Example<'_>], bytes: usize) -> String {
+        let harness = &self.request.config.harness;
+        let material = Material {
+            cluster: self.cluster,
+            records: &self.state.records,
+            base,
+            harness: &self.state.incumbent,
+            globs: (&harness.paths, &harness.protect),
+            experiments: &self.state.experiments,
+            lessons: &self.state.plan.known.lessons,
+        };
+        brief(&material, bytes)
+    }
 }
 
 struct Look<'a, 'b> {
@@ -101,13 +136,24 @@ struct Look<'a, 'b> {
 }
 
 impl Look<'_, '_> {
+    /// Runs all tasks on a harness. `spent` is what this proposal has cost so far.
     async fn at(
         &self,
         store: &mut dyn Store,
         harness: &Harness,
         spent: Spent,
     ) -> Result<(Vec<Trial>, Spent), FlowError> {
-        let tasks: Vec<(TaskId, u32)> = self.tasks.iter().map(|task| (task.clone(), 0)).collect();
+        self.at_some(store, harness, &self.tasks, spent).await
+    }
+
+    async fn at_some(
+        &self,
+        store: &mut dyn Store,
+        harness: &Harness,
+        tasks: &[TaskId],
+        spent: Spent,
+    ) -> Result<(Vec<Trial>, Spent), FlowError> {
+        let tasks: Vec<(TaskId, u32)> = tasks.iter().map(|task| (task.clone(), 0)).collect();
         let mut left = allowance(self.state);
         left.spent.add(spent);
         self.bench.train(store, &self.label, harness, &tasks, left).await

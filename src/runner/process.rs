@@ -184,7 +184,28 @@ impl Finished {
 /// Runs a child without input to its end, or kills its group at the limit.
 pub(crate) async fn run_to_end(launch: Launch<'_>, limit: Duration) -> io::Result<Finished> {
     let mut group = launch.spawn(Stdio::null())?;
-    let stdout = Tail::of(group.child.stdout.take().ok_or_else(no_pipe)?);
+    finish(&mut group, TAIL, limit).await
+}
+
+/// Runs a child that is told something on stdin to its end, or kills its group at the limit. Of stdout, the last `kept` bytes are kept.
+pub(crate) async fn run_told(launch: Launch<'_>, told: &str, kept: usize, limit: Duration) -> io::Result<Finished> {
+    let mut group = launch.spawn(Stdio::piped())?;
+    let stdin = group.child.stdin.take();
+    let told = told.as_bytes().to_owned();
+    // A child that does not read must not keep anybody waiting.
+    let telling = tokio::spawn(async move {
+        if let Some(mut stdin) = stdin {
+            // One that closed its stdin has heard enough.
+            drop(stdin.write_all(&told).await);
+        }
+    });
+    let finished = finish(&mut group, kept, limit).await;
+    telling.abort();
+    finished
+}
+
+async fn finish(group: &mut Group, kept: usize, limit: Duration) -> io::Result<Finished> {
+    let stdout = Tail::keeping(kept, group.child.stdout.take().ok_or_else(no_pipe)?);
     let stderr = Tail::of(group.child.stderr.take().ok_or_else(no_pipe)?);
     let status = group.end(limit).await;
     Ok(Finished {
@@ -234,7 +255,7 @@ impl<R: AsyncRead + Unpin> Lines<BufReader<R>> {
     }
 }
 
-/// The last [`TAIL`] bytes of a stream, which is read to its end as fast as it comes.
+/// The last bytes of a stream, which is read to its end as fast as it comes.
 #[derive(Debug)]
 struct Tail {
     kept: Arc<Mutex<Vec<u8>>>,
@@ -243,7 +264,11 @@ struct Tail {
 }
 
 impl Tail {
-    fn of(mut stream: impl AsyncRead + Unpin + Send + 'static) -> Self {
+    fn of(stream: impl AsyncRead + Unpin + Send + 'static) -> Self {
+        Self::keeping(TAIL, stream)
+    }
+
+    fn keeping(limit: usize, mut stream: impl AsyncRead + Unpin + Send + 'static) -> Self {
         let kept = Arc::new(Mutex::new(Vec::new()));
         let (end, ended) = tokio::sync::watch::channel(());
         let shared = Arc::clone(&kept);
@@ -253,7 +278,7 @@ impl Tail {
             while let Ok(n_read @ 1..) = stream.read(&mut chunk).await {
                 let mut kept = shared.lock().unwrap_or_else(PoisonError::into_inner);
                 kept.extend_from_slice(&chunk[..n_read]);
-                let surplus = kept.len().saturating_sub(TAIL);
+                let surplus = kept.len().saturating_sub(limit);
                 kept.drain(..surplus);
             }
         });

@@ -15,6 +15,7 @@ mod kill;
 mod look;
 mod model;
 mod people;
+mod proposers;
 mod secrets;
 mod support;
 mod webhooks;

@@ -103,6 +103,7 @@ pub(crate) async fn play(
         policy: project.policy,
         runner: kiosk,
         advisor: None,
+        agent: None,
         runner_identity: "kiosk".to_owned(),
         project: "kiosk".to_owned(),
         out: out.to_owned(),

@@ -14,6 +14,7 @@ use crate::failure::{FailureKind, FailureRecord};
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, RunId, TaskId};
 use crate::ledger::{Entry, Event, Known};
 use crate::machine::{self, State};
+use crate::mine::text::shortened;
 use crate::overview::Origin;
 use crate::score::Scorecard;
 use crate::signal::Report;
@@ -148,6 +149,12 @@ pub struct Rejection {
     /// Why, in their words; empty when they said nothing.
     pub reasons: Vec<String>,
 }
+
+/// Of each kind, the most lessons that a run is told, and the most characters of one.
+const LESSONS: usize = 20;
+const LESSON: usize = 400;
+/// The most earlier runs that lessons are taken from.
+const RUNS_TOLD: usize = 3;
 
 impl Book {
     /// Folds facts. Their order does not matter; facts with one id count once.
@@ -290,7 +297,49 @@ impl Book {
             rejected: closed
                 .filter_map(|pull| Some(self.run(&pull.run)?.experiment(&pull.experiment)?.candidate.id.clone()))
                 .collect(),
+            lessons: self.lessons(),
         }
+    }
+
+    /// What reviewers said of changes that they did not want, and what became of others, the latest first: a line each, no figure of the
+    /// validation set in any of them.
+    fn lessons(&self) -> Vec<String> {
+        let unwanted = self.pulls.iter().rev().filter(|(_, pull)| pull.state.is_unwanted());
+        let said = unwanted.map(|(number, pull)| {
+            let run = self.run(&pull.run);
+            let experiment = run.as_ref().and_then(|run| run.experiment(&pull.experiment));
+            let title = experiment.map_or_else(String::new, |one| format!(" \"{}\"", one.candidate.title));
+            let reasons = match pull.reasons.as_slice() {
+                [] => "no reason given".to_owned(),
+                reasons => reasons.join("; "),
+            };
+            let lesson = format!(
+                "- pull request {number}{title} for {}: people did not want it: {reasons}",
+                pull.cluster
+            );
+            shortened(&lesson, LESSON)
+        });
+        let mut lessons: Vec<String> = said.take(LESSONS).collect();
+        let latest = self
+            .runs
+            .keys()
+            .rev()
+            .take(RUNS_TOLD)
+            .filter_map(|run| Some((run, self.run(run)?)));
+        for (run, state) in latest {
+            for experiment in state.experiments.iter().rev().filter(|one| one.verdict.is_some()) {
+                let became = if experiment.accepted() { "kept" } else { "not kept" };
+                let candidate = &experiment.candidate;
+                let lesson = format!(
+                    "- {run} {}, \"{}\" for {}: {became}",
+                    experiment.id, candidate.title, candidate.cluster
+                );
+                if lessons.len() < 2 * LESSONS {
+                    lessons.push(shortened(&lesson, LESSON));
+                }
+            }
+        }
+        lessons
     }
 
     /// The regression suite as people have decided about it: what they quarantined is not promoted any more.

@@ -1,5 +1,7 @@
 //! Candidates and experiments: a proposed harness change, and what its evaluation said.
 
+pub mod check;
+
 use crate::case::EvalCase;
 use crate::harness::FileChange;
 use crate::id::{CandidateId, ClusterId, ExperimentId, HarnessId, TaskId};

@@ -4,6 +4,7 @@ mod convert;
 mod model;
 mod placeholder;
 mod problem;
+mod proposer;
 mod read;
 mod reader;
 mod recipe;
@@ -202,8 +203,47 @@ pub struct CasesConfig {
 /// Who proposes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProposerConfig {
-    /// Only `recipes` so far.
+    /// Default `recipes`.
     pub kind: ProposerKind,
+    /// For kind `command`: a coding agent and its arguments; `{brief}` stands for the path of the brief.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    /// For kind `command`: names of environment variables that it gets on top of the harmless ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<String>,
+    /// For kind `command`: its time limit, in milliseconds. Default 15 min. Not in the digest.
+    #[serde(skip)]
+    pub timeout_ms: u64,
+    /// For kind `model`: its limits.
+    #[serde(skip_serializing_if = "EditLimits::is_default")]
+    pub limits: EditLimits,
+}
+
+/// How much a model may do for one proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct EditLimits {
+    /// Answers of the model. Default 40.
+    pub steps: u32,
+    /// Runs of train tasks. Default 6.
+    pub runs: u32,
+    /// Tokens, read and written. Default 400,000.
+    pub tokens: u64,
+}
+
+impl Default for EditLimits {
+    fn default() -> Self {
+        Self {
+            steps: 40,
+            runs: 6,
+            tokens: 400_000,
+        }
+    }
+}
+
+impl EditLimits {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The proposers there are.
@@ -212,6 +252,10 @@ pub struct ProposerConfig {
 pub enum ProposerKind {
     /// Templates of `[[recipe]]`, no model.
     Recipes,
+    /// The model of `[model]`, which edits.
+    Model,
+    /// A coding agent's command.
+    Command,
 }
 
 /// How a candidate is judged.

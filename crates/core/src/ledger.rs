@@ -73,6 +73,9 @@ pub enum Event {
         experiment: ExperimentId,
         /// The change.
         candidate: Box<Candidate>,
+        /// Why it is no legal change, so that nothing of it is measured.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        objection: Option<String>,
         /// What the proposer spent on looking.
         spent: Spent,
     },
@@ -215,6 +218,9 @@ pub struct Known {
     /// Edits that people did not want.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub rejected: BTreeSet<CandidateId>,
+    /// What earlier runs and reviewers taught, one line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lessons: Vec<String>,
 }
 
 impl Known {

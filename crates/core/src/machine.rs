@@ -114,12 +114,7 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
         Event::BaselineMeasured { validation, .. } => {
             state.best = validation.score().unwrap_or(0.0);
             state.baseline = Some(validation.clone());
-            take_known(state);
-            if state.plan.issues.is_empty() {
-                run_traffic(state)
-            } else {
-                Command::ReadSignals
-            }
+            begin_work(state)
         }
         Event::SignalsRead { findings, .. } => {
             findings
@@ -147,10 +142,13 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
         Event::Proposed {
             experiment,
             candidate,
+            objection,
             spent,
         } => {
             begin_experiment(state, experiment, candidate, spent.task_runs);
-            ask_gate(state)
+            objection
+                .as_ref()
+                .map_or_else(|| ask_gate(state), |reason| refuse(experiment, reason))
         }
         Event::NothingProposed { cluster, .. } => {
             state.exhausted.insert(cluster.clone());
@@ -202,6 +200,16 @@ fn revise_clusters(state: &mut State, failed: bool) -> Command {
         return try_cases(state);
     }
     Command::ReviseClusters { found }
+}
+
+/// What is known and told comes before traffic.
+fn begin_work(state: &mut State) -> Command {
+    take_known(state);
+    if state.plan.issues.is_empty() {
+        run_traffic(state)
+    } else {
+        Command::ReadSignals
+    }
 }
 
 /// What other runs and people have found.
@@ -312,6 +320,15 @@ fn next_batch(state: &mut State) -> Command {
         n => format!("all {n} batches are done"),
     };
     Command::Finish { reason }
+}
+
+/// Nothing is measured of what is no legal change.
+fn refuse(experiment: &ExperimentId, reason: &str) -> Command {
+    Command::Decide {
+        experiment: experiment.clone(),
+        verdict: Verdict::Invalid,
+        reason: reason.to_owned(),
+    }
 }
 
 fn ask_gate(state: &State) -> Command {

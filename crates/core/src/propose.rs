@@ -1,12 +1,17 @@
-//! Proposers that need no model: what to change in the harness for a cluster.
+//! Proposers: what to change in the harness for a cluster.
 //!
-//! [`propose`] sees the cluster, the train runs on record, the harness and the recipes, and nothing of the validation set.
+//! [`propose`] asks the recipes, which need no model. [`brief`] is what models and coding agents are told, [`desk`] where a model edits. All of
+//! them see the cluster, the train runs on record, the harness and the recipes, and nothing of the validation set.
 
+pub mod brief;
 pub mod contrast;
+pub mod cost;
+pub mod desk;
 mod look;
 mod needed;
 pub mod observation;
 mod recipe;
+pub mod talk;
 mod template;
 mod write;
 

@@ -161,6 +161,9 @@ fn a_closed_pull_request_gives_the_cluster_back_and_its_reason_is_remembered() {
         (rejections[0].pull, &rejections[0].reasons[..]),
         (10, &["too broad".to_owned()][..])
     );
+    let lessons = Book::fold(&facts).known(&[]).lessons;
+    let told = format!("- pull request 10 for {}: people did not want it: too broad", cluster());
+    assert_eq!(lessons, [told], "the next proposer is told");
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! The tables of `sprag.toml`, their defaults and their limits.
 
-use super::convert::{Mistake, anything, choice, duration, number, text, whole};
+use super::convert::{Mistake, choice, duration, number, text, whole};
 use super::problem::Problem;
 use super::reader::{Log, Reader};
 use super::{
-    BudgetConfig, CasesConfig, CommandTasks, Config, GateConfig, GateMode, HarnessConfig, Mapping, ProposerConfig,
-    ProposerKind, ReportKind, RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, model, recipe, redact,
+    BudgetConfig, CasesConfig, CommandTasks, Config, GateConfig, GateMode, HarnessConfig, Mapping, ReportKind,
+    RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, model, proposer, recipe, redact,
 };
 use crate::harness::PathPolicy;
 use globset::Glob;
@@ -54,7 +54,7 @@ fn config(file: &Reader<'_>) -> Config {
     let cases = file.table("cases", |cases| CasesConfig {
         fails_before: count(cases, "fails_before", 2, 1, 100),
     });
-    let proposer = file.table("proposer", proposer);
+    let proposer = file.table("proposer", |table| proposer::read(table, model.is_some()));
     let gate = file.table("gate", gate);
     let budget = file.table("budget", budget);
     let redact = file.table("redact", redact::read);
@@ -242,23 +242,6 @@ fn review(table: &Reader<'_>) {
     }
 }
 
-fn proposer(table: &Reader<'_>) -> ProposerConfig {
-    // The command of a kind that this version refuses is no second mistake.
-    table.many("command", anything);
-    ProposerConfig {
-        kind: table
-            .one(
-                "kind",
-                choice(&[
-                    ("recipes", Some(ProposerKind::Recipes)),
-                    ("model", None),
-                    ("command", None),
-                ]),
-            )
-            .unwrap_or(ProposerKind::Recipes),
-    }
-}
-
 fn gate(table: &Reader<'_>) -> GateConfig {
     GateConfig {
         mode: table
@@ -292,7 +275,7 @@ fn budget(table: &Reader<'_>) -> BudgetConfig {
 }
 
 /// A whole number from `least` to `most`, which fits the type it is asked as.
-fn count<N: TryFrom<u64>>(table: &Reader<'_>, key: &str, default: u64, least: u64, most: u64) -> N {
+pub(super) fn count<N: TryFrom<u64>>(table: &Reader<'_>, key: &str, default: u64, least: u64, most: u64) -> N {
     let number = table.one(key, whole(least, most)).unwrap_or(default);
     N::try_from(number).ok().expect("the limits fit the type")
 }

@@ -169,6 +169,7 @@ impl Tape {
                 predicted: Vec::new(),
                 origin: String::new(),
             }),
+            objection: None,
             spent: self.spent(),
         }
     }
@@ -618,6 +619,25 @@ fn a_rejected_change_is_not_kept_and_counts_as_tried() {
         state.experiments[0].verdict,
         Some((Verdict::Rejected, "no effect".to_owned()))
     );
+}
+
+#[test]
+fn what_is_no_legal_change_is_invalid_and_nothing_of_it_is_measured() {
+    let state = proposed();
+    let experiment = state.experiments[0].clone();
+    let proposed = Event::Proposed {
+        experiment: experiment.id.clone(),
+        candidate: Box::new(experiment.candidate),
+        objection: Some("agent/a:1: names the task `t`".to_owned()),
+        spent: Spent::default(),
+    };
+    let (_, commands) = step(Some(state), &proposed);
+    let decide = Command::Decide {
+        experiment: experiment.id,
+        verdict: Verdict::Invalid,
+        reason: "agent/a:1: names the task `t`".to_owned(),
+    };
+    assert_eq!(commands, [decide]);
 }
 
 #[test]

@@ -1,0 +1,322 @@
+//! What belongs to the tasks and must not stand in a harness: ids, expected answers, canaries.
+//!
+//! Short and common values would be found in every harness, so they only count when they are long or rare enough; see [`Guarded::of`].
+
+use super::Hit;
+use super::added::{Added, Hay, decoded, literals, squashed};
+use crate::case::{EvalCase, Expectation, Input};
+use crate::failure::FailureRecord;
+use crate::harness::Harness;
+use crate::id::TaskId;
+use regex::{Regex, RegexBuilder};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+/// From so many letters and digits on, a value with a digit is looked for in pieces, too.
+const LONG: usize = 7;
+/// From so many on, a value with a digit is looked for as it stands.
+const SHORT: usize = 5;
+/// From so many letters on, an id of letters alone is looked for in pieces, too.
+const WORDS: usize = 20;
+/// From so many words on, a value is a sentence, of which only the words that are data count.
+const SENTENCE: usize = 4;
+/// So many letters and digits in a row are quoted from an input.
+const QUOTED: usize = 40;
+/// How far apart the places are at which a quote of an input is looked for.
+const STRIDE: usize = 10;
+
+/// What must not stand in a harness.
+#[derive(Debug, Clone, Default)]
+pub struct Guarded {
+    ids: BTreeSet<String>,
+    answers: BTreeSet<String>,
+    /// What a task begins with, and what should be said to it, both squashed.
+    pairs: BTreeSet<(String, String)>,
+    canaries: BTreeSet<String>,
+}
+
+impl Guarded {
+    /// What the train tasks, the cases and the failures of a run give.
+    ///
+    /// An answer counts when exactly one task expects it (what several expect is how things are done) and it is data: it has a digit and at
+    /// least five letters and digits, or is an e-mail address. Of a sentence only such words count: the rest may be how things are said. A whole
+    /// answer, of whatever kind, counts beside a quote of the input that it belongs to.
+    pub fn of<'a>(
+        tasks: impl IntoIterator<Item = &'a TaskId>,
+        cases: impl IntoIterator<Item = &'a EvalCase>,
+        records: impl IntoIterator<Item = &'a FailureRecord>,
+    ) -> Self {
+        let mut guarded = Self::of_ids(tasks.into_iter().map(TaskId::as_str));
+        let mut answers: BTreeMap<String, BTreeSet<&TaskId>> = BTreeMap::new();
+        let mut expects = |task: &'a TaskId, values: Vec<String>| {
+            for value in values.iter().flat_map(|value| data(value)) {
+                answers.entry(value).or_default().insert(task);
+            }
+        };
+        for case in cases {
+            guarded.ids.extend([case.id.to_string(), case.task.to_string()]);
+            expects(&case.task, case.expect.iter().flat_map(values_of).collect());
+            guarded.pairs.extend(pairs(case.input.as_ref(), &case.expect));
+            guarded
+                .canaries
+                .extend(canaries(&serde_json::to_string(case).unwrap_or_default()));
+        }
+        for record in records {
+            guarded.ids.insert(record.task.to_string());
+            let actions = record.causes.iter().filter_map(|cause| cause.action.as_ref());
+            expects(
+                &record.task,
+                actions
+                    .flat_map(|action| action.arguments.values().flat_map(texts))
+                    .collect(),
+            );
+            if let Some(draft) = &record.draft {
+                expects(&record.task, draft.expect.iter().flat_map(values_of).collect());
+                guarded.pairs.extend(pairs(draft.input.as_ref(), &draft.expect));
+                guarded
+                    .canaries
+                    .extend(canaries(&serde_json::to_string(draft).unwrap_or_default()));
+            }
+        }
+        guarded.answers = answers
+            .into_iter()
+            .filter(|(_, tasks)| tasks.len() == 1)
+            .map(|(value, _)| value)
+            .collect();
+        guarded
+    }
+
+    /// Ids alone.
+    pub(super) fn of_ids<'a>(ids: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            ids: ids
+                .into_iter()
+                .filter(|id| !id.trim().is_empty())
+                .map(str::to_owned)
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The first line that has any of it. What the harness says already is no secret.
+    pub(super) fn hit(&self, before: &Harness, added: &[Added<'_>]) -> Option<Hit> {
+        if added.is_empty() {
+            return None;
+        }
+        let old: String = before.files().map(|(_, text)| text.to_lowercase() + "\n").collect();
+        let look = Look {
+            added,
+            old: &old,
+            plain: Hay::of(added, |line| decoded(line).to_lowercase() + "\n"),
+            pieces: [
+                Hay::of(added, |line| squashed(&decoded(line))),
+                Hay::of(added, |line| literals(&decoded(line))),
+            ],
+        };
+        let found = |what: &str, values: &BTreeSet<String>, ids: bool| {
+            values.iter().find_map(|value| {
+                look.line_of(value, ids)
+                    .map(|line| Hit::at(line, format!("{what} `{value}`")))
+            })
+        };
+        found("has the canary", &self.canaries, false)
+            .or_else(|| found("names the task or case", &self.ids, true))
+            .or_else(|| found("has what one task expects,", &self.answers, false))
+            .or_else(|| {
+                let quoted = self
+                    .pairs
+                    .iter()
+                    .find_map(|(input, answer)| look.quote(input, answer))?;
+                Some(Hit::at(
+                    quoted,
+                    "quotes the input of a task beside its expected answer".to_owned(),
+                ))
+            })
+    }
+}
+
+/// The texts that values are looked for in.
+struct Look<'a> {
+    added: &'a [Added<'a>],
+    old: &'a str,
+    plain: Hay,
+    pieces: [Hay; 2],
+}
+
+impl Look<'_> {
+    fn line_of(&self, value: &str, is_id: bool) -> Option<&Added<'_>> {
+        let lower = value.to_lowercase();
+        if stands_alone(self.old, &lower).is_some() {
+            return None;
+        }
+        let small = squashed(value);
+        let digit = small.contains(|letter: char| letter.is_ascii_digit());
+        let size = small.chars().count();
+        let long = if digit { size >= LONG } else { size >= WORDS };
+        if long && let Some(line) = self.in_pieces(value, &small) {
+            return Some(line);
+        }
+        // An id of letters alone could be a word; one of several parts is none.
+        let parts = value.contains(|letter: char| letter.is_ascii_punctuation());
+        let plain = if is_id && !digit {
+            parts && size >= SHORT
+        } else {
+            size >= SHORT
+        };
+        if plain {
+            let at = self
+                .added
+                .iter()
+                .position(|line| stands_alone(&decoded(line.text).to_lowercase(), &lower).is_some());
+            return at.map(|at| &self.added[at]).or_else(|| {
+                let at = self.plain.find(&lower).filter(|_| long)?;
+                self.added.get(at)
+            });
+        }
+        is_id.then(|| self.compared(&lower)).flatten()
+    }
+
+    /// Where an input is quoted, if the answer to it is there, too.
+    fn quote(&self, input: &str, answer: &str) -> Option<&Added<'_>> {
+        let [pieces, _] = &self.pieces;
+        pieces.find(answer)?;
+        let letters: Vec<char> = input.chars().collect();
+        let quotes = letters
+            .windows(QUOTED)
+            .step_by(STRIDE)
+            .map(|window| window.iter().collect::<String>());
+        let at = quotes.into_iter().find_map(|quote| pieces.find(&quote))?;
+        self.added.get(at)
+    }
+
+    /// The value in pieces over several places, backwards, or encoded.
+    fn in_pieces(&self, value: &str, small: &str) -> Option<&Added<'_>> {
+        let backwards: String = small.chars().rev().collect();
+        let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let encoded = squashed(&base64(value.as_bytes()));
+        let forms = [small.to_owned(), backwards, hex, encoded];
+        let at = forms
+            .iter()
+            .find_map(|form| self.pieces.iter().find_map(|hay| hay.find(form)))?;
+        self.added.get(at)
+    }
+
+    /// A short id counts where it is compared with, or stands for, a task.
+    fn compared(&self, id: &str) -> Option<&Added<'_>> {
+        static TASK: LazyLock<Regex> = LazyLock::new(|| {
+            RegexBuilder::new(r#"\b(?:task|task_?(?:id|name|number|key)|(?:case|ticket|scenario|sample)_?(?:id|number|key)|scenario)\b["'\])]*\s*(?:===?|!==?|=|:|,|\.|\bin\b|\bis\b|\bnot\b)"#)
+                .case_insensitive(true)
+                .build()
+                .expect("it is a regex")
+        });
+        self.added.iter().filter(|line| !line.is_prose()).find(|line| {
+            let after = TASK
+                .find_iter(line.text)
+                .any(|found| stands_alone(&line.text[found.end()..].to_lowercase(), id).is_some());
+            // Also the other way round: `"7" == task_id`.
+            after || TASK_BEHIND.is_match(line.text) && stands_alone(&line.text.to_lowercase(), id).is_some()
+        })
+    }
+}
+
+static TASK_BEHIND: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)(?:===?|!==?)\s*(?:\w+\.)*(?:task|task_?(?:id|name|number|key)|scenario(?:_id)?|case_?id)\b")
+        .expect("it is a regex")
+});
+
+/// Where a text stands with no letter or digit at either side.
+fn stands_alone(hay: &str, needle: &str) -> Option<usize> {
+    let joins = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
+    hay.match_indices(needle)
+        .map(|(at, _)| at)
+        .find(|at| !joins(hay[..*at].chars().next_back()) && !joins(hay[at + needle.len()..].chars().next()))
+}
+
+/// The values that an expectation names.
+fn values_of(expectation: &Expectation) -> Vec<String> {
+    match expectation {
+        Expectation::Contains { text, .. } => vec![text.clone()],
+        Expectation::FinalState { value, .. } => texts(value),
+        Expectation::ToolCalled { arguments, .. } => arguments.values().flat_map(texts).collect(),
+        // What must not be said or done is no answer, and a rubric, a pattern or a schema is one for many.
+        Expectation::NotContains { .. }
+        | Expectation::ToolNotCalled { .. }
+        | Expectation::Regex { .. }
+        | Expectation::JsonSchema { .. }
+        | Expectation::MaxSteps { .. }
+        | Expectation::Judge { .. } => Vec::new(),
+    }
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Number(number) => vec![number.to_string()],
+        Value::Array(all) => all.iter().flat_map(texts).collect(),
+        Value::Object(map) => map.values().flat_map(texts).collect(),
+        Value::Null | Value::Bool(_) => Vec::new(),
+    }
+}
+
+/// What of a value is data: the whole, or words of a sentence.
+fn data(value: &str) -> Vec<String> {
+    let words: Vec<&str> = value.split_whitespace().collect();
+    let parts = if words.len() < SENTENCE {
+        vec![value.trim()]
+    } else {
+        words
+    };
+    let bare = parts
+        .into_iter()
+        .map(|part| part.trim_matches(|letter: char| !letter.is_alphanumeric() && !"[]".contains(letter)));
+    bare.filter(|part| is_data(part)).map(str::to_owned).collect()
+}
+
+fn is_data(value: &str) -> bool {
+    // What was redacted is nothing that anybody expects.
+    if value.starts_with('[') && value.ends_with(']') {
+        return false;
+    }
+    let small = squashed(value);
+    let digit = small.contains(|letter: char| letter.is_ascii_digit());
+    digit && small.chars().count() >= SHORT || value.contains('@') && value.contains('.')
+}
+
+/// What a task begins with, with each text that should be said to it.
+fn pairs(input: Option<&Input>, expect: &[Expectation]) -> Vec<(String, String)> {
+    let Some(input) = input else { return Vec::new() };
+    let input = squashed(&input.messages.concat());
+    let said = expect.iter().filter_map(|expectation| match expectation {
+        Expectation::Contains { text, .. } => Some(squashed(text)),
+        _ => None,
+    });
+    said.filter(|answer| !answer.is_empty())
+        .map(|answer| (input.clone(), answer))
+        .collect()
+}
+
+/// UUIDs, and whatever calls itself a canary.
+fn canaries(text: &str) -> Vec<String> {
+    static CANARY: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\bcanary[-_:#][a-z0-9_-]{4,}")
+            .expect("it is a regex")
+    });
+    CANARY.find_iter(text).map(|found| found.as_str().to_owned()).collect()
+}
+
+/// Base64 without padding, as RFC 4648 has it.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let bits = chunk
+            .iter()
+            .enumerate()
+            .fold(0_u32, |bits, (at, byte)| bits | u32::from(*byte) << (16 - 8 * at));
+        for at in 0..=chunk.len() {
+            text.push(char::from(LETTERS[(bits >> (18 - 6 * at) & 63) as usize]));
+        }
+    }
+    text
+}
