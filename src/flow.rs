@@ -6,6 +6,7 @@ mod cases;
 mod context;
 pub mod deliver;
 pub mod gate;
+mod held_out;
 pub mod job;
 mod propose;
 mod publish;
@@ -160,6 +161,8 @@ pub async fn improve(request: &Request<'_>, store: &mut dyn Store, progress: &Pr
     let train = request.runner.list(Split::Train).await?;
     let validation = request.runner.list(Split::Validation).await?;
     check_splits(&train, &validation)?;
+    let n_validation = validation.len();
+    let bench = Bench::new(request, validation, progress);
     if store.entries().is_empty() {
         if request.harness.files().next().is_none() {
             let globs = request.config.harness.paths.join(", ");
@@ -167,19 +170,18 @@ pub async fn improve(request: &Request<'_>, store: &mut dyn Store, progress: &Pr
                 problem: format!("`harness.paths` ({globs}) matches no tracked text file"),
             });
         }
-        let plan = plan(request, train, validation.len());
+        let plan = plan(request, &bench, train, n_validation, progress);
         store.append((request.clock)(), Event::Started(Box::new(plan)))?;
     } else {
         progress.line(&format!("going on from entry {} of the ledger", store.entries().len()));
     }
-    check_same_run(request, store, &validation)?;
+    check_same_run(request, store, n_validation)?;
 
     let (state, mut commands) = machine::replay(store.entries().iter().map(|entry| &entry.event));
     let mut state = state.ok_or_else(|| FlowError::OtherRun {
         out: request.out.clone(),
         what: "first entry than `started`",
     })?;
-    let bench = Bench::new(request, validation, progress);
     let began = Instant::now();
     while let Some(command) = commands.first() {
         if request.interrupted.load(Ordering::Relaxed) {
@@ -249,10 +251,23 @@ fn check_splits(train: &[sprag_core::id::TaskId], validation: &[sprag_core::id::
     }
 }
 
-fn plan(request: &Request<'_>, train: Vec<sprag_core::id::TaskId>, n_validation: usize) -> Plan {
+fn plan(
+    request: &Request<'_>,
+    bench: &Bench<'_>,
+    train: Vec<sprag_core::id::TaskId>,
+    n_validation: usize,
+    progress: &Progress,
+) -> Plan {
     let config = request.config;
     let redactor = Redactor::new(&config.redact);
-    let mut issues = request.issues.clone();
+    let (mut known, mut issues) = (request.known.clone(), request.issues.clone());
+    let left_out = [
+        (held_out::forget_failures(bench, &train, &mut known), "known failures"),
+        (held_out::forget_issues(bench, &mut issues), "issues"),
+    ];
+    for (n, what) in left_out.iter().filter(|(n, _)| *n > 0) {
+        progress.line(&format!("left out, since they show held-out tasks: {n} {what}"));
+    }
     issues.iter_mut().for_each(|issue| redactor.clean(issue));
     Plan {
         config: config.digest(),
@@ -276,17 +291,13 @@ fn plan(request: &Request<'_>, train: Vec<sprag_core::id::TaskId>, n_validation:
         n_validation,
         fails_before: config.cases.fails_before,
         issues,
-        known: request.known.clone(),
+        known,
         harness: request.harness.clone(),
     }
 }
 
 /// A resumed run must be the run that was begun: another seed or configuration would mix two experiments in one ledger.
-fn check_same_run(
-    request: &Request<'_>,
-    store: &dyn Store,
-    validation: &[sprag_core::id::TaskId],
-) -> Result<(), FlowError> {
+fn check_same_run(request: &Request<'_>, store: &dyn Store, n_validation: usize) -> Result<(), FlowError> {
     let Some(Event::Started(plan)) = store.entries().first().map(|entry| &entry.event) else {
         return Ok(());
     };
@@ -296,7 +307,7 @@ fn check_same_run(
         (plan.batches != request.batches, "number of batches"),
         (plan.limits.experiments != request.experiments, "number of experiments"),
         (plan.runner != request.runner_identity, "runner"),
-        (plan.n_validation != validation.len(), "validation set"),
+        (plan.n_validation != n_validation, "validation set"),
         // Where changes are merged at once, the branch has moved on with them.
         (!request.merge && plan.harness != request.harness, "harness"),
     ];

@@ -14,8 +14,8 @@ worker = Worker("my-agent", cases=True)
 
 @worker.tasks
 def tasks(split):
-    """The ids of the tasks of a split."""
-    return list(TASKS.get(split, {}))
+    """The ids of the tasks of a split, each with what the agent is asked first."""
+    return {id: request for id, (request, _) in TASKS.get(split, {}).items()}
 
 
 @worker.run

@@ -32,6 +32,7 @@ from typing import Any, BinaryIO, Callable, Dict, List, Optional, Sequence, Unio
 
 PROTOCOL = 1
 SPLITS = ("train", "validation", "test")
+Tasks = Union[Sequence[str], Dict[str, str]]
 ERROR_KINDS = ("infrastructure", "evaluator", "user_simulator", "unknown")
 
 
@@ -167,14 +168,18 @@ class Worker:
         `cases` says that the run function also takes a `job.case`: an input that was recorded.
         """
         self._about = {"name": name, "parallel": max(1, parallel), "harness": harness, "cases": cases}
-        self._list: Callable[[str], Sequence[str]] = lambda split: []
+        self._list: Callable[[str], Tasks] = lambda split: []
         self._run: Optional[Callable[[Job], Result]] = None
         self._known: set = set()
         self._lock = threading.Lock()
         self._out: BinaryIO = sys.stdout.buffer
 
-    def tasks(self, function: Callable[[str], Sequence[str]]) -> Callable[[str], Sequence[str]]:
-        """Registers the function that lists the task ids of a split."""
+    def tasks(self, function: Callable[[str], Tasks]) -> Callable[[str], Tasks]:
+        """Registers the function that lists the task ids of a split.
+
+        A dict also says what the run of each task begins with: what the person says first. With it
+        sprag refuses a recorded input that says what a held-out task says.
+        """
         self._list = function
         return function
 
@@ -195,7 +200,7 @@ class Worker:
                 self._send(type="ready", protocol=PROTOCOL, **self._about)
             elif kind == "list":
                 split = message.get("split")
-                self._send(type="tasks", split=split, ids=self._ids(split))
+                self._send(type="tasks", split=split, **self._tasks(split))
             elif kind == "run" and pool:
                 pool.submit(self._answer, message)
             elif kind == "run":
@@ -218,20 +223,23 @@ class Worker:
         except BrokenPipeError:
             os._exit(0)  # sprag is gone: nobody is left to answer
 
-    def _ids(self, split: Any) -> List[str]:
-        """The ids of a split; a list that cannot be made is logged and empty."""
+    def _tasks(self, split: Any) -> Dict[str, Any]:
+        """The ids of a split, and their inputs where they are told; a list that cannot be made is logged and empty."""
         try:
-            ids = [str(id) for id in self._list(split)] if split in SPLITS else []
+            listed = self._list(split) if split in SPLITS else []
+            tasks: Dict[str, Any] = {"ids": [str(id) for id in listed]}
+            if isinstance(listed, dict):
+                tasks["inputs"] = {str(id): str(text) for id, text in listed.items()}
         except Exception:
             _log("listing the split {!r} failed\n{}".format(split, traceback.format_exc()))
-            ids = []
-        self._known.update(ids)
-        return ids
+            tasks = {"ids": []}
+        self._known.update(tasks["ids"])
+        return tasks
 
     def _knows(self, task: str) -> bool:
         if task not in self._known:
             for split in SPLITS:
-                self._ids(split)
+                self._tasks(split)
         return task in self._known
 
     def _answer(self, message: Dict[str, Any]) -> None:

@@ -87,7 +87,11 @@ fn write(json: bool, export: &ExportArgs, overview: &Overview) -> Result<ExitCod
         return Err(CommandError::new(Exit::Nothing, "there is no case to export", hint));
     }
     let worker = match load_config(&export.config)?.runner {
-        runner if runner.kind == RunnerKind::Worker => runner.command,
+        // The files are for others too: with them, sprag is what their shell finds.
+        runner if runner.kind == RunnerKind::Worker => {
+            let parts = runner.command.iter();
+            parts.map(|part| part.replace("{sprag}", "sprag")).collect()
+        }
         _ => Vec::new(),
     };
     let tool = match export.to {

@@ -15,8 +15,10 @@ use sprag_core::hash;
 use sprag_core::id::{HarnessId, RunKey, TaskId};
 use sprag_core::ledger::Entry;
 use sprag_core::machine;
+use sprag_core::mine::text::shortened;
 use sprag_core::redact::Redactor;
-use sprag_core::trace::Trace;
+use sprag_core::signal::{self, Clue, Report};
+use sprag_core::trace::{Role, Trace};
 use sprag_core::trial::Trial;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -162,10 +164,50 @@ impl<'a> Bench<'a> {
         }
         // That a train task is none of these is the runner's word, and was checked.
         let input = case.input.as_ref().filter(|_| case.is_recorded());
-        input.is_some_and(|input| {
-            let (whole, first) = (input.messages.join("\n"), &input.messages[0]);
-            let held_out = self.runner.held_out_inputs();
-            held_out.iter().any(|text| near(text, &whole) || near(text, first))
+        input.is_some_and(|input| self.says_held_out(&input.messages))
+    }
+
+    /// Whether a task is held out.
+    pub(super) fn holds_out(&self, task: &TaskId) -> bool {
+        self.validation.contains(task)
+    }
+
+    /// Whether it is known what each held-out task begins with.
+    pub(super) fn knows_held_out_inputs(&self) -> bool {
+        self.runner.held_out_inputs().len() >= self.validation.len()
+    }
+
+    /// Whether a person says what a held-out task begins with, or nearly, as far as the runner tells what they begin with. The text may be
+    /// redacted, and cut off with `…`.
+    pub(super) fn says_held_out(&self, messages: &[String]) -> bool {
+        let Some(first) = messages.first().filter(|first| !first.trim().is_empty()) else {
+            return false;
+        };
+        let whole = messages.join("\n");
+        let cut_off = first.ends_with('…').then(|| first.chars().count());
+        self.runner.held_out_inputs().into_iter().any(|text| {
+            let mut redacted = text.clone();
+            self.redactor.clean(&mut redacted);
+            [text, redacted].iter().any(|text| {
+                let begins = cut_off.is_some_and(|chars| near(&shortened(text, chars), first));
+                begins || near(text, &whole) || near(text, first)
+            })
+        })
+    }
+
+    /// Whether an issue names a held-out task, or shows a run of one. A number alone names none: issues are full of numbers.
+    pub(super) fn leads_to_held_out(&self, issue: &Report) -> bool {
+        let is_name = |task: &&TaskId| !task.as_str().bytes().all(|byte| byte.is_ascii_digit());
+        let names: Vec<TaskId> = self.validation.iter().filter(is_name).cloned().collect();
+        signal::leads(issue, &names, None).iter().any(|lead| match &lead.clue {
+            Clue::Task(_) => true,
+            Clue::Trace(read) => {
+                let by_person = read.trace.steps.iter().filter(|step| step.role == Role::User);
+                let said: Vec<String> = by_person.map(|step| step.content.clone()).collect();
+                self.holds_out(&read.task) || self.says_held_out(&said)
+            }
+            Clue::Told(told) => self.says_held_out(std::slice::from_ref(&told.asked)),
+            Clue::Attachment { .. } | Clue::Artifact { .. } | Clue::WorkflowRun { .. } | Clue::Unreadable(_) => false,
         })
     }
 

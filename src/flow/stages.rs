@@ -328,7 +328,7 @@ fn causes(task: &TaskId, trial: &Trial) -> Option<BTreeSet<Mechanism>> {
 
 /// Whether a case shows a failure: it repeats its task, or was made of it.
 fn shown_by(state: &State, case: &CaseId, task: &TaskId, record: &RecordId, failed: &TaskId) -> bool {
-    let case = state.cases.cases.get(case).filter(|case| case.is_recorded());
+    let case = state.cases.cases.get(case);
     failed == task || case.is_some_and(|case| case.records.contains(record))
 }
 

@@ -301,8 +301,11 @@ fn it_speaks_the_worker_protocol() {
         json!({"type": "ready", "protocol": 1, "name": "helpdesk", "parallel": 1, "harness": "run", "cases": true})
     );
     assert_eq!(answers[1]["ids"].as_array().unwrap().len(), 40);
-    assert_eq!(answers[2], json!({"type": "tasks", "split": "test", "ids": []}));
-    assert_eq!(answers[3], json!({"type": "tasks", "split": "moon", "ids": []}));
+    assert_eq!(answers[1]["inputs"].as_object().unwrap().len(), 40);
+    for (answer, split) in [(2, "test"), (3, "moon")] {
+        let nothing = json!({"type": "tasks", "split": split, "ids": [], "inputs": {}});
+        assert_eq!(answers[answer], nothing);
+    }
     assert_eq!(
         (&answers[4]["id"], &answers[4]["passed"], &answers[4]["score"]),
         (&json!("r1"), &json!(true), &json!(1.0))

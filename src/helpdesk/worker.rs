@@ -12,6 +12,7 @@ use sprag_core::failure::FailureKind;
 use sprag_core::protocol::{FromWorker, HarnessReload, PROTOCOL, RunError, RunRequest, RunResult};
 use sprag_core::trace::{Check, Expected, Trace};
 use sprag_core::trial::{Split, Usage};
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 use std::path::Path;
 use std::time::Instant;
@@ -48,12 +49,12 @@ fn ready() -> Value {
 /// An unknown split has no tasks, so the split is sent back as it came.
 fn list(split: &Value) -> Value {
     let wanted: Option<Split> = serde_json::from_value(split.clone()).ok();
-    let ids: Vec<&str> = tasks::all()
-        .iter()
-        .filter(|task| Some(task.split) == wanted)
-        .map(|task| task.id.as_str())
+    let of_split = || tasks::all().iter().filter(|task| Some(task.split) == wanted);
+    let ids: Vec<&str> = of_split().map(|task| task.id.as_str()).collect();
+    let inputs: BTreeMap<&str, &str> = of_split()
+        .map(|task| (task.id.as_str(), task.ticket.as_str()))
         .collect();
-    json!({"type": "tasks", "split": split, "ids": ids})
+    json!({"type": "tasks", "split": split, "ids": ids, "inputs": inputs})
 }
 
 fn run(root: &Path, message: Value) -> RunResult {

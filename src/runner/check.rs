@@ -19,6 +19,7 @@ const FIELDS: &str = "see the table of messages in docs/worker-protocol.md";
 const NO_TRACE: &str = "leave `trace` out of the result when the run says `\"trace\": false`";
 const QUIET: &str =
     "print to stderr instead (Python: `print(..., file=sys.stderr)`); sprag_worker.py does this for all of your code";
+const INPUTS: &str = "send `inputs` with `tasks`, or return a dict from the function of `@worker.tasks`";
 const IDS: &str = "give every task one id of its own, in one split only";
 /// The checks that make runs, in order.
 const RUNS: [&str; 7] = [
@@ -136,9 +137,17 @@ impl Checks<'_> {
     }
 
     async fn conversation(&mut self, about: About, shutdown_limit: Duration) {
-        let train = self.tasks("train", "train tasks").await;
-        let validation = self.tasks("validation", "validation tasks").await;
+        let (train, _) = self.tasks("train", "train tasks").await;
+        let (validation, n_inputs) = self.tasks("validation", "validation tasks").await;
         self.splits(&train, &validation);
+        if about.cases && n_inputs < validation.len() {
+            let message = format!(
+                "takes recorded inputs, and tells what {n_inputs} of {} validation tasks begin with: one that says what a held-out task \
+                 says cannot be told, so fixed ones do not join the regression suite",
+                validation.len()
+            );
+            self.report.warning("validation inputs", Trouble::new(message, INPUTS));
+        }
         let Some(task) = train.first() else {
             self.skip(&RUNS, "there is no train task");
             return self.shutdown(shutdown_limit).await;
@@ -160,7 +169,8 @@ impl Checks<'_> {
         self.shutdown(shutdown_limit).await;
     }
 
-    async fn tasks(&mut self, split: &str, check: &'static str) -> Vec<String> {
+    /// The ids of a split, and of how many is told what they begin with.
+    async fn tasks(&mut self, split: &str, check: &'static str) -> (Vec<String>, usize) {
         let said = match self
             .session
             .ask(&json!({"type": "list", "split": split}), "tasks")
@@ -169,7 +179,7 @@ impl Checks<'_> {
             Ok(said) => said,
             Err(trouble) => {
                 self.report.problem(check, trouble);
-                return Vec::new();
+                return (Vec::new(), 0);
             }
         };
         let ids: Vec<String> = serde_json::from_value(said.value["ids"].clone()).unwrap_or_default();
@@ -200,7 +210,9 @@ impl Checks<'_> {
             troubles,
             format!("{n_ids} task{}", if n_ids == 1 { "" } else { "s" }),
         );
-        ids
+        let inputs = said.value["inputs"].as_object();
+        let n_inputs = inputs.map_or(0, |inputs| ids.iter().filter(|id| inputs.contains_key(*id)).count());
+        (ids, n_inputs)
     }
 
     fn splits(&mut self, train: &[String], validation: &[String]) {

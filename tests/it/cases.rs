@@ -2,14 +2,16 @@
 
 use crate::support::kiosk::Kiosk;
 use crate::support::program::Place;
-use crate::support::{Order, open_store, play, quick_dir};
+use crate::support::{Order, open_store, play, quick_dir, remains};
 use serde_json::{Value, json};
 use sprag::store::Store as _;
 use sprag_core::case::{CaseState, Expectation, Outcome, expect, export};
+use sprag_core::cluster::{Author, Change, Revision};
 use sprag_core::failure::FailureRecord;
-use sprag_core::id::TaskId;
+use sprag_core::id::{ClusterId, TaskId};
 use sprag_core::ledger::Known;
 use sprag_core::machine::{self, State};
+use sprag_core::signal::Report;
 
 const ASKED: &str = "My parcel has been on its way for three weeks now. Could you please give me my money back?";
 const HELD_OUT: &str =
@@ -51,6 +53,7 @@ async fn played(kiosk: &Kiosk, failures: Vec<FailureRecord>) -> (State, String) 
 async fn a_recorded_input_is_seen_to_fail_and_joins_the_suite_when_it_is_fixed() {
     let kiosk = Kiosk {
         cases: true,
+        held_out_inputs: vec![HELD_OUT.to_owned(); 7],
         ..Kiosk::new()
     };
     let again = ASKED.replace("now. Could", "now! could");
@@ -70,24 +73,67 @@ async fn a_recorded_input_is_seen_to_fail_and_joins_the_suite_when_it_is_fixed()
 }
 
 #[tokio::test]
-async fn what_is_held_out_is_refused_and_not_named() {
+async fn what_a_run_is_told_of_held_out_tasks_does_not_reach_it() {
     let kiosk = Kiosk {
         cases: true,
-        held_out_inputs: vec![HELD_OUT.to_owned()],
+        held_out_inputs: vec![HELD_OUT.to_owned(); 7],
         ..Kiosk::new()
     };
-    let near = HELD_OUT.to_uppercase();
-    let leaks = vec![
-        failure("a", "held-0", "I was in the artifact"),
-        failure("b", "issue #9", &near),
-    ];
-    let (state, tried) = played(&kiosk, leaks).await;
-    assert!(state.cases.cases.values().all(|case| !case.is_recorded()));
-    let reasons: Vec<&str> = state.refused.values().map(|refusal| refusal.reason.as_str()).collect();
-    assert_eq!(reasons, ["says what a held-out task says"; 2]);
+    let issue = |number, body: String| Report {
+        number,
+        title: "canary-title".to_owned(),
+        body,
+        comments: Vec::new(),
+    };
+    let chat = format!("```\nUser: {HELD_OUT}\nAssistant: canary-answer\n```");
+    let form = format!("### What was the agent asked to do?\n\n{HELD_OUT}\n\n### What did it do?\n\ncanary-did\n");
+    let order = Order {
+        known: Known {
+            failures: vec![
+                failure("a", "held-0", "canary-input"),
+                failure("b", "issue #9", &HELD_OUT.to_uppercase()),
+                failure("c", "issue #9", ASKED),
+            ],
+            revisions: vec![Revision {
+                change: Change::Rename {
+                    cluster: ClusterId::new("c-refund"),
+                    title: "canary-cluster".to_owned(),
+                },
+                by: Author::Model,
+                reason: "canary-reason".to_owned(),
+            }],
+            ..Known::default()
+        },
+        issues: vec![
+            issue(20, "canary-text, seen in held-3 again".to_owned()),
+            issue(21, chat),
+            issue(22, form),
+        ],
+        ..Order::default()
+    };
+    let dir = quick_dir();
+    let mut store = open_store(dir.path());
+    play(dir.path(), &kiosk, &mut store, &order).await.unwrap();
+    let ledger = serde_json::to_string(store.entries()).unwrap();
+    drop(store);
+    let repository = git2::Repository::open(dir.path().join("repo")).unwrap();
+    let objects = repository.odb().unwrap();
+    let mut texts = vec![ledger.clone()];
+    objects
+        .foreach(|id| {
+            texts.push(String::from_utf8_lossy(objects.read(*id).unwrap().data()).into_owned());
+            true
+        })
+        .unwrap();
+    texts.extend(remains(dir.path()).files.into_values());
+    for word in ["canary", "held-0", "held-3", "with my lamp", "WITH MY LAMP"] {
+        let found = texts.iter().find(|text| text.contains(word));
+        assert_eq!(found, None, "{word}");
+    }
+    assert!(ledger.contains("three weeks now"), "what is not held out is told");
     assert!(
-        tried.contains("held-out task") && !tried.contains("held-0") && !tried.contains("lamp"),
-        "{tried}"
+        texts.iter().any(|text| text.contains("<html")),
+        "the report was searched"
     );
 }
 
@@ -111,7 +157,7 @@ async fn a_runner_that_takes_no_recorded_inputs_is_not_asked_for_any() {
 
 #[test]
 fn cases_are_listed_and_exported_by_the_program() {
-    let place = Place::with_config("[runner]\ncommand = [\"./worker\"]\n");
+    let place = Place::with_config("[runner]\ncommand = [\"{sprag}\", \"{project}/worker\"]\n");
     let none = place.sprag(&["cases", "export", "--to", "pytest", "../pytest"]);
     assert_eq!(none.code, Some(4), "{none:?}");
     assert!(none.complaint().contains("there is no case to export"), "{none:?}");
@@ -137,7 +183,7 @@ fn cases_are_listed_and_exported_by_the_program() {
         let written: Value = serde_json::from_slice(&files["cases.json"]).unwrap();
         assert_eq!(
             (&written["worker"], &written["cases"][0]["task"]),
-            (&json!(["./worker"]), &json!("t"))
+            (&json!(["sprag", "{project}/worker"]), &json!("t"))
         );
     }
 }

@@ -95,6 +95,23 @@ async fn a_worker_made_by_init_is_fine() {
 }
 
 #[tokio::test]
+async fn a_worker_that_takes_recorded_inputs_and_hides_what_held_out_tasks_begin_with_is_warned_of() {
+    let worker = HANGS
+        .replace(r#""name":"sh""#, r#""name":"sh","cases":true"#)
+        .replace("sleep 1000", "exit");
+    let report = report(vec!["sh".to_owned(), "-c".to_owned(), worker]).await;
+    let warned = report
+        .checks
+        .iter()
+        .find(|finding| finding.check == "validation inputs");
+    let warned = warned.unwrap().to_string();
+    assert!(
+        warned.starts_with("warning") && warned.contains("0 of 1 validation tasks"),
+        "{warned}"
+    );
+}
+
+#[tokio::test]
 async fn parallel_runs_are_made_at_a_time() {
     let report = report(workers::python("wrong.py", &["parallel"])).await;
     let finding = report

@@ -33,6 +33,8 @@ pub(crate) struct Order {
     pub(crate) merge: bool,
     /// What is known before it begins.
     pub(crate) known: Known,
+    /// Labelled issues.
+    pub(crate) issues: Vec<Report>,
 }
 
 /// A short run with everything in it: issues, two accepted and two rejected changes, and a cluster that nothing is proposed for.
@@ -43,6 +45,7 @@ impl Default for Order {
             batches: 2,
             merge: true,
             known: Known::default(),
+            issues: issues(),
         }
     }
 }
@@ -111,7 +114,7 @@ pub(crate) async fn play(
         batches: order.batches,
         experiments: 40,
         merge: order.merge,
-        issues: issues(),
+        issues: order.issues.clone(),
         known: order.known.clone(),
         clock: Arc::new(|| "2026-11-01T12:00:00Z".to_owned()),
         wall: Duration::from_secs(3600),

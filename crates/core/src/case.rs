@@ -41,6 +41,9 @@ pub struct EvalCase {
     pub flake: FlakeStatistics,
     /// Where it stands.
     pub state: CaseState,
+    /// Whether nobody could hold its input against the held-out tasks: such a case drives changes, and joins no suite.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unchecked: bool,
     /// What a run of it begins with, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Input>,
@@ -168,6 +171,7 @@ impl EvalCase {
             fixed_by: None,
             flake: FlakeStatistics::default(),
             state: CaseState::Candidate,
+            unchecked: false,
             input: None,
             expect: Vec::new(),
             fixtures: Vec::new(),
@@ -208,7 +212,7 @@ impl EvalCase {
             () if self.input.is_none() => Some("the trace does not say what the run began with"),
             () if self.expect.is_empty() => Some("no check expresses what went wrong"),
             () if self.expect.iter().any(Expectation::needs_model) => {
-                Some("a model has to judge it, and there is none")
+                Some("a model would have to judge it, and none is asked to")
             }
             () => None,
         }

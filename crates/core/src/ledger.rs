@@ -251,6 +251,9 @@ pub struct CaseTry {
     /// Why it did not run, as half a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_runnable: Option<String>,
+    /// Whether it is a recorded input that nobody could hold against the held-out tasks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unchecked: bool,
 }
 
 /// What came of one labelled issue.

@@ -73,7 +73,7 @@ pub enum Command {
     Promote {
         /// The experiment.
         experiment: ExperimentId,
-        /// The open cases of its cluster.
+        /// The open cases of its cluster, and open recorded inputs of others.
         cases: Vec<(CaseId, TaskId)>,
     },
     /// Write branch, pull request and check runs; leads to `Published`.
@@ -374,7 +374,7 @@ fn decided(state: &mut State, verdict: Verdict, reason: &str) -> Command {
     let score = experiment.validation.as_ref().and_then(Scorecard::score).unwrap_or(0.0);
     state.best = state.best.max(score);
     state.case_tallies.clear();
-    let cases = state.open_cases(&cluster);
+    let cases = state.cases_to_promote(&cluster);
     Command::Promote {
         experiment: experiment.id,
         cases,

@@ -1,6 +1,6 @@
 //! What may not enter the pool: a case that is there already, or one that says nearly the same.
 
-use super::EvalCase;
+use super::{CaseState, EvalCase};
 use crate::id::CaseId;
 use crate::similar::Rarity;
 use serde::{Deserialize, Serialize};
@@ -26,18 +26,29 @@ pub fn near(left: &str, right: &str) -> bool {
     rarity.vector(left).cosine(&rarity.vector(right)) >= NEAR
 }
 
-/// The candidates that are refused, given the cases that are there already. Both oldest first.
+/// The cases that are refused, given those that are there already. Both oldest first. The older one stays; but of a task and a recorded
+/// input, the task, whose verdict is the runner's: a recorded input gives way to it, unless it is in the suite or quarantined.
 pub fn refusals(pool: &[&EvalCase], candidates: &[&EvalCase]) -> Vec<Refusal> {
     let mut kept: Vec<&EvalCase> = pool.to_vec();
     let mut refused = Vec::new();
-    for &candidate in candidates {
-        let like = kept.iter().find_map(|case| Some((case, likeness(case, candidate)?)));
-        match like {
-            Some((case, likeness)) => refused.push(Refusal {
-                case: candidate.id.clone(),
-                reason: format!("{likeness} {}", case.id),
-                kept: Some(case.id.clone()),
-            }),
+    let refusal = |case: &EvalCase, for_the_sake_of: &EvalCase, likeness: &str| Refusal {
+        case: case.id.clone(),
+        reason: format!("{likeness} {}", for_the_sake_of.id),
+        kept: Some(for_the_sake_of.id.clone()),
+    };
+    let (recorded, tasks): (Vec<&EvalCase>, Vec<&EvalCase>) = candidates.iter().partition(|case| case.is_recorded());
+    for task in tasks {
+        kept.retain(|case| {
+            let gives_way = case.is_recorded() && !matches!(case.state, CaseState::Promoted | CaseState::Quarantined);
+            let likeness = likeness(case, task).filter(|_| gives_way);
+            refused.extend(likeness.map(|likeness| refusal(case, task, likeness)));
+            likeness.is_none()
+        });
+        kept.push(task);
+    }
+    for candidate in recorded {
+        match kept.iter().find_map(|case| Some((case, likeness(case, candidate)?))) {
+            Some((case, likeness)) => refused.push(refusal(candidate, case, likeness)),
             None => kept.push(candidate),
         }
     }

@@ -49,7 +49,10 @@ fn the_name_of_a_recorded_input_is_the_id_of_its_case() {
         ..case.clone()
     };
     assert!(judged.recorded_run().is_some());
-    assert_eq!(judged.unscorable(), Some("a model has to judge it, and there is none"));
+    assert_eq!(
+        judged.unscorable(),
+        Some("a model would have to judge it, and none is asked to")
+    );
     let task = EvalCase::new(EvalCase::id_of(&TaskId::new("a")), TaskId::new("a"), String::new());
     assert_eq!(task.unscorable(), None, "its verdict is the runner's");
     for task in [
@@ -128,6 +131,23 @@ fn what_is_there_already_is_refused_and_the_older_stays() {
     );
     let tasks = [case("task-1", ASKED, "refund"), case("task-2", ASKED, "refund")];
     assert_eq!(refused(&[], &tasks), [], "tasks have more than what they begin with");
+    let task = case("task-1", ASKED, "refund");
+    let recorded = case("a", ASKED, "refund");
+    let gone = [("a".to_owned(), "runs and expects the same as task-1".to_owned())];
+    assert_eq!(
+        refused(&[], &[recorded.clone(), task.clone()]),
+        gone,
+        "of both, the task"
+    );
+    assert_eq!(
+        refused(std::slice::from_ref(&recorded), std::slice::from_ref(&task)),
+        gone
+    );
+    let promoted = EvalCase {
+        state: CaseState::Promoted,
+        ..recorded
+    };
+    assert_eq!(refused(&[promoted], &[task]), [], "what is in the suite stays");
     let twice = [case("a", ASKED, "refund"), case("b", ASKED, "refund")];
     assert_eq!(refused(&[], &twice).len(), 1, "also of two that are new");
 }

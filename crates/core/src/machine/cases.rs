@@ -10,6 +10,12 @@ use std::collections::BTreeSet;
 /// How often a case must pass on the new incumbent before it joins the suite.
 pub const PROMOTION_RUNS: u32 = 2;
 
+/// How many recorded inputs of other clusters are run again when a change is accepted.
+pub(super) const RECORDED_RERUNS: usize = 20;
+
+/// Why a recorded input joins no suite.
+const UNCHECKED: &str = "not held against the held-out tasks: the runner does not tell what each begins with";
+
 /// A new case that must be seen to fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaseTrial {
@@ -130,6 +136,12 @@ pub(super) fn tried(state: &mut State, tried: &[CaseTry], refused: &[Refusal]) {
         if let (Some(gone), Some(kept)) = (gone, kept) {
             let provenance = kept.provenance.get_or_insert_default();
             provenance.also.push(gone.id);
+            let new = |record: &RecordId| !kept.records.contains(record);
+            let records: Vec<RecordId> = gone.records.into_iter().filter(new).collect();
+            kept.records.extend(records);
+            kept.clusters.extend(gone.clusters);
+            kept.clusters.sort();
+            kept.clusters.dedup();
         }
         state.refused.insert(refusal.case.clone(), refusal.clone());
     }
@@ -143,6 +155,7 @@ pub(super) fn tried(state: &mut State, tried: &[CaseTry], refused: &[Refusal]) {
         tally.fails += trial.fails;
         case.flake.runs_before += trial.runs;
         case.flake.fails_before += trial.fails;
+        case.unchecked = trial.unchecked;
         (case.state, case.note) = match &trial.not_runnable {
             Some(why) => (CaseState::Unconfirmed, Some(format!("not runnable: {why}"))),
             None if trial.fails < trial.runs => (
@@ -153,7 +166,9 @@ pub(super) fn tried(state: &mut State, tried: &[CaseTry], refused: &[Refusal]) {
                     tally.runs
                 )),
             ),
-            None if tally.fails >= state.plan.fails_before => (CaseState::Open, None),
+            None if tally.fails >= state.plan.fails_before => {
+                (CaseState::Open, trial.unchecked.then(|| UNCHECKED.to_owned()))
+            }
             None => (CaseState::Candidate, Some("its runs had no verdict".to_owned())),
         };
     }
@@ -173,17 +188,21 @@ pub(super) fn promote(state: &mut State, experiment: &ExperimentId, reruns: &[Ca
         case.flake.runs_after += rerun.runs;
         case.flake.passes_after += rerun.passes;
         if rerun.passes == rerun.runs && rerun.runs >= PROMOTION_RUNS {
-            case.state = CaseState::Promoted;
-            case.fixed_by = Some(experiment.clone());
+            if case.unchecked {
+                case.state = CaseState::Unconfirmed;
+                case.note = Some(format!("fixed by {experiment}, and {UNCHECKED}"));
+            } else {
+                case.state = CaseState::Promoted;
+                case.fixed_by = Some(experiment.clone());
+            }
             let case = case.clone();
             state.clusters.resolve_task(&case.task);
-            if case.is_recorded() {
-                let of_case = case
-                    .clusters
-                    .iter()
-                    .flat_map(|cluster| case.records.iter().map(move |record| (cluster, record)));
-                of_case.for_each(|(cluster, record)| state.clusters.resolve_record(cluster, record));
-            }
+            // Of a task, those too that a recorded input which says the same has brought.
+            let of_case = case
+                .clusters
+                .iter()
+                .flat_map(|cluster| case.records.iter().map(move |record| (cluster, record)));
+            of_case.for_each(|(cluster, record)| state.clusters.resolve_record(cluster, record));
         } else {
             case.state = CaseState::Quarantined;
         }

@@ -140,7 +140,7 @@ impl State {
         accepted.map_or(self.baseline.as_ref(), |experiment| experiment.validation.as_ref())
     }
 
-    /// The tasks on which a cluster's failures were seen and are not resolved, and the recorded inputs that show them, in order.
+    /// The tasks on which a cluster's failures were seen and are not resolved, and the open cases that show them, in order.
     pub fn cluster_tasks(&self, cluster: &ClusterId) -> Vec<TaskId> {
         let Some(cluster) = self.clusters.clusters.get(cluster) else {
             return Vec::new();
@@ -154,10 +154,10 @@ impl State {
         let tasks = open.filter(|task| self.plan.train.contains(task));
         let shows = |case: &&EvalCase| {
             let unresolved = |record: &RecordId| cluster.members.get(record).is_some_and(|member| !member.resolved);
-            case.is_recorded() && case.records.iter().any(unresolved)
+            case.records.iter().any(unresolved)
         };
-        let recorded = self.cases.open().filter(shows).map(|case| &case.task);
-        let tasks: BTreeSet<&TaskId> = tasks.chain(recorded).collect();
+        let shown = self.cases.open().filter(shows).map(|case| &case.task);
+        let tasks: BTreeSet<&TaskId> = tasks.chain(shown).collect();
         tasks.into_iter().cloned().collect()
     }
 
@@ -186,9 +186,17 @@ impl State {
         self.clusters.settled_by(cluster, records)
     }
 
-    pub(super) fn open_cases(&self, cluster: &ClusterId) -> Vec<(CaseId, TaskId)> {
-        let of_cluster = self.cases.open().filter(|case| case.clusters.contains(cluster));
-        of_cluster.map(|case| (case.id.clone(), case.task.clone())).collect()
+    /// The open cases of a cluster, and the recorded inputs of others, those first that were run least: no traffic would show that they are fixed.
+    pub(super) fn cases_to_promote(&self, cluster: &ClusterId) -> Vec<(CaseId, TaskId)> {
+        let (mut cases, rest): (Vec<&EvalCase>, Vec<&EvalCase>) =
+            self.cases.open().partition(|case| case.clusters.contains(cluster));
+        let mut recorded: Vec<&EvalCase> = rest.into_iter().filter(|case| case.is_recorded()).collect();
+        recorded.sort_by_key(|case| case.flake.runs_before);
+        cases.extend(recorded.into_iter().take(super::cases::RECORDED_RERUNS));
+        cases
+            .into_iter()
+            .map(|case| (case.id.clone(), case.task.clone()))
+            .collect()
     }
 
     /// Changes clusters. What is known of one that goes is known of the one that stays.

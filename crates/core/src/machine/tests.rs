@@ -136,6 +136,7 @@ impl Tape {
                 runs,
                 fails: runs - u32::from(runs > 0 && kind == 3),
                 not_runnable: (kind == 2).then(|| "no worker".to_owned()),
+                unchecked: kind == 4,
             });
         }
         Event::CasesTried {
@@ -730,7 +731,7 @@ fn traffic_that_makes_clusters_alike_leads_to_their_merge_and_the_cases_follow()
         panic!("{commands:?}");
     };
     assert_eq!(
-        state.open_cases(cluster).len(),
+        state.cases_to_promote(cluster).len(),
         2,
         "both cases are the merged cluster's"
     );
@@ -788,6 +789,7 @@ fn tried(state: State, runs: u32, fails: u32) -> (State, Vec<Command>) {
         runs,
         fails,
         not_runnable: None,
+        unchecked: false,
     };
     let tried = state.cases.cases.keys().map(one).collect();
     let event = Event::CasesTried {
@@ -923,4 +925,60 @@ fn a_refused_case_does_not_come_back_and_the_older_one_knows_it() {
     assert_eq!(state.cases.cases.len(), 1);
     let kept = &state.cases.cases[&cases[0].case];
     assert_eq!(kept.provenance.as_ref().unwrap().also, [cases[1].case.clone()]);
+    assert_eq!(kept.records.len(), 2, "it stands for the failure of the other, too");
+}
+
+#[test]
+fn an_accepted_change_runs_recorded_inputs_of_other_clusters_again() {
+    let mut other = failure("t1", "b");
+    other.causes[0].mechanism.subject = "elsewhere".to_owned();
+    let (state, _) = after_traffic(2, vec![recorded("a"), other]);
+    let (mut state, _) = tried(state, 1, 1);
+    let elsewhere = state.clusters.holding(
+        &state
+            .records
+            .values()
+            .find(|record| record.task.as_str() == "t1")
+            .unwrap()
+            .id,
+    );
+    let (case, cluster) = {
+        let case = state.cases.open().find(|case| case.is_recorded()).unwrap();
+        (case.clone(), elsewhere[0].clone())
+    };
+    assert!(!case.clusters.contains(&cluster));
+    let again = state.cases_to_promote(&cluster);
+    assert!(again.contains(&(case.id.clone(), case.task.clone())), "{again:?}");
+    assert_eq!(again.len(), 2, "and the case of the cluster");
+    let rerun = CaseRerun {
+        case: case.id.clone(),
+        task: case.task.clone(),
+        runs: 2,
+        passes: 2,
+    };
+    cases::promote(&mut state, &ExperimentId::new("E001"), &[rerun]);
+    assert_eq!(state.cases.cases[&case.id].state, CaseState::Promoted);
+    assert!(state.clusters.clusters[&case.clusters[0]].resolution_rate() >= 1.0);
+}
+
+#[test]
+fn a_recorded_input_that_nobody_held_against_the_held_out_tasks_joins_no_suite() {
+    let (mut state, _) = tried(after_traffic(2, vec![recorded("a")]).0, 1, 1);
+    let case = state.cases.cases.values_mut().next().unwrap();
+    case.unchecked = true;
+    let (id, task, cluster) = (case.id.clone(), case.task.clone(), case.clusters[0].clone());
+    let rerun = CaseRerun {
+        case: id.clone(),
+        task,
+        runs: 2,
+        passes: 2,
+    };
+    cases::promote(&mut state, &ExperimentId::new("E001"), &[rerun]);
+    let case = &state.cases.cases[&id];
+    assert_eq!((case.state, &case.fixed_by), (CaseState::Unconfirmed, &None));
+    assert!(case.note.as_ref().unwrap().starts_with("fixed by E001, and not held"));
+    assert!(
+        state.clusters.clusters[&cluster].resolution_rate() >= 1.0,
+        "the failure is gone all the same"
+    );
 }

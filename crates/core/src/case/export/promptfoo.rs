@@ -30,7 +30,7 @@ pub(super) fn files(cases: &[&EvalCase]) -> Vec<File> {
 fn test(case: &EvalCase) -> Value {
     let input = case.input.as_ref().map(|input| input.messages.join("\n"));
     let asserts = match case.is_recorded() {
-        true => case.expect.iter().map(assertion).collect(),
+        true => case.expect.iter().enumerate().map(assertion).collect(),
         // The verdict on a task is the runner's.
         false => vec![json!({"type": "python", "value": PROVIDER})],
     };
@@ -41,22 +41,31 @@ fn test(case: &EvalCase) -> Value {
     })
 }
 
-fn assertion(expectation: &Expectation) -> Value {
+/// What only `provider.py` can check is named by its place in `expect`, so that no text of it is taken for a template.
+fn assertion((at, expectation): (usize, &Expectation)) -> Value {
     match expectation {
         Expectation::Contains {
             text,
             place: Place::Answer,
-        } => json!({"type": "icontains", "value": literal(text)}),
+        } if literal(text) == *text => json!({"type": "icontains", "value": text}),
         Expectation::NotContains {
             text,
             place: Place::Answer,
-        } => json!({"type": "not-icontains", "value": literal(text)}),
+        } if literal(text) == *text => json!({"type": "not-icontains", "value": text}),
         Expectation::Judge { rubric } => json!({"type": "llm-rubric", "value": literal(rubric)}),
-        _ => json!({"type": "python", "value": PROVIDER, "config": {"expectation": expectation}}),
+        _ => json!({"type": "python", "value": PROVIDER, "config": {"expectation": at}}),
     }
 }
 
-/// A text in which promptfoo finds no template: what comes from a trace is data.
+/// A text in which promptfoo finds no template, for people and models to read: what comes from a trace is data. No brace is left beside
+/// what could begin a template with it.
 fn literal(text: &str) -> String {
-    text.replace("{{", "{ {").replace("{%", "{ %").replace("{#", "{ #")
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        if plain.ends_with('{') && matches!(c, '{' | '%' | '#') {
+            plain.push(' ');
+        }
+        plain.push(c);
+    }
+    plain
 }

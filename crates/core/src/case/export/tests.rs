@@ -63,7 +63,40 @@ fn promptfoo_gets_its_own_assertions_and_no_template_of_a_stranger() {
     let config = json_of(&files, "promptfooconfig.json");
     let test = &config["tests"][0];
     assert_eq!(test["vars"]["input"], "{ {env.KEY}} { % include 'x' %}");
-    assert_eq!(test["assert"][0], json!({"type": "icontains", "value": "sorry { {x}}"}));
-    assert_eq!(test["assert"][1]["config"]["expectation"]["in"], "anywhere");
+    let place = |at: usize| {
+        (
+            &test["assert"][at]["type"],
+            &test["assert"][at]["config"]["expectation"],
+        )
+    };
+    assert_eq!(
+        place(0),
+        (&json!("python"), &json!(0)),
+        "the text stays as it is, in cases.json"
+    );
+    assert_eq!(place(1), (&json!("python"), &json!(1)));
     assert_eq!(test["assert"][2]["type"], "llm-rubric");
+}
+
+#[test]
+fn no_run_of_braces_is_a_template_and_plain_texts_are_matched_as_they_are() {
+    for text in ["{{{env.KEY}}}", "{{{{env.KEY}}}}", "{{%x%}}", "{ {{#x", "a {b} c"] {
+        let case = recorded(
+            text,
+            json!([{"type": "contains", "text": "sorry"}, {"type": "judge", "rubric": text}]),
+        );
+        let config = json_of(&files(Tool::Promptfoo, &[&case], &[]), "promptfooconfig.json");
+        let test = &config["tests"][0];
+        let written = test.to_string();
+        assert!(
+            !["{{%", "{%", "{#"].iter().any(|opening| written.contains(opening)),
+            "{written}"
+        );
+        let said = [&test["vars"]["input"], &test["assert"][1]["value"]];
+        assert!(
+            said.iter().all(|said| !said.as_str().unwrap().contains("{{")),
+            "{written}"
+        );
+        assert_eq!(test["assert"][0], json!({"type": "icontains", "value": "sorry"}));
+    }
 }

@@ -25,12 +25,12 @@ def call_api(prompt, options, context):
 
 
 def get_assert(output, context):
-    """Holds the run against the expectation in `config`; without one, the runner's verdict counts."""
+    """Holds the run against the expectation whose place is in `config`; without one, the runner's verdict counts."""
     response = context.get("providerResponse") or {}
     result = json.loads((response.get("metadata") or context.get("metadata") or {})["result"])
-    expectation = (context.get("config") or {}).get("expectation")
-    if expectation is None or result.get("passed") is not None:
+    at = (context.get("config") or {}).get("expectation")
+    if at is None or result.get("passed") is not None:
         held, why = result.get("passed"), "the runner says so"
     else:
-        held, why = sprag_case.check(expectation, result.get("trace") or {})
+        held, why = sprag_case.check(_case(context)["expect"][at], result.get("trace") or {})
     return {"pass": held is True, "score": 1.0 if held else 0.0, "reason": why}

@@ -1,7 +1,7 @@
 """Runs an eval case of sprag on your agent, and holds what it did against what the case expects.
 
 The agent is reached through its sprag worker (docs/worker-protocol.md): the command in SPRAG_WORKER, else the one in cases.json. It is
-started in SPRAG_PROJECT, else in the working directory. Needs Python 3.8 or later and nothing else; `jsonschema` for json_schema.
+started in SPRAG_PROJECT, else in the working directory; `{project}` in the command stands for that folder. Needs Python 3.8 or later and nothing else; `jsonschema` for json_schema.
 """
 
 import json
@@ -39,7 +39,7 @@ def run(case: Dict[str, Any], seed: int = 0) -> Dict[str, Any]:
     lines = [{"type": "hello", "protocol": 1}, message, {"type": "shutdown"}]
     project = os.environ.get("SPRAG_PROJECT") or os.getcwd()
     done = subprocess.run(
-        command,
+        [part.replace("{project}", project) for part in command],
         input="".join(json.dumps(line) + "\n" for line in lines),
         stdout=subprocess.PIPE,
         encoding="utf-8",
