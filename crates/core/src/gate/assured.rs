@@ -1,6 +1,6 @@
 //! How `assured` judges the suite and the validation set: a change is kept when it is proven, at an error rate that holds however often one looks.
 //!
-//! Candidate and incumbent run the same tasks, drawn with replacement from a seed, and every difference is bet on ([`betting`]). There are three
+//! Candidate and incumbent run the same tasks, drawn with replacement from a seed, and every difference is bet on (`betting.rs`). There are three
 //! bets: that the candidate is not worse than the margin allows, that it is worse, and that it gains too little to be worth more runs.
 
 mod betting;
