@@ -265,7 +265,7 @@ class Protocol(unittest.TestCase):
 
     def test_every_message_has_its_answer_and_nothing_else_is_on_stdout(self) -> None:
         self.assertEqual((self.code, len(self.answers), len(self.results)), (0, 4 + 11, 11))
-        ready = {"type": "ready", "protocol": 1, "name": "toy", "parallel": 1, "harness": "start"}
+        ready = {"type": "ready", "protocol": 1, "name": "toy", "parallel": 1, "harness": "start", "cases": False}
         self.assertEqual(self.answers[0], ready)
         self.assertEqual([len(answer["ids"]) for answer in self.answers[1:4]], [7, 0, 0])
         self.assertIn("from python", self.log)
