@@ -12,9 +12,13 @@ use sprag_core::mine::{self, Judged, Run};
 use sprag_core::redact::Redactor;
 use sprag_core::trace::Trace;
 use sprag_core::trace::read::{Format, ReadTrace};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
+
+/// Bytes of what is kept of failures to make cases of them.
+const DRAFTS: usize = 32_000_000;
 
 /// What was found in files.
 #[derive(Debug, Default)]
@@ -67,6 +71,8 @@ impl Reading {
         })?;
         self.redactor.clean(&mut found.warnings);
         let judged = judged.build();
+        // One run of a task is enough to make its case, and what all drafts hold together is bounded.
+        let (mut tasks, mut left) = (BTreeSet::new(), DRAFTS);
         self.each(files, |read| {
             if read.passed == Some(false) {
                 let run = Run {
@@ -76,8 +82,13 @@ impl Reading {
                     passed: read.passed,
                     blamed: read.kind_hint,
                 };
-                let record = mine::one(&run, &judged);
-                found.records.push(drafted(&read.source, record, &read.trace, None));
+                let mut record = mine::one(&run, &judged);
+                if left > 0 && tasks.insert(read.task.clone()) {
+                    record = drafted(&read.source, record, &read.trace, None);
+                    let size = serde_json::to_string(&record.draft).map_or(0, |draft| draft.len());
+                    left = left.saturating_sub(size);
+                }
+                found.records.push(record);
                 if found.kept.len() < keep {
                     found.kept.push(read.trace);
                 }
