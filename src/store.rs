@@ -5,6 +5,7 @@
 mod branch;
 mod dir;
 mod facts;
+mod lock;
 mod shared;
 
 pub use branch::{BranchStore, Stored};

@@ -10,6 +10,7 @@
 //! Every entry names the hash of the one before it. The first entry that does not fit ends the readable part: what follows is set aside
 //! and reported, never skipped silently.
 
+use super::lock::Lock;
 use super::{Recorded, Store, StoreError, head};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
@@ -34,15 +35,7 @@ pub struct DirStore {
     unfolded: usize,
     events: fs::File,
     salt: String,
-    /// Held as long as the store lives.
-    lock: fs::File,
-}
-
-impl Drop for DirStore {
-    /// Closing the file is not enough: a child that another thread is just starting may have it open for a moment longer.
-    fn drop(&mut self) {
-        self.lock.file().unlock().ok();
-    }
+    _lock: Lock,
 }
 
 /// Something that could not be read and was set aside.
@@ -69,15 +62,7 @@ impl DirStore {
     /// # Errors
     /// When the folder cannot be read or written, was written by a newer sprag, or another process holds it.
     pub fn open(root: &Path) -> Result<(Self, Vec<Damage>), StoreError> {
-        fs::create_dir_all(root)?;
-        let lock = fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(root.join("lock"))?;
-        if lock.file().try_lock().is_err() {
-            return Err(StoreError::Locked { path: root.to_owned() });
-        }
+        let lock = Lock::of(root)?;
         check_format(root)?;
         fs::create_dir_all(root.join("segments"))?;
         fs::create_dir_all(root.join("runs"))?;
@@ -98,7 +83,7 @@ impl DirStore {
                 unfolded,
                 events,
                 salt,
-                lock,
+                _lock: lock,
             },
             damage,
         ))

@@ -5,6 +5,7 @@
 //! - `quarantine/`: lines that could not be read, set aside. Facts are a set, so one bad line costs no other.
 
 use super::dir::{set_aside, write_whole};
+use super::lock::Lock;
 use super::{Damage, StoreError, Stored};
 use fs_err as fs;
 use sprag_core::fact::{Fact, What};
@@ -21,14 +22,7 @@ pub struct FactFile {
     file: fs::File,
     facts: Vec<Fact>,
     ids: BTreeSet<String>,
-    /// Held as long as the facts are.
-    lock: fs::File,
-}
-
-impl Drop for FactFile {
-    fn drop(&mut self) {
-        self.lock.file().unlock().ok();
-    }
+    _lock: Lock,
 }
 
 impl FactFile {
@@ -37,15 +31,7 @@ impl FactFile {
     /// # Errors
     /// When the folder cannot be read or written, or another process writes it.
     pub fn open(root: &Path) -> Result<(Self, Vec<Damage>), StoreError> {
-        fs::create_dir_all(root)?;
-        let lock = fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(root.join("lock"))?;
-        if lock.file().try_lock().is_err() {
-            return Err(StoreError::Locked { path: root.to_owned() });
-        }
+        let lock = Lock::of(root)?;
         let path = root.join(FACTS);
         let lines = Lines::read(&path)?;
         let mut damage = Vec::new();
@@ -60,7 +46,13 @@ impl FactFile {
         let facts = lines.facts;
         let file = fs::OpenOptions::new().create(true).append(true).open(&path)?;
         let ids = facts.iter().map(Fact::id).collect();
-        Ok((Self { file, facts, ids, lock }, damage))
+        let facts = Self {
+            file,
+            facts,
+            ids,
+            _lock: lock,
+        };
+        Ok((facts, damage))
     }
 
     /// The facts of a folder that somebody else may be writing, and what is wrong with its lines; none if there is no such folder.

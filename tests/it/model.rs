@@ -1,9 +1,10 @@
 //! The whole way with a model: failures are read, a server on this machine is asked about them, what it says is kept, recorded, and replayed
 //! without it.
 
+use crate::support::json_body;
 use crate::support::program::Place;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -71,21 +72,7 @@ fn server() -> (String, Arc<AtomicUsize>) {
 }
 
 fn serve(mut stream: TcpStream) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    let body: Value = serde_json::from_slice(&body).unwrap();
+    let body = json_body(&stream);
     let messages = body["messages"].as_array().unwrap();
     let said = answer(messages[1]["content"].as_str().unwrap(), messages.len() > 2).to_string();
     let (start, end) = said.split_at(said.len() / 2);

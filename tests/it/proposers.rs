@@ -1,12 +1,12 @@
 //! Proposers that write: a scripted coding agent and a scripted model change the helpdesk's playbook, and the gate says what of it is kept.
 
-use crate::support::open_store;
 use crate::support::program::{Place, Ran};
+use crate::support::{json_body, open_store};
 use serde_json::{Value, json};
 use sprag::store::Store as _;
 use sprag_core::candidate::{Experiment, Verdict};
 use sprag_core::machine::{self, State};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 
 const REFERENCE: &str = include_str!("../fixtures/helpdesk/reference-playbook.toml");
@@ -143,21 +143,7 @@ fn server() -> String {
 }
 
 fn serve(mut stream: TcpStream) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    let body: Value = serde_json::from_slice(&body).unwrap();
+    let body = json_body(&stream);
     let messages = body["messages"].as_array().unwrap();
     let step = messages.iter().filter(|message| message["role"] == "assistant").count();
     let brief = messages[1]["content"].as_str().unwrap();

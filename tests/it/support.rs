@@ -8,6 +8,7 @@ pub(crate) mod story;
 
 use git2::Repository;
 use kiosk::Kiosk;
+use serde_json::Value;
 use sprag::flow::{self, FlowError, Request, Summary};
 use sprag::progress::Progress;
 use sprag::project::{Project, ProjectFile};
@@ -17,6 +18,8 @@ use sprag_core::config::{self, Config};
 use sprag_core::ledger::Known;
 use sprag_core::signal::Report;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -221,4 +224,23 @@ pub(crate) fn files_under(root: &Path) -> BTreeMap<String, Vec<u8>> {
         }
     }
     found
+}
+
+/// The JSON body of the request that a stream brings.
+pub(crate) fn json_body(stream: &TcpStream) -> Value {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    serde_json::from_slice(&body).unwrap()
 }

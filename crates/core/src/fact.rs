@@ -3,7 +3,7 @@
 //!
 //! What they add up to is the [`Book`](crate::book::Book).
 
-use crate::cluster::{Author, Change, Revision};
+use crate::cluster::{Author, Change, ClusterBook, ClusterState, Revision};
 use crate::failure::FailureRecord;
 use crate::hash;
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, RunId};
@@ -11,7 +11,7 @@ use crate::ledger::Entry;
 use crate::score::Scorecard;
 use crate::signal::Report;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The dashboard among the things that are [answered](What::Answered).
 pub const DASHBOARD: &str = "dashboard";
@@ -292,6 +292,23 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// Leaves a cluster alone, or puts it before the others, if it says so.
+    pub(crate) fn rank(&self, clusters: &mut ClusterBook, preferred: &mut BTreeSet<ClusterId>) {
+        match self {
+            Self::Ignore { cluster } => {
+                let cluster = clusters.current(cluster);
+                clusters.mark(&cluster, ClusterState::Ignored);
+                preferred.remove(&cluster);
+            }
+            Self::Prefer { cluster } => {
+                let cluster = clusters.current(cluster);
+                clusters.mark(&cluster, ClusterState::Open);
+                preferred.insert(cluster);
+            }
+            _ => {}
+        }
+    }
+
     /// How it changes the clusters, if it does.
     pub fn revision(&self) -> Option<Revision> {
         let change = match self {

@@ -159,16 +159,7 @@ impl Overview {
 
     fn decide(&mut self, decision: &Decision) {
         match decision {
-            Decision::Ignore { cluster } => {
-                let cluster = self.clusters.current(cluster);
-                self.clusters.mark(&cluster, ClusterState::Ignored);
-                self.preferred.remove(&cluster);
-            }
-            Decision::Prefer { cluster } => {
-                let cluster = self.clusters.current(cluster);
-                self.clusters.mark(&cluster, ClusterState::Open);
-                self.preferred.insert(cluster);
-            }
+            Decision::Ignore { .. } | Decision::Prefer { .. } => decision.rank(&mut self.clusters, &mut self.preferred),
             Decision::Quarantine { case } => {
                 self.cases
                     .entry(case.clone())

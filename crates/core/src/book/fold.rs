@@ -238,16 +238,7 @@ impl Book {
 
     fn decide(&mut self, decision: &Decision) {
         match decision {
-            Decision::Ignore { cluster } => {
-                let cluster = self.clusters.current(cluster);
-                self.clusters.mark(&cluster, ClusterState::Ignored);
-                self.preferred.remove(&cluster);
-            }
-            Decision::Prefer { cluster } => {
-                let cluster = self.clusters.current(cluster);
-                self.clusters.mark(&cluster, ClusterState::Open);
-                self.preferred.insert(cluster);
-            }
+            Decision::Ignore { .. } | Decision::Prefer { .. } => decision.rank(&mut self.clusters, &mut self.preferred),
             Decision::Merge { .. } | Decision::Split { .. } | Decision::Rename { .. } => {
                 self.revise(decision.revision().as_slice());
             }
