@@ -7,6 +7,7 @@ use fs_err as fs;
 use serde::Serialize;
 use sprag_core::candidate::{Experiment, Verdict};
 use sprag_core::case::CaseState;
+use sprag_core::gate::purchase::Purpose;
 use sprag_core::ledger::{CaseTry, Entry, Event};
 use sprag_core::machine::State;
 use sprag_core::render::view::{self, BatchView, Provenance, ReportView, SummaryView};
@@ -125,8 +126,8 @@ impl Summary {
 pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
     let last = || state.experiments.last().cloned();
     let told = match event {
-        Event::BaselineMeasured { validation, .. } => Some(view::Progress::Baseline {
-            validation: validation.clone(),
+        Event::Bought { request, .. } if request.purpose == Purpose::Baseline => Some(view::Progress::Baseline {
+            validation: state.baseline.clone().unwrap_or_default(),
         }),
         Event::TrafficRan { .. } => batches(state).pop().map(|batch| view::Progress::Mined {
             batch,
@@ -171,7 +172,7 @@ pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
         }),
         Event::Started(_)
         | Event::SignalsRead { .. }
-        | Event::StageMeasured { .. }
+        | Event::Bought { .. }
         | Event::Published { .. }
         | Event::Finished { .. } => None,
     };

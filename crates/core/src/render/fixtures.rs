@@ -1,7 +1,7 @@
 //! A made-up run of a helpdesk agent, rich enough to look at, the same every time.
 
 use super::view::{BatchView, CheckView, CommentView, GateView, Provenance, PullView, ReportView, SummaryView};
-use crate::candidate::{Candidate, Experiment, Proof, Verdict};
+use crate::candidate::{Candidate, Experiment, Ground, Proof, Verdict};
 use crate::case::{CaseState, EvalCase, FlakeStatistics};
 use crate::cluster::{Cluster, ClusterState, Member};
 use crate::config::GateMode;
@@ -67,35 +67,32 @@ fn candidate(id: &str, title: &str) -> Candidate {
 }
 
 pub(super) fn accepted(id: &str) -> Experiment {
-    Experiment {
-        id: ExperimentId::new(id),
-        batch: 4,
-        candidate: candidate(id, "Open a parcel trace when the order is lost"),
+    let candidate = candidate(id, "Open a parcel trace when the order is lost");
+    let mut experiment = Experiment {
         cluster_cases: Some(card(4, 1, 4, 0)),
         regression: Some(card(17, 1, 0, 1)),
         validation: Some(held_out(30, 10, 4, 1)),
         best_before: 0.675,
-        verdict: Some((
-            Verdict::Accepted,
-            "regression 17/18 is at or above 0.800, validation 0.750 is at or above the best seen, 0.675".to_owned(),
-        )),
         task_runs: 62,
-    }
+        ..Experiment::new(ExperimentId::new(id), 4, candidate)
+    };
+    let reason = "regression 17/18 is at or above 0.800, validation 0.750 is at or above the best seen, 0.675";
+    experiment.decide(Ground::Gain, reason, None);
+    experiment
 }
 
 pub(super) fn rejected(id: &str, title: &str) -> Experiment {
-    Experiment {
+    let mut experiment = Experiment {
         candidate: candidate(id, title),
         cluster_cases: Some(card(1, 4, 1, 0)),
         regression: Some(card(13, 5, 0, 4)),
         validation: None,
-        verdict: Some((
-            Verdict::Rejected,
-            "regression 13/18 (0.722) is below the threshold 0.800".to_owned(),
-        )),
         task_runs: 21,
         ..accepted(id)
-    }
+    };
+    let reason = "regression 13/18 (0.722) is below the threshold 0.800";
+    experiment.decide(Ground::Regression, reason, None);
+    experiment
 }
 
 pub(super) fn cluster(
@@ -218,6 +215,7 @@ pub(super) fn pull() -> PullView {
                     Verdict::Rejected,
                     "validation 0.625 is below the best seen, 0.675".to_owned(),
                 )),
+                ground: Some(Ground::Harm),
                 ..rejected("E006", "Open a parcel trace when the customer says \"lost\"")
             },
         ],
@@ -403,6 +401,7 @@ fn experiments() -> Vec<Experiment> {
                         validation: Some(held_out(passed, 40 - passed, 2, 3 + n % 4)),
                         regression: Some(card(16, 2, 0, 2)),
                         verdict: Some((Verdict::Rejected, reason)),
+                        ground: Some(Ground::Harm),
                         ..rejected(&id, title)
                     }
                 }
@@ -415,6 +414,7 @@ fn experiments() -> Vec<Experiment> {
                         Verdict::Indecisive,
                         "3 of 18 regression runs ended without a verdict: model endpoint timed out".to_owned(),
                     )),
+                    ground: Some(Ground::Infrastructure),
                     ..rejected(&id, title)
                 },
                 _ => rejected(&id, title),

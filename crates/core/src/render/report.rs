@@ -12,6 +12,7 @@ use super::words;
 use crate::candidate::{Experiment, Stage, Verdict};
 use crate::case::{CaseState, EvalCase};
 use crate::cluster::{Cluster, ClusterState};
+use crate::config::GateMode;
 use crate::id::ClusterId;
 use crate::score::Scorecard;
 use charts::Charts;
@@ -128,7 +129,7 @@ struct StageRow {
     name: String,
     result: String,
     needed: String,
-    /// Fixed, broken, unchanged, without a verdict; empty when the stage was not run.
+    /// Fixed, broken, unchanged, wavering, without a verdict; empty when the stage was not run.
     counts: Vec<u32>,
 }
 
@@ -161,12 +162,14 @@ fn page(view: &ReportView) -> Page {
         after: view.latest.score().map_or_else(|| "–".to_owned(), words::score),
         gain: gain(&view.baseline, &view.latest),
         tiles: tiles(view),
-        gate: format!(
-            "Gate mode {}: the regression suite must reach {}. {}",
-            words::gate_mode(view.gate.mode),
-            words::score(view.gate.regression_threshold),
-            words::gate_caveat(view.gate.mode)
-        ),
+        gate: match view.gate.mode {
+            GateMode::Strict => format!(
+                "Gate mode strict: the regression suite must reach {}. {}",
+                words::score(view.gate.regression_threshold),
+                words::gate_caveat(view.gate.mode)
+            ),
+            mode => format!("Gate mode {}. {}", words::gate_mode(mode), words::gate_caveat(mode)),
+        },
         charts: charts::draw(view),
         clusters: view.clusters.iter().map(cluster_row).collect(),
         kinds: view
@@ -347,8 +350,13 @@ pub(super) fn verdict_class(experiment: &Experiment) -> &'static str {
 }
 
 fn stages(view: &ReportView, experiment: &Experiment) -> Vec<StageRow> {
-    let threshold = format!("≥ {}", words::score(view.gate.regression_threshold));
-    let best = format!("≥ {}", words::score(experiment.best_before));
+    let (threshold, best) = match view.gate.mode {
+        GateMode::Strict => (
+            format!("≥ {}", words::score(view.gate.regression_threshold)),
+            format!("≥ {}", words::score(experiment.best_before)),
+        ),
+        GateMode::Efficient | GateMode::Assured => ("none breaks".to_owned(), "better".to_owned()),
+    };
     [
         (Stage::Cluster, &experiment.cluster_cases, "–".to_owned()),
         (Stage::Regression, &experiment.regression, threshold),
@@ -360,7 +368,13 @@ fn stages(view: &ReportView, experiment: &Experiment) -> Vec<StageRow> {
         result: card.as_ref().map_or_else(|| "not run".to_owned(), words::result),
         needed,
         counts: card.as_ref().map_or_else(Vec::new, |card| {
-            vec![card.fixed, card.broken, words::unchanged(card), card.errored]
+            vec![
+                card.fixed,
+                card.broken,
+                words::unchanged(card),
+                card.wavering,
+                card.errored,
+            ]
         }),
     })
     .collect()
