@@ -289,7 +289,7 @@ impl Experiment {
             Some(Ground::Harm | Ground::NoGain) if stage == Stage::Validation => Said::Failed,
             // The runs of a change that makes them break off are what it fell for.
             Some(Ground::Harm) if last => Said::Failed,
-            _ if !card.complete() || unmeasured && last => Said::Undecided,
+            _ if !card.complete() || unmeasured => Said::Undecided,
             None if stage == Stage::Validation => Said::Undecided,
             _ => Said::Passed,
         }

@@ -983,15 +983,15 @@ fn a_recorded_input_that_nobody_held_against_the_held_out_tasks_joins_no_suite()
     let case = state.cases.cases.values_mut().next().unwrap();
     case.unchecked = true;
     let (id, task, cluster) = (case.id.clone(), case.task.clone(), case.clusters[0].clone());
-    let rerun = CaseRerun {
-        case: id.clone(),
-        task,
-        runs: 2,
-        passes: 2,
-        becomes: CaseState::Promoted,
-        note: None,
+    let number = (0..).find(|number| state.task(*number) == Some(&task)).unwrap();
+    state.underway.cases.entry(number).or_default().add(true);
+    let promotion = Promotion {
+        promoted: vec![number],
+        resolved: vec![number],
+        ..Promotion::default()
     };
-    cases::promote(&mut state, &ExperimentId::new("E001"), &[rerun]);
+    let reruns = cases::rerun(&state, &ExperimentId::new("E001"), &promotion);
+    cases::promote(&mut state, &ExperimentId::new("E001"), &reruns);
     let case = &state.cases.cases[&id];
     assert_eq!((case.state, &case.fixed_by), (CaseState::Unconfirmed, &None));
     assert!(case.note.as_ref().unwrap().starts_with("fixed by E001, and not held"));

@@ -1,5 +1,6 @@
 use super::world::{CASES, World};
 use super::*;
+use crate::candidate::Ground;
 use crate::gate::purchase::Evidence;
 
 const NO_CHANGE: [f64; 40] = [0.7; 40];
@@ -86,14 +87,14 @@ fn a_fixed_failure_that_breaks_again_is_a_verdict_of_its_own() {
         world.incumbent = after.clone();
         let judgement = world.judge(&mut gate);
         assert_eq!(judgement.verdict(), Verdict::Rejected);
-        assert_eq!(judgement.ground, crate::candidate::Ground::Regression);
+        assert_eq!(judgement.ground, Ground::Regression);
         assert!(judgement.reason.contains("broke again"), "{}", judgement.reason);
         assert_eq!(judgement.evidence.broken_cases, promoted);
     }
 }
 
 #[test]
-fn runs_without_a_verdict_are_neither_passes_nor_failures() {
+fn runs_without_a_verdict_are_neither_passes_nor_failures_and_no_excuse() {
     for rule in [Rule::Efficient, Rule::Assured(assured::Proof::default())] {
         let policy = Policy {
             rule,
@@ -104,9 +105,13 @@ fn runs_without_a_verdict_are_neither_passes_nor_failures() {
         let mut gate = world.gate(policy);
         let level = gate.level();
         let judgement = world.judge(&mut gate);
-        assert_eq!(judgement.verdict(), Verdict::Indecisive, "{}", judgement.reason);
+        assert_eq!(judgement.ground, Ground::Harm, "{}", judgement.reason);
         assert!(judgement.evidence.errored > 0);
         assert!((gate.level() - level).abs() < 1e-12);
+        // Where runs break off anyway, the candidate is not to blame.
+        gate.broke_off(400);
+        let judgement = world.judge(&mut gate);
+        assert_eq!(judgement.ground, Ground::Infrastructure, "{}", judgement.reason);
     }
 }
 

@@ -32,11 +32,12 @@ fn gate_row(experiment: &Experiment, stage: Stage, needed: &str) -> String {
     let before = card.and_then(words::before).filter(|before| before.total() > 0);
     let before = before.map_or_else(|| "–".to_owned(), |before| words::result(&before));
     let after = card.map_or_else(|| "not run".to_owned(), words::result);
+    let nothing = card.is_none_or(|card| card.total() == 0);
     let result = match experiment.said(stage) {
-        Said::NotRun => "not measured",
+        _ if nothing => "not measured",
         Said::Passed => "passed",
         Said::Failed => "**failed**",
-        Said::Undecided => "incomplete",
+        Said::Undecided | Said::NotRun => "incomplete",
     };
     format!("| {stage} | {before} | {after} | {needed} | {result} |\n")
 }
