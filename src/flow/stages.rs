@@ -67,7 +67,7 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
             .next()
             .map(|lead| lead.clue);
         bench.redactor().clean(&mut clue);
-        let (record, instead) = match clue {
+        let (mut record, instead) = match clue {
             Some(Clue::Trace(read)) => {
                 let task = TaskId::new(format!("issue #{}", issue.number));
                 let run = Run {
@@ -104,6 +104,9 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
             // Links lead to GitHub, where `sprag sync` follows them.
             Some(Clue::Attachment { .. } | Clue::Artifact { .. } | Clue::WorkflowRun { .. }) | None => (None, None),
         };
+        if let Some(record) = &mut record {
+            record.impact = record.impact.max(issue.severity());
+        }
         findings.push(Finding {
             issue: issue.number,
             record,
@@ -158,6 +161,7 @@ async fn records_of(
                 behaviour: message.clone(),
                 termination: sprag_core::trace::Termination::Unknown,
                 causes: Vec::new(),
+                impact: None,
                 draft: None,
             }),
         })

@@ -23,6 +23,8 @@ pub struct Summary {
     pub baseline_validation: f64,
     /// Held-out score of the harness it ended with.
     pub final_validation: f64,
+    /// The same as the gate estimates it from all runs that speak for that harness: what may be claimed.
+    pub level: f64,
     /// Batches of traffic.
     pub batches: u32,
     /// Experiments made.
@@ -69,6 +71,7 @@ impl Summary {
         Ok(Self {
             baseline_validation: score(state.baseline.as_ref()),
             final_validation: score(state.incumbent_validation()),
+            level: state.gate.level(),
             batches: state.batch,
             experiments: state.n_experiments(),
             accepted: count(&state.experiments, Verdict::Accepted),

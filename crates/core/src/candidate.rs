@@ -152,7 +152,7 @@ impl fmt::Display for Stage {
 }
 
 /// The evaluation of one candidate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Experiment {
     /// Its id.
     pub id: ExperimentId,

@@ -11,6 +11,8 @@ pub mod sequential;
 pub mod stats;
 mod strict;
 
+pub use efficient::odds;
+
 use crate::config::{GateConfig, GateMode, Preference};
 use assured::Proof;
 use sequential::{Policy, Rule};

@@ -197,7 +197,7 @@ pub(super) fn learn(trial: &Trial, known: &mut Known, policy: &Policy, accepted:
 }
 
 /// A probability in words: `9 in 10`.
-pub(super) fn odds(p: f64) -> String {
+pub fn odds(p: f64) -> String {
     match p {
         p if p >= 0.99 => "more than 99 in 100".to_owned(),
         p if p >= 0.95 => "more than 19 in 20".to_owned(),

@@ -196,10 +196,16 @@ pub struct Evidence {
     pub tasks_fixed: f64,
     /// See `tasks_fixed`.
     pub tasks_broken: f64,
+    /// The runs of a whole pass: every case of the cluster and of the suite, and every validation task, once.
+    #[serde(default)]
+    pub whole: u32,
+    /// Whether the agent does the same under every seed.
+    #[serde(default)]
+    pub repeats_itself: bool,
     /// `E[p (1 - p)]`: how much tasks waver.
     #[serde(default)]
     pub noise: f64,
-    /// Validation runs asked of any candidate so far: how often the held-out set was asked.
+    /// Candidates that were measured on the validation set so far: how often it was asked.
     #[serde(default)]
     pub asked: u64,
 }

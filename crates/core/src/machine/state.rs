@@ -213,6 +213,7 @@ impl State {
     /// Changes clusters. What is known of one that goes is known of the one that stays.
     pub(super) fn revise(&mut self, revisions: &[Revision]) {
         self.clusters.revise(revisions);
+        self.clusters.name_parts(&self.records);
         for cluster in revisions.iter().flat_map(|revision| revision.change.clusters()) {
             self.tell_merge(cluster);
         }

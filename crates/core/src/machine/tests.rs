@@ -80,6 +80,7 @@ impl Tape {
             behaviour: "did nothing".to_owned(),
             termination: Termination::AgentStop,
             causes: [first, second].into_iter().take_while(|n| *n < 4).map(cause).collect(),
+            impact: None,
             draft: None,
         }
     }
@@ -261,6 +262,7 @@ fn known(tape: &mut Tape) -> Known {
 
 fn plan(tape: &mut Tape) -> Plan {
     let issue = Report {
+        impact: None,
         number: 3,
         title: String::new(),
         body: String::new(),
@@ -607,6 +609,37 @@ fn only_cases_that_pass_every_repeated_run_join_the_suite() {
     assert_eq!(by_task([1, 2]), [Quarantined, Promoted]);
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_verdict_follows_from_the_ledger_again(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        let events = play(&mut Tape { bytes, at: 0 });
+        let (state, _) = replay(&events);
+        for experiment in state.unwrap().experiments.iter().filter(|experiment| experiment.verdict.is_some()) {
+            let again = decide_again(&events, &experiment.id).unwrap();
+            prop_assert!(again.agrees(), "{:?}", again);
+        }
+        prop_assert!(decide_again(&events, &ExperimentId::new("E999")).is_none());
+    }
+}
+
+#[test]
+fn a_verdict_that_does_not_follow_from_its_runs_is_found() {
+    let mut events = play(&mut Tape {
+        bytes: Vec::new(),
+        at: 0,
+    });
+    let changed = events.iter_mut().find_map(|event| match event {
+        Event::Decided { experiment, reason, .. } => {
+            *reason = "somebody else's".to_owned();
+            Some(experiment.clone())
+        }
+        _ => None,
+    });
+    assert!(!decide_again(&events, &changed.unwrap()).unwrap().agrees());
+}
+
 #[test]
 fn a_cluster_is_resolved_with_its_last_task_and_its_failures_count_for_ever() {
     let state = promoted([2, 0]);
@@ -792,6 +825,7 @@ fn recorded(name: &str) -> FailureRecord {
         ..Draft::default()
     };
     FailureRecord {
+        impact: None,
         draft: Some(Box::new(draft)),
         ..failure("issue #3", name)
     }

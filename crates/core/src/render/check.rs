@@ -2,6 +2,7 @@
 
 mod places;
 
+use super::evidence;
 use super::markdown::{escape, inline_code, plain, truncate, within};
 use super::view::CheckView;
 use super::words;
@@ -396,6 +397,10 @@ impl Gate<'_> {
                 text += &names("Quarantined, and not counted", &left_out);
             }
             (Stage::Cluster | Stage::Regression, None) => {}
+        }
+        let table = evidence::table(experiment);
+        if !table.is_empty() {
+            text += &format!("\n{table}");
         }
         if conclusion.needs_a_person() {
             text += "\nTo measure it again, comment `/sprag gate` on the pull request.";

@@ -1,11 +1,12 @@
 //! A made-up run of a helpdesk agent, rich enough to look at, the same every time.
 
 use super::view::{BatchView, CheckView, CommentView, GateView, Provenance, PullView, ReportView, SummaryView};
-use crate::candidate::{Candidate, Experiment, Ground, Proof, Verdict};
+use crate::candidate::{Candidate, Experiment, Ground, Point, Proof, Verdict};
 use crate::case::{CaseState, EvalCase, FlakeStatistics};
 use crate::cluster::{Cluster, ClusterState, Member};
 use crate::config::GateMode;
 use crate::failure::{Evidence, FailureKind, FailureRecord, Mechanism, RootCause};
+use crate::gate::purchase::Purpose;
 use crate::harness::{FileChange, Harness};
 use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, HarnessId, RecordId, TaskId};
 use crate::score::Scorecard;
@@ -81,6 +82,36 @@ pub(super) fn accepted(id: &str) -> Experiment {
     experiment
 }
 
+pub(super) fn with_evidence(id: &str) -> Experiment {
+    let evidence = crate::gate::purchase::Evidence {
+        runs: BTreeMap::from([(Purpose::Probe, 3), (Purpose::Suite, 7), (Purpose::Validation, 46)]),
+        errored: 1,
+        level_before: 0.675,
+        level_now: 0.675,
+        effect: 0.045,
+        effect_sd: 0.02,
+        better: Some(0.93),
+        val_score: 0.72,
+        smallest_detectable: Some(0.18),
+        noise: 0.12,
+        asked: 4,
+        whole: 52,
+        ..crate::gate::purchase::Evidence::default()
+    };
+    let mut experiment = accepted(id);
+    experiment.bought = BTreeMap::from([(Purpose::Probe, 3), (Purpose::Suite, 7), (Purpose::Validation, 40)]);
+    let point = |runs, purpose, value| Point { runs, purpose, value };
+    experiment.course = vec![
+        point(3, Purpose::Probe, 0.41),
+        point(10, Purpose::Suite, 0.44),
+        point(14, Purpose::Validation, 0.62),
+        point(56, Purpose::Validation, 0.93),
+    ];
+    let reason = "9 in 10 that this is better; +1.9 to +7.1 points";
+    experiment.decide(Ground::Gain, reason, Some(evidence));
+    experiment
+}
+
 pub(super) fn rejected(id: &str, title: &str) -> Experiment {
     let mut experiment = Experiment {
         candidate: candidate(id, title),
@@ -104,6 +135,10 @@ pub(super) fn cluster(
     resolved: u32,
     state: ClusterState,
 ) -> Cluster {
+    let mechanism = Mechanism {
+        rule: rule.to_owned(),
+        subject: subject.to_owned(),
+    };
     let members = (1..=failures).map(|n| {
         let task = TaskId::new(format!("task-{id}-{}", n % 7));
         (
@@ -112,19 +147,18 @@ pub(super) fn cluster(
                 task,
                 batch: n / 2 + 1,
                 resolved: n <= resolved,
+                mechanism: mechanism.clone(),
+                impact: None,
             },
         )
     });
     Cluster {
         id: ClusterId::new(id),
-        mechanism: Mechanism {
-            rule: rule.to_owned(),
-            subject: subject.to_owned(),
-        },
         also: std::collections::BTreeSet::new(),
         title: title.to_owned(),
         members: members.collect(),
-        severity: 0.8,
+        mechanism: mechanism.clone(),
+        share: 0.8,
         state,
         first_batch: 1,
         last_batch: failures / 2 + 1,
@@ -175,6 +209,7 @@ pub(super) fn record() -> FailureRecord {
             should: "Call open_parcel_trace with order_id O-7 before answering".to_owned(),
             action: None,
         }],
+        impact: None,
         draft: None,
     }
 }

@@ -5,6 +5,7 @@
 
 mod charts;
 
+use super::evidence;
 use super::markdown::{truncate, visible};
 use super::svg;
 use super::view::{BatchView, ReportView};
@@ -120,6 +121,10 @@ struct ExperimentRow {
     origin: String,
     task_runs: String,
     stages: Vec<StageRow>,
+    evidence: Vec<Tile>,
+    /// SVG text; empty where there is nothing to draw.
+    course_wide: String,
+    course_narrow: String,
     named: Vec<Tile>,
     diff: Vec<DiffLine>,
 }
@@ -311,6 +316,7 @@ fn cluster_row(cluster: &Cluster) -> ClusterRow {
 
 fn experiment_row(view: &ReportView, experiment: &Experiment, titles: &BTreeMap<&ClusterId, &str>) -> ExperimentRow {
     let candidate = &experiment.candidate;
+    let [course_wide, course_narrow] = charts::course(experiment);
     ExperimentRow {
         id: visible(experiment.id.as_str()),
         batch: experiment.batch,
@@ -336,6 +342,12 @@ fn experiment_row(view: &ReportView, experiment: &Experiment, titles: &BTreeMap<
         origin: visible(&candidate.origin),
         task_runs: words::count(experiment.task_runs, "task run"),
         stages: stages(view, experiment),
+        evidence: evidence::rows(experiment)
+            .into_iter()
+            .map(|(name, value)| tile(name, value, ""))
+            .collect(),
+        course_wide,
+        course_narrow,
         named: named(experiment),
         diff: diff_lines(&candidate.diff),
     }

@@ -2,11 +2,13 @@
 //!
 //! Text that comes from outside is stripped of what a terminal would obey.
 
+use super::evidence;
 use super::markdown::{truncate, visible};
 use super::view::{Progress, SummaryView};
 use super::words;
-use crate::candidate::{Experiment, Verdict};
+use crate::candidate::{Experiment, Stage, Verdict};
 use crate::cluster::{Change, Cluster, Explanation, Rank, Revision, Trend};
+use crate::machine::Again;
 use crate::score::Scorecard;
 
 /// One sentence for something that happened, without a line break.
@@ -147,6 +149,46 @@ pub fn gate(of: &str, verdict: &str, reason: &str) -> String {
     format!("{}: {verdict}\n  {}", visible(of), visible(reason))
 }
 
+/// Why an experiment has its verdict, and whether that follows from its runs again.
+pub fn decided_again(again: &Again) -> String {
+    let experiment = &again.experiment;
+    let (verdict, reason) = match &experiment.verdict {
+        Some((verdict, reason)) => (verdict.to_string(), visible(reason)),
+        None => ("running".to_owned(), String::new()),
+    };
+    let mut text = format!(
+        "{}: {verdict}\n  {reason}\n  change: {}\n",
+        short(experiment.id.as_str(), 20),
+        short(&experiment.candidate.title, 120)
+    );
+    for (stage, card) in [
+        (Stage::Cluster, &experiment.cluster_cases),
+        (Stage::Regression, &experiment.regression),
+        (Stage::Validation, &experiment.validation),
+    ] {
+        let Some(card) = card else { continue };
+        text += &format!(
+            "  {stage}: {}; {} fixed, {} broken, {} wavering\n",
+            words::result(card),
+            card.fixed,
+            card.broken,
+            card.wavering
+        );
+    }
+    for (name, value) in evidence::rows(experiment) {
+        text += &format!("  {name}: {}\n", visible(&value));
+    }
+    text + &match (&again.again, again.agrees()) {
+        (_, true) => "the same verdict follows from the recorded runs\n".to_owned(),
+        (Some((ground, reason)), false) => format!(
+            "DIFFERENT: from the recorded runs follows {} ({ground}): {}\n",
+            ground.verdict(),
+            visible(reason)
+        ),
+        (None, false) => "DIFFERENT: after the recorded runs this sprag would go on measuring\n".to_owned(),
+    }
+}
+
 /// The clusters in the order given, one a line under column names. The first `ranked` of them have a rank.
 pub fn clusters(clusters: &[Cluster], ranked: usize) -> String {
     if clusters.is_empty() {
@@ -159,10 +201,13 @@ pub fn clusters(clusters: &[Cluster], ranked: usize) -> String {
         .max()
         .unwrap_or(0)
         .max("cluster".len());
-    let mut text = format!("rank  {:<width$}  failures  resolved  state        title\n", "cluster");
+    let mut text = format!(
+        "rank  {:<width$}  failures  resolved  severity  state        title\n",
+        "cluster"
+    );
     for (index, cluster) in clusters.iter().enumerate() {
         text += &format!(
-            "{:>4}  {:<width$}  {:>8}  {:>8}  {:<11}  {}\n",
+            "{:>4}  {:<width$}  {:>8}  {:>8}  {:<8}  {:<11}  {}\n",
             if index < ranked {
                 (index + 1).to_string()
             } else {
@@ -171,11 +216,18 @@ pub fn clusters(clusters: &[Cluster], ranked: usize) -> String {
             id(cluster),
             cluster.total_failures(),
             cluster.resolved(),
+            cluster.severity().0.to_string(),
             words::cluster_state(cluster.state),
             short(&cluster.title, 100)
         );
     }
     text
+}
+
+/// Why clusters have their ranks, one a line: the formula with its numbers.
+pub fn ranks(ranks: &[(&Cluster, Rank)]) -> String {
+    let line = |(cluster, rank): &(&Cluster, Rank)| format!("{}  rank {rank}\n", short(cluster.id.as_str(), 24));
+    ranks.iter().map(line).collect()
 }
 
 /// Why a cluster has its rank, and what it says of itself.
@@ -287,10 +339,10 @@ mod tests {
     #[test]
     fn clusters_are_listed_by_rank() {
         insta::assert_snapshot!(clusters(&fixtures::report().clusters[..3], 2), @r"
-        rank  cluster     failures  resolved  state        title
-           1  c-handover        11         4  reopened     Hands over to a person although a tool would have helped
-           2  c-date             6         1  in progress  Does not tell the customer the date of delivery
-           -  c-loop             3         0  open         Calls get_order again and again with the same argument
+        rank  cluster     failures  resolved  severity  state        title
+           1  c-handover        11         4  medium    reopened     Hands over to a person although a tool would have helped
+           2  c-date             6         1  medium    in progress  Does not tell the customer the date of delivery
+           -  c-loop             3         0  medium    open         Calls get_order again and again with the same argument
         ");
         assert_eq!(clusters(&[], 0), "no cluster is open\n");
     }
@@ -301,7 +353,9 @@ mod tests {
         let rank = Rank {
             value: 7.5,
             recurrence: 10.0,
-            severity: 0.5,
+            share: 0.5,
+            severity: crate::severity::Severity::High,
+            told: true,
             resolution_rate: 0.5,
         };
         let why = Explanation {
@@ -313,7 +367,7 @@ mod tests {
             trend: Trend::Falling,
         };
         insta::assert_snapshot!(explained(cluster, &rank, &why), @r"
-        c-handover  rank 7.5 = 10.0 recent failures × (1 + 0.50 of all failed runs) × (1 − 0.50 resolved)
+        c-handover  rank 7.5 = 10.0 recent failures × (1 + 0.50 of all failed runs) × 2 (high severity, as told) × (1 − 0.50 resolved)
           members share: parcel, late
           unlike c-date: lost
           look at: 0123456789a…

@@ -240,6 +240,8 @@ impl Trial {
             regression_score: 1.0,
             level_before: self.level,
             noise: known.noise(policy),
+            repeats_itself: known.repeats_itself(),
+            whole: u32::try_from(self.order.len() + known.suite.len() + known.validation.len()).unwrap_or(u32::MAX),
             asked: known.asked + u64::from(self.asked(Purpose::Validation)),
             ..Evidence::default()
         };

@@ -1,5 +1,6 @@
 //! What the gates measured, as sections of the pull request: results, pairing, and what had been predicted.
 
+use super::super::evidence;
 use super::super::markdown::{escape, inline_code, truncate};
 use super::super::view::PullView;
 use super::super::words;
@@ -22,6 +23,10 @@ pub(super) fn gate_results(view: &PullView) -> String {
     text += &gate_row(experiment, Stage::Validation, &needed(best, "better on the whole"));
     if let Some((verdict, reason)) = experiment.verdict.as_ref().filter(|_| !strict) {
         text += &format!("\nThe verdict is **{verdict}**: {}.\n", escape(&truncate(reason, 400)));
+    }
+    let table = evidence::table(experiment);
+    if !table.is_empty() {
+        text += &format!("\n{table}");
     }
     text += &trend(&view.history);
     text
