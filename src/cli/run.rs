@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 use sprag_core::command::{self, SlashCommand};
 use sprag_core::config::{Config, ProposerKind};
 use sprag_core::ledger::Known;
-use sprag_core::render::summary;
+use sprag_core::render::{summary, text};
 use sprag_core::webhook::Hint;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -223,10 +223,7 @@ fn plan(config: &Config, workspace: &Workspace, args: &Args) -> Result<String, C
                 .collect::<Vec<_>>()
                 .join("; ")
         ),
-        format!(
-            "gate         strict: regression suite >= {:.2}, then validation >= best seen",
-            config.gate.regression_threshold
-        ),
+        format!("gate         {}", text::rule(&config.gate)),
         format!(
             "budget       {} experiments, {} task runs, ${:.2}",
             budget.experiments.saturating_mul(args.batches),

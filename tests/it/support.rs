@@ -44,9 +44,11 @@ pub(crate) struct Order {
     pub(crate) issues: Vec<Report>,
     /// The address of a model, if there is one.
     pub(crate) model: Option<String>,
+    /// Whether the gate is the literal rule.
+    pub(crate) strict: bool,
 }
 
-/// A short run with everything in it: issues, two accepted and two rejected changes, and a cluster that nothing is proposed for.
+/// A short run: issues, changes that are kept, and a cluster that nothing is proposed for.
 impl Default for Order {
     fn default() -> Self {
         Self {
@@ -56,6 +58,7 @@ impl Default for Order {
             known: Known::default(),
             issues: issues(),
             model: None,
+            strict: false,
         }
     }
 }
@@ -107,6 +110,7 @@ pub(crate) async fn play(
     ];
     let workspace = Workspace::create(&out.join("repo"), &files).unwrap();
     let config = match &order.model {
+        None if order.strict => config::parse(&format!("{}\n[gate]\nmode = \"strict\"\n", kiosk::CONFIG)).unwrap(),
         None => config(),
         Some(address) => config::parse(&format!("{}\n{}", kiosk::CONFIG, model_table(address))).unwrap(),
     };

@@ -133,10 +133,10 @@ impl Stage {
     /// The stage that runs of a purpose belong to.
     pub fn of(purpose: Purpose) -> Option<Self> {
         match purpose {
-            Purpose::Probe => Some(Self::Cluster),
+            Purpose::Probe | Purpose::Promotion => Some(Self::Cluster),
             Purpose::Suite => Some(Self::Regression),
             Purpose::Validation => Some(Self::Validation),
-            Purpose::Baseline | Purpose::Reproduce | Purpose::Promotion => None,
+            Purpose::Baseline | Purpose::Reproduce => None,
         }
     }
 }

@@ -121,11 +121,10 @@ fn effect(experiment: &Experiment) -> String {
     let mut sentence = String::from("This change");
     let fixed = experiment.cluster_cases.as_ref().filter(|card| card.total() > 0);
     if let Some(card) = fixed {
-        sentence += &format!(
-            " fixes {} of the {} it was tried on",
-            card.fixed,
-            words::count(card.total(), "case")
-        );
+        sentence += &match (card.fixed, card.total()) {
+            (1, 1) => " fixes the case it was tried on".to_owned(),
+            (fixed, total) => format!(" fixes {fixed} of the {} it was tried on", words::count(total, "case")),
+        };
     }
     let scores = experiment
         .validation

@@ -8,6 +8,7 @@ use super::view::{Progress, SummaryView};
 use super::words;
 use crate::candidate::{Experiment, Stage, Verdict};
 use crate::cluster::{Change, Cluster, Explanation, Rank, Revision, Trend};
+use crate::config::{GateConfig, GateMode};
 use crate::machine::Again;
 use crate::score::Scorecard;
 
@@ -97,7 +98,7 @@ fn judged(experiment: &Experiment) -> String {
                 .as_ref()
                 .map_or_else(|| "not measured".to_owned(), words::result);
             format!(
-                "  {id}: accepted, validation {score}, best before {}",
+                "  {id}: accepted, validation {score}, held against {}",
                 words::score(experiment.best_before)
             )
         }
@@ -147,6 +148,21 @@ fn gain(baseline: &Scorecard, latest: &Scorecard) -> String {
 /// What a gate said: what was measured, the verdict and why.
 pub fn gate(of: &str, verdict: &str, reason: &str) -> String {
     format!("{}: {verdict}\n  {}", visible(of), visible(reason))
+}
+
+/// The rule that a configuration wants, in a line.
+pub fn rule(gate: &GateConfig) -> String {
+    let threshold = gate.regression_threshold;
+    match gate.mode {
+        GateMode::Efficient => {
+            "efficient: what is expected to be better, each run bought only while it is worth its price".to_owned()
+        }
+        GateMode::Assured => format!(
+            "assured: what is proven, with false acceptances at a rate of {}",
+            gate.alpha
+        ),
+        GateMode::Strict => format!("strict: regression suite >= {threshold:.2}, then validation >= best seen"),
+    }
 }
 
 /// Why an experiment has its verdict, and whether that follows from its runs again.
@@ -314,7 +330,7 @@ mod tests {
           3 new cases seen to fail on the unchanged harness, 1 unconfirmed
           working on: Hands over to a person although a tool would have helped (11 failures, 4 resolved)
           E001: trying: Open a parcel trace when the order is lost
-          E001: accepted, validation 30/40 (0.750), best before 0.675
+          E001: accepted, validation 30/40 (0.750), held against 0.675
           E002: rejected: regression 13/18 (0.722) is below the threshold 0.800
           1 case joined the regression suite, which has 5 now
           nothing to work on: no cluster is open

@@ -80,9 +80,9 @@ mod tests {
         broken.verdict.as_mut().unwrap().1 = "fell\r\n\ttwice".to_owned();
         let text = results(&[fixtures::with_evidence("E001"), broken]);
         insta::assert_snapshot!(text, @r"
-        experiment	batch	cluster	candidate	origin	verdict	cluster_cases	regression	validation	best	task_runs	reason
-        E001	4	c-lost-parcel	cand-E001	recipes: add-step, position=before_last	accepted	0.8000	0.9444	0.7500	0.6750	62	regression 17/18 is at or above 0.800, validation 0.750 is at or above the best seen, 0.675
-        E002	4	c-lost-parcel	cand-E002	recipes: add-step, position=before_last	rejected	0.2000	0.7222		0.6750	21	fell\r\n\ttwice
+        experiment	batch	cluster	candidate	origin	verdict	cluster_cases	regression	validation	best	task_runs	reason	ground	level	effect	better
+        E001	4	c-lost-parcel	cand-E001	recipes: add-step, position=before_last	accepted	0.8000	0.9444	0.7500	0.6750	62	9 in 10 that this is better; +1.9 to +7.1 points	gain	0.7200	0.0450	0.9300
+        E002	4	c-lost-parcel	cand-E002	recipes: add-step, position=before_last	rejected	0.2000	0.7222		0.6750	21	fell\r\n\ttwice	regression			
         ");
         assert!(text.lines().all(|line| line.split('\t').count() == 16));
     }
