@@ -9,6 +9,7 @@ use crate::app::GATE_PERMISSIONS;
 use crate::error::{CommandError, Exit};
 use crate::flow::gate;
 use crate::flow::pull::{self, Compared, Outcome, Setup, SetupError, Silent, Target, Tell};
+use crate::model::Tape;
 use crate::workspace::Workspace;
 use sprag_core::candidate::Experiment;
 use sprag_core::ledger::Known;
@@ -177,6 +178,7 @@ impl Place<'_> {
             known: Known::default(),
             files: Some(setup.files.clone()),
             advisor: None,
+            tape: Tape::Off,
             quiet: self.args.json,
         };
         session::with_request(session, async |request, progress| {

@@ -2,6 +2,7 @@
 
 use super::environment;
 use rustix::process::{Pid, Signal, kill_process_group};
+use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -30,6 +31,8 @@ pub(crate) struct Launch<'a> {
     pub project_dir: &'a Path,
     /// Names of environment variables to pass besides the allow-list.
     pub env_pass: &'a [String],
+    /// More variables, such as where its model is.
+    pub env: &'a [(OsString, OsString)],
 }
 
 impl Launch<'_> {
@@ -48,6 +51,7 @@ impl Launch<'_> {
                 self.env_pass,
                 self.project_dir,
             ))
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
