@@ -505,7 +505,7 @@ async fn what_a_worker_asks_a_model_is_charged_to_the_run_that_asked() {
 async fn a_run_whose_requests_the_budget_cuts_off_has_no_verdict() {
     let proxy = model(1.0).await;
     let bench = Bench::with(workers::python("asking.py", &[]), |config| config.proxy = Some(proxy));
-    bench.runner.allow(0.0015);
+    bench.runner.allow(0.0012);
     let trial = bench.one("twice-a").await;
     assert!(
         error_of(&trial).contains("the budget did not cover"),
