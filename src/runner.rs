@@ -23,7 +23,6 @@ use sprag_core::failure::FailureKind;
 use sprag_core::harness::Harness;
 use sprag_core::id::TaskId;
 use sprag_core::trial::{Split, Trial};
-use std::ffi::OsString;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
@@ -103,11 +102,9 @@ pub enum RunnerError {
     Files(#[from] std::io::Error),
 }
 
-/// The way of a process to the model, if it has one, and what it has to know of it.
-fn way_to_model(proxy: Option<&Arc<Proxy>>) -> std::io::Result<(Option<Serving>, Vec<(OsString, OsString)>)> {
-    let serving = proxy.map(Serving::on_loopback).transpose()?;
-    let environment = serving.as_ref().map(Serving::environment).unwrap_or_default();
-    Ok((serving, environment))
+/// The way of a process to the model, if it may ask one.
+fn way_to_model(proxy: Option<&Arc<Proxy>>) -> std::io::Result<Option<Serving>> {
+    proxy.map(Serving::on_loopback).transpose()
 }
 
 /// Books what a run has used of the model: what its runner says, or what was counted on the way, whichever is more. A run whose requests

@@ -167,7 +167,7 @@ fn agent_models(config: &Config) -> Vec<Finding> {
             let unpriced = model.names.iter().any(|one| shipped.of(model.provider, one).is_none());
             if unpriced && model.price.is_none() && model.max_tokens.is_none() {
                 let what = format!("{names}: nobody knows what it costs, and nothing bounds the tokens of a run");
-                return warning(name, what, &format!("set `{name}.prices` or `{name}.max_tokens`"));
+                return warning(name, what, format!("set `{name}.prices` or `{name}.max_tokens`"));
             }
             good(name, format!("{names}; the key stays with sprag"))
         })

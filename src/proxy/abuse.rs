@@ -63,10 +63,10 @@ async fn spendthrift() -> io::Result<Vec<Attempt>> {
         ("asking on after 4 requests", 4, |proxy| proxy.limits.requests = 4),
         // A request may cost 20 cents, and does.
         ("asking on after a dollar of a run", 5, |proxy| {
-            proxy.limits.usd = Some(1.0)
+            proxy.limits.usd = Some(1.0);
         }),
         ("asking on after the budget of all runs", 5, |proxy| {
-            proxy.purse.allow(1.0)
+            proxy.purse.allow(1.0);
         }),
     ];
     let mut made = Vec::new();

@@ -171,7 +171,7 @@ impl Flow {
         let late = || io::Error::new(io::ErrorKind::TimedOut, "the answer does not end");
         let chunk = timeout_at(self.deadline, self.response.chunk())
             .await
-            .map_err(|_| late())?;
+            .map_err(|_elapsed| late())?;
         let chunk = chunk.map_err(|error| io::Error::other(crate::client::cause(&error)))?;
         self.bytes += chunk.as_ref().map_or(0, Bytes::len);
         if self.bytes > MAX_ANSWER {

@@ -100,14 +100,14 @@ impl CodingAgent {
             .iter()
             .map(|word| word.replace("{brief}", &path))
             .collect();
-        let (model, env) = way_to_model(self.config.proxy.as_ref())?;
+        let model = way_to_model(self.config.proxy.as_ref())?;
         let launch = Launch {
             command: &command,
             dir: checkout.path(),
             // Of the project itself it learns nothing, not even where it is.
             project_dir: checkout.path(),
             env_pass: &self.config.env_pass,
-            env: &env,
+            model: model.as_ref(),
         };
         let finished = run_told(launch, brief, STDOUT, self.config.timeout)
             .await

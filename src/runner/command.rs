@@ -127,13 +127,13 @@ impl CommandRunner {
         }
         fs::write(&case, request.to_string())?;
         let command = fill(&self.config.command, job, &case, &out);
-        let (model, env) = way_to_model(self.config.proxy.as_ref())?;
+        let model = way_to_model(self.config.proxy.as_ref())?;
         let launch = Launch {
             command: &command,
             dir: checkout.path(),
             project_dir: &self.config.project_dir,
             env_pass: &self.config.env_pass,
-            env: &env,
+            model: model.as_ref(),
         };
         let finished = run_to_end(launch, self.config.timeout)
             .await
@@ -300,6 +300,7 @@ fn trial_of_report<E: std::fmt::Display>(name: &str, report: Result<junit::Repor
         usage: Usage::default(),
         duration_ms: 0,
         trace: None,
+        rubrics: Vec::new(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Child processes: each leads a process group that never outlives its owner, and nothing it writes can fill the memory.
 
 use super::environment;
+use crate::proxy::Serving;
 use rustix::process::{Pid, Signal, kill_process_group};
-use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -31,8 +31,8 @@ pub(crate) struct Launch<'a> {
     pub project_dir: &'a Path,
     /// Names of environment variables to pass besides the allow-list.
     pub env_pass: &'a [String],
-    /// More variables, such as where its model is.
-    pub env: &'a [(OsString, OsString)],
+    /// Its way to the model, which it learns of in its environment.
+    pub model: Option<&'a Serving>,
 }
 
 impl Launch<'_> {
@@ -51,7 +51,7 @@ impl Launch<'_> {
                 self.env_pass,
                 self.project_dir,
             ))
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .envs(self.model.map(Serving::environment).unwrap_or_default())
             .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

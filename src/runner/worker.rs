@@ -100,13 +100,13 @@ impl Worker {
     /// Starts a worker on a harness and waits until it is ready.
     pub(crate) async fn start(spec: &WorkerSpec, harness: &Harness, quotable: bool) -> Result<Self, RunnerError> {
         let checkout = write_checkout(spec, harness).await?;
-        let (model, env) = way_to_model(spec.proxy.as_ref())?;
+        let model = way_to_model(spec.proxy.as_ref())?;
         let launch = Launch {
             command: &spec.command,
             dir: checkout.path(),
             project_dir: &spec.project_dir,
             env_pass: &spec.env_pass,
-            env: &env,
+            model: model.as_ref(),
         };
         let conversation = Conversation::start(launch).map_err(|source| RunnerError::Start {
             command: spec.command.join(" "),

@@ -76,6 +76,9 @@ const CONFIGS: [(&str, &str); 17] = [
     ),
 ];
 
+/// Changes a repository as an attacker would.
+type Tamper = fn(&Ground) -> io::Result<()>;
+
 /// Tries every way.
 ///
 /// # Errors
@@ -88,7 +91,7 @@ pub fn attempts() -> io::Result<Vec<Attempt>> {
     for (name, lines) in CONFIGS {
         made.push(attempt(name, |ground| ground.configure(lines))?);
     }
-    let others: [(&str, fn(&Ground) -> io::Result<()>); 9] = [
+    let others: [(&str, Tamper); 9] = [
         ("a filter of .gitattributes", |ground| {
             fs::write(ground.repository.join(".gitattributes"), "* filter=x diff=x merge=x\n")?;
             ground

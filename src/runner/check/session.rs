@@ -64,13 +64,13 @@ impl<'a> Session<'a> {
 
     /// Starts the process; the first thing it is asked must be [`Self::hello`].
     pub(super) fn start(&mut self) -> std::io::Result<()> {
-        let (model, env) = way_to_model(self.request.proxy.as_ref())?;
+        let model = way_to_model(self.request.proxy.as_ref())?;
         let launch = Launch {
             command: &self.request.command,
             dir: self.checkout.path(),
             project_dir: &self.request.project_dir,
             env_pass: &self.request.env_pass,
-            env: &env,
+            model: model.as_ref(),
         };
         self.conversation = Some(Conversation::start(launch)?);
         self.model = model;

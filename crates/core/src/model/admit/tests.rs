@@ -95,10 +95,8 @@ fn calls_whose_arguments_have_telling_names_are_data() {
 }
 
 /// The route, and what is added to an honest body.
-fn hostile() -> Vec<(Route, Value)> {
+fn tools_elsewhere() -> Vec<(Route, Value)> {
     let tool = |kind: &str| json!({"tools": [{"type": kind, "name": "t"}]});
-    let said = |part: Value| json!({"messages": [{"role": "user", "content": [part]}]});
-    let put_in = |part: Value| json!({"input": [{"role": "user", "content": [part]}]});
     let mut all: Vec<(Route, Value)> = Vec::new();
     for kind in [
         "web_search",
@@ -126,7 +124,14 @@ fn hostile() -> Vec<(Route, Value)> {
         all.push((MESSAGES, tool(kind)));
         all.push((Route::Count, tool(kind)));
     }
-    for (route, more) in [
+    all
+}
+
+/// The same without tools.
+fn reaching() -> Vec<(Route, Value)> {
+    let said = |part: Value| json!({"messages": [{"role": "user", "content": [part]}]});
+    let put_in = |part: Value| json!({"input": [{"role": "user", "content": [part]}]});
+    vec![
         (CHAT, json!({"web_search_options": {}})),
         (CHAT, json!({"plugins": [{"id": "web"}]})),
         (CHAT, json!({"models": ["m-9"]})),
@@ -184,15 +189,12 @@ fn hostile() -> Vec<(Route, Value)> {
                 json!({"type": "document", "source": {"type": "content", "content": [{"type": "image", "source": {"type": "url"}}]}}),
             ),
         ),
-    ] {
-        all.push((route, more));
-    }
-    all
+    ]
 }
 
 #[test]
 fn what_reaches_further_than_an_answer_is_refused() {
-    for (route, more) in hostile() {
+    for (route, more) in tools_elsewhere().into_iter().chain(reaching()) {
         let mut body = json!({"model": "m-1"});
         for (key, value) in more.as_object().unwrap() {
             body[key] = value.clone();
