@@ -84,7 +84,6 @@ pub struct Review {
 
 impl Review {
     /// Whether nothing is left to people.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }

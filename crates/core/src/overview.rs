@@ -190,7 +190,7 @@ impl Overview {
         decision.review(&mut self.curations);
         match decision {
             Decision::Ignore { .. } | Decision::Prefer { .. } | Decision::Review { .. } => {
-                decision.rank(&mut self.clusters, &mut self.preferred)
+                decision.rank(&mut self.clusters, &mut self.preferred);
             }
             Decision::Quarantine { case } => {
                 self.cases

@@ -265,7 +265,7 @@ impl Book {
         decision.review(&mut self.curations);
         match decision {
             Decision::Ignore { .. } | Decision::Prefer { .. } | Decision::Review { .. } => {
-                decision.rank(&mut self.clusters, &mut self.preferred)
+                decision.rank(&mut self.clusters, &mut self.preferred);
             }
             Decision::Merge { .. } | Decision::Split { .. } | Decision::Rename { .. } => {
                 self.revise(decision.revision().as_slice());
