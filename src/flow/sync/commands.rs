@@ -120,17 +120,7 @@ fn decide(book: &Book, suite: &[EvalCase], comment: &Comment, command: &SlashCom
             vec![Decision::Retry { issue: on }],
             done("this issue is read again".to_owned()),
         ),
-        SlashCommand::Accept { what: Some(id) } => match new(book, id) {
-            Some(of) => {
-                let decision = Decision::Review {
-                    of,
-                    accepted: true,
-                    reason: String::new(),
-                };
-                (vec![decision], done(format!("`{}` is let in", markdown::escape(id))))
-            }
-            None => nothing("name a cluster as the dashboard shows it, or a case that waits there"),
-        },
+        SlashCommand::Accept { what: Some(id) } => let_in(book, id),
         SlashCommand::Ignore | SlashCommand::Accept { what: None } if clusters.is_empty() => {
             nothing("nothing here belongs to a cluster")
         }
@@ -219,6 +209,21 @@ async fn broken_cases(hub: &Hub<'_>, pull: u64, check: u64) -> Result<Vec<CaseId
     let cases = hub.suite.iter().map(|case| &case.id);
     let named = |case: &&CaseId| files.iter().any(|file| file.ends_with(&EvalCase::file_of(case)));
     Ok(cases.filter(named).cloned().collect())
+}
+
+/// Lets in what is named.
+fn let_in(book: &Book, id: &str) -> (Vec<Decision>, Reply) {
+    let Some(of) = new(book, id) else {
+        let text = "name a cluster as the dashboard shows it, or a case that waits there".to_owned();
+        return (Vec::new(), Reply::NotHere { text });
+    };
+    let text = format!("`{}` is let in", markdown::escape(id));
+    let decision = Decision::Review {
+        of,
+        accepted: true,
+        reason: String::new(),
+    };
+    (vec![decision], Reply::Done { text })
 }
 
 /// Leaves alone what is named; else closes the pull request that stands here, or that of one of the clusters; else leaves the clusters alone.
