@@ -9,7 +9,8 @@ use crate::actions::Job;
 use crate::app::GATE_PERMISSIONS;
 use crate::error::{CommandError, Exit};
 use crate::flow::gate;
-use crate::flow::pull::{self, Compared, Outcome, Setup, SetupError, Silent, Target, Tell};
+use crate::flow::gate::{Silent, Tell};
+use crate::flow::pull::{self, Compared, Outcome, Setup, SetupError, Target};
 use crate::workspace::Workspace;
 use sprag_core::candidate::Experiment;
 use sprag_core::ledger::Known;
@@ -182,6 +183,7 @@ impl Place<'_> {
             known: Known::default(),
             files: Some(setup.files.clone()),
             advisor: advisor.as_ref(),
+            tape: self.args.model.tape(),
             quiet: self.args.json,
         };
         session::with_request(session, async |request, progress| {

@@ -1,6 +1,6 @@
 //! The gates on a pull request as its author meets them: what is measured by whose rules, and the two check runs.
 
-use super::gate::Change;
+use super::gate::{Change, Tell};
 use super::{FlowError, revert};
 use crate::forge::Forge;
 use crate::project::{Project, ProjectFile};
@@ -403,22 +403,6 @@ fn not_vouched_for(target: &Target, stranger: &Stranger) -> Outcome {
             let reason = format!("{by} may not write to this repository, so nothing was run");
             skipped(target, &reason, summary::gate_skipped(&target.name, &reason))
         }
-    }
-}
-
-/// Told of an experiment before each of its stages.
-pub trait Tell {
-    /// Shows it as it stands.
-    fn tell<'a>(&'a self, experiment: &'a Experiment, stage: Stage) -> LocalBoxFuture<'a, Result<(), FlowError>>;
-}
-
-/// Says nothing.
-#[derive(Debug, Clone, Copy)]
-pub struct Silent;
-
-impl Tell for Silent {
-    fn tell<'a>(&'a self, _: &'a Experiment, _: Stage) -> LocalBoxFuture<'a, Result<(), FlowError>> {
-        Box::pin(async { Ok(()) })
     }
 }
 

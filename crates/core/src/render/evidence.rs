@@ -134,13 +134,46 @@ fn wavering(evidence: &Evidence) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::candidate::Point;
     use crate::render::fixtures;
+    use std::collections::BTreeMap;
+
+    /// An accepted change with its evidence.
+    pub(in crate::render) fn with_evidence(id: &str) -> Experiment {
+        let evidence = Evidence {
+            runs: BTreeMap::from([(Purpose::Probe, 3), (Purpose::Suite, 7), (Purpose::Validation, 46)]),
+            errored: 1,
+            level_before: 0.675,
+            level_now: 0.675,
+            effect: 0.045,
+            effect_sd: 0.02,
+            better: Some(0.93),
+            val_score: 0.72,
+            smallest_detectable: Some(0.18),
+            noise: 0.12,
+            asked: 4,
+            whole: 52,
+            ..Evidence::default()
+        };
+        let mut experiment = fixtures::accepted(id);
+        experiment.bought = BTreeMap::from([(Purpose::Probe, 3), (Purpose::Suite, 7), (Purpose::Validation, 40)]);
+        let point = |runs, purpose, value| Point { runs, purpose, value };
+        experiment.course = vec![
+            point(3, Purpose::Probe, 0.41),
+            point(10, Purpose::Suite, 0.44),
+            point(14, Purpose::Validation, 0.62),
+            point(56, Purpose::Validation, 0.93),
+        ];
+        let reason = "9 in 10 that this is better; +1.9 to +7.1 points";
+        experiment.decide(Ground::Gain, reason, Some(evidence));
+        experiment
+    }
 
     #[test]
     fn a_reader_without_statistics_is_told_how_sure_by_how_much_and_for_how_many_runs() {
-        let told = rows(&fixtures::with_evidence("E007"));
+        let told = rows(&with_evidence("E007"));
         let text: String = told.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
         insta::assert_snapshot!(text, @"
         verdict rests on: a gain

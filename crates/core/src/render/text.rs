@@ -9,6 +9,7 @@ use super::words;
 use crate::candidate::{Experiment, Stage, Verdict};
 use crate::cluster::{Change, Cluster, Explanation, Rank, Revision, Trend};
 use crate::config::{GateConfig, GateMode};
+use crate::curation::{Choice, Curation};
 use crate::machine::Again;
 use crate::score::Scorecard;
 
@@ -32,6 +33,7 @@ pub fn progress(progress: &Progress) -> String {
             )
         }
         Progress::Revised { revisions } => revised(revisions),
+        Progress::Curated { curations } => curated(curations),
         Progress::Tried {
             confirmed,
             unconfirmed,
@@ -203,6 +205,23 @@ pub fn decided_again(again: &Again) -> String {
         ),
         (None, false) => "DIFFERENT: after the recorded runs this sprag would go on measuring\n".to_owned(),
     }
+}
+
+/// How many new clusters and cases a model let in, and so on.
+fn curated(curations: &[Curation]) -> String {
+    let count = |wanted: fn(&Choice) -> bool| curations.iter().filter(|one| wanted(&one.choice)).count();
+    let counts = [
+        (count(|choice| *choice == Choice::Accept), "accepted"),
+        (count(|choice| *choice == Choice::Reject), "rejected"),
+        (count(|choice| matches!(choice, Choice::Merge(_))), "merged"),
+        (count(|choice| *choice == Choice::NeedsPerson), "for a person to decide"),
+    ];
+    let told: Vec<String> = counts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{n} {what}"))
+        .collect();
+    format!("  of what is new: {}", told.join(", "))
 }
 
 /// The clusters in the order given, one a line under column names. The first `ranked` of them have a rank.

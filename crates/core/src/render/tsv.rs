@@ -72,13 +72,14 @@ fn escape(cell: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::evidence::tests::with_evidence;
     use crate::render::fixtures;
 
     #[test]
     fn every_experiment_is_a_line_of_sixteen_cells() {
         let mut broken = fixtures::rejected("E002", "a\tb\nc\\d");
         broken.verdict.as_mut().unwrap().1 = "fell\r\n\ttwice".to_owned();
-        let text = results(&[fixtures::with_evidence("E001"), broken]);
+        let text = results(&[with_evidence("E001"), broken]);
         insta::assert_snapshot!(text, @r"
         experiment	batch	cluster	candidate	origin	verdict	cluster_cases	regression	validation	best	task_runs	reason	ground	level	effect	better
         E001	4	c-lost-parcel	cand-E001	recipes: add-step, position=before_last	accepted	0.8000	0.9444	0.7500	0.6750	62	9 in 10 that this is better; +1.9 to +7.1 points	gain	0.7200	0.0450	0.9300
