@@ -127,6 +127,7 @@ pub fn summary(view: &SummaryView) -> String {
         ("clusters", format!("{} ({} resolved)", view.clusters, view.resolved)),
         ("task runs", words::thousands(view.task_runs)),
     ];
+    rows.extend(view.prediction.map(|score| ("predictions", score.to_string())));
     rows.extend(view.files.iter().map(|(what, path)| (what.as_str(), visible(path))));
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     rows.iter()
@@ -279,6 +280,7 @@ mod tests {
         regression suite   19 cases
         clusters           11 (8 resolved)
         task runs          2,314
+        predictions        25 of 34 predicted fixes came true, and 25 of 31 fixed tasks had been predicted
         pull request       out/pull/body.md
         report             out/report.html
         ");
