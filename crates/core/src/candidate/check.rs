@@ -6,6 +6,8 @@
 mod added;
 mod guarded;
 mod settings;
+mod shuffled;
+mod spelling;
 mod surroundings;
 
 pub use guarded::Guarded;
@@ -70,7 +72,7 @@ pub fn objection(before: &Harness, changes: &[FileChange], policy: &PathPolicy, 
     let after = before.with(changes);
     let added = added::lines(before, &after);
     settings::hit(before, &after, &added)
-        .or_else(|| surroundings::hit(&added))
+        .or_else(|| surroundings::hit(before, &added, policy))
         .or_else(|| guarded.hit(before, &added))
         .map(|hit| hit.told())
 }
