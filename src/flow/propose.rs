@@ -84,20 +84,31 @@ pub(super) async fn propose(
         ProposerKind::Model => editor::propose(&question, store).await?,
         ProposerKind::Command => agent::propose(&question, store).await?,
     };
+    let mut told = false;
     let change = change.and_then(|mut candidate| {
-        question.keep_quiet(&mut candidate);
+        told = question.keep_quiet(&mut candidate);
         if state.tried.contains(&candidate.id) {
             return Err(format!("\"{}\" was tried before, to the letter", candidate.title));
         }
         Ok(candidate)
     });
     Ok(match change {
-        Ok(candidate) => Event::Proposed {
-            experiment: experiment.clone(),
-            objection: question.objection(&candidate),
-            candidate,
-            spent,
-        },
+        Ok(mut candidate) => {
+            let objection = told
+                .then(|| format!("says the name of {HELD_OUT}"))
+                .or_else(|| question.objection(&candidate));
+            // The ledger, the report and the next brief show what was changed: not where it would tell which task is held out.
+            if objection.as_ref().is_some_and(|objection| objection.contains(HELD_OUT)) {
+                candidate.changes.clear();
+                candidate.diff = format!("(left out: it names {HELD_OUT})");
+            }
+            Event::Proposed {
+                experiment: experiment.clone(),
+                candidate,
+                objection,
+                spent,
+            }
+        }
         Err(reason) => Event::NothingProposed {
             cluster: cluster_id.clone(),
             reason,
@@ -107,13 +118,16 @@ pub(super) async fn propose(
 }
 
 impl Question<'_, '_> {
-    /// What a proposer says of its change is told on in many places, so it must not name a held-out task either.
-    fn keep_quiet(&self, candidate: &mut Candidate) {
+    /// What a proposer says of its change is told on in many places: what names a held-out task is left out. Whether anything did.
+    fn keep_quiet(&self, candidate: &mut Candidate) -> bool {
+        let mut told = false;
         for text in [&mut candidate.title, &mut candidate.hypothesis] {
             if self.bench.says_held_out_id(text) {
                 *text = format!("(left out: it names {HELD_OUT})");
+                told = true;
             }
         }
+        told
     }
 
     /// Why a change may not be measured.
