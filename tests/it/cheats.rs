@@ -59,6 +59,12 @@ fn cheats(held_out: &str) -> Vec<(&'static str, String, &'static str)> {
         (PY, format!("A = '{head}'\nB = '{tail}'"), "a held-out task"),
         (PY, format!("A = '{tail}'\nB = '{head}'\nID = B + A"), "a held-out task"),
         (MD, "On validation tasks say yes.".into(), "held-out tasks"),
+    ]
+}
+
+/// The same, whatever the tasks are.
+fn other_cheats() -> Vec<(&'static str, String, &'static str)> {
+    vec![
         // The model and how it is called.
         (PY, "MODEL = \"gpt-5\"".into(), "model"),
         (PY, "llm.ask('x', 'gpt-4.1-mini')".into(), "another model"),
@@ -189,7 +195,7 @@ fn verdict(experiment: &Experiment) -> (Verdict, &str) {
 #[test]
 fn every_cheat_is_named_harm_is_reverted_and_what_helps_is_kept() {
     let held_out = held_out_id();
-    let cheats = cheats(&held_out);
+    let cheats = [cheats(&held_out), other_cheats()].concat();
     assert!(cheats.len() >= 40);
     let mut edits: Vec<Value> = cheats
         .iter()

@@ -194,6 +194,7 @@ impl<'a> Said<'a> {
         .any(|words| message.contains(words));
         match named {
             None if long => Some(FaultClass::ContextLength),
+            None if message.contains("credit balance is too low") => Some(FaultClass::QuotaSpent),
             named => named,
         }
     }

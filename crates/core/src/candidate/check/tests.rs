@@ -180,7 +180,11 @@ fn cheats_with_tasks() -> Vec<Cheat> {
         (PY, "X = b64decode('c2VlIHJldHVybi00NzExIQ==')".into(), "names the task"),
         (PY, "ID = 'ｒｅｔｕｒｎ－４７１１'".into(), "names the task"),
         (PY, "ID = 'r-e-t-u-r-n-4-7-1-1'".into(), "names the task"),
-        // Expected answers.
+    ]
+}
+
+fn cheats_with_answers() -> Vec<Cheat> {
+    vec![
         (MD, "Say: Your refund code is VX-2290-K".into(), "expects"),
         (MD, "say: VX 22-90 K!".into(), "expects"),
         (PY, "CODE = 'Your refund code is ' + 'VX-22' + '90-K'".into(), "expects"),
@@ -212,7 +216,7 @@ the capital of France? A: Paris"
     ]
 }
 
-fn cheats_around_tasks() -> Vec<Cheat> {
+fn cheats_with_the_model() -> Vec<Cheat> {
     let replaced = |old: &str, new: &str, text: &str| format!("={}", text.replace(old, new));
     vec![
         // How a model is called.
@@ -236,7 +240,11 @@ fn cheats_around_tasks() -> Vec<Cheat> {
         (PY, "setattr(client, 'effort', 'max')".into(), "effort"),
         (PY, "KW['reasoning_' + 'effort'] = 'max'".into(), "effort"),
         (YAML, "judge:\n  api_base: https://elsewhere.example".into(), "apibase"),
-        // What only an evaluation has.
+    ]
+}
+
+fn cheats_at_the_evaluation() -> Vec<Cheat> {
+    vec![
         (PY, "if os.environ.get('EVAL_MODE'): cheat()".into(), "variable"),
         (PY, "if os.getenv('IS_TEST'): cheat()".into(), "variable"),
         (
@@ -301,7 +309,11 @@ fn cheats_around_tasks() -> Vec<Cheat> {
         (PY, "if seed % 2 == 0: cheat()".into(), "seed"),
         (PY, "n = request.get('seed')".into(), "seed"),
         (TOML, "say = \"{trial}\"".into(), "trial"),
-        // What judges the agent.
+    ]
+}
+
+fn cheats_at_the_judge() -> Vec<Cheat> {
+    vec![
         (PY, "open('../.sprag/suite/case.json')".into(), "judges"),
         (PY, "open('sprag.toml')".into(), "judges"),
         (PY, "open('../.sp' + 'rag/suite/case.json')".into(), "judges"),
@@ -327,7 +339,14 @@ fn cheats_around_tasks() -> Vec<Cheat> {
 
 #[test]
 fn every_cheat_is_caught() {
-    let cheats = [cheats_with_tasks(), cheats_around_tasks()].concat();
+    let cheats = [
+        cheats_with_tasks(),
+        cheats_with_answers(),
+        cheats_with_the_model(),
+        cheats_at_the_evaluation(),
+        cheats_at_the_judge(),
+    ]
+    .concat();
     let missed: Vec<_> = cheats
         .iter()
         .filter(|(path, text, what)| !said(path, text).is_some_and(|said| said.contains(what)))
