@@ -309,6 +309,11 @@ mod tests {
             QuotaSpent,
         ),
         (
+            400,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#,
+            QuotaSpent,
+        ),
+        (
             403,
             r#"{"type":"error","error":{"type":"permission_error","message":"not yours"}}"#,
             Auth,
