@@ -9,6 +9,7 @@
 //! | [`text`] | what the terminal shows |
 //! | [`tsv`] | `results.tsv` |
 //! | [`mod@learnings`] | `.sprag/learnings.md` |
+//! | [`waiting`] | what waits for a person |
 //! | [`mod@bench`] | the table of a benchmark |
 //! | [`app`] | the two pages of `sprag app create` |
 //!
@@ -36,4 +37,5 @@ pub mod svg;
 pub mod text;
 pub mod tsv;
 pub mod view;
+pub mod waiting;
 mod words;
