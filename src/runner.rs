@@ -9,12 +9,14 @@ mod environment;
 mod json_report;
 mod junit;
 mod lanes;
+mod ourselves;
 mod pool;
 mod process;
 mod worker;
 
 pub use agent::{AgentConfig, CodingAgent, Edited};
 pub use command::{CommandConfig, CommandRunner};
+pub(crate) use ourselves::Ourselves;
 pub use pool::{WorkerConfig, WorkerRunner};
 
 use serde_json::Value;

@@ -2,7 +2,7 @@
 //!
 //! What is in the ledger is done; what is not is done again. Recorded runs are kept beside it, by key, so that no run is paid twice.
 
-mod branch;
+pub(crate) mod branch;
 mod dir;
 mod facts;
 mod lock;
