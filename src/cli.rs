@@ -19,6 +19,7 @@ mod run;
 mod session;
 mod simulate;
 mod source;
+mod state;
 mod sync;
 pub mod worker;
 
@@ -53,6 +54,7 @@ enum Command {
     Cluster(clusters::Args),
     Explain(Box<explain::Args>),
     Cases(Box<cases::Args>),
+    State(Box<state::Args>),
     Bench(bench::Args),
     Init(init::InitArgs),
     App(app::Args),
@@ -116,6 +118,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Cluster(args) => clusters::one(args, &job).await,
         Command::Explain(args) => explain::explain(*args, &job).await,
         Command::Cases(args) => cases::cases(*args, &job).await,
+        Command::State(args) => state::state(*args, &job).await,
         Command::Bench(args) => bench::bench(args).await,
         Command::Init(args) => init::on_terminal(&args).map(|()| ExitCode::SUCCESS),
         Command::App(args) => app::on_github(args).await.map(|()| ExitCode::SUCCESS),

@@ -6,11 +6,13 @@ pub(crate) mod branch;
 mod dir;
 mod facts;
 mod lock;
+mod portable;
 mod shared;
 
 pub use branch::{BranchStore, Stored};
 pub use dir::{Damage, DirStore};
 pub use facts::FactFile;
+pub use portable::{Portable, PortableError};
 pub use shared::{SharedStore, Witness};
 
 use crate::forge::ForgeError;

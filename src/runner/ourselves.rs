@@ -16,6 +16,17 @@ pub(crate) struct Ourselves(Child);
 impl Ourselves {
     /// Starts it; what it prints is kept if `heard`.
     pub(crate) fn start(program: &Path, arguments: &[&str], dir: &Path, heard: bool) -> io::Result<Self> {
+        Self::start_with(program, arguments, dir, heard, &[])
+    }
+
+    /// Starts it with more in its environment.
+    pub(crate) fn start_with(
+        program: &Path,
+        arguments: &[&str],
+        dir: &Path,
+        heard: bool,
+        more: &[(&str, &str)],
+    ) -> io::Result<Self> {
         let pipe = || if heard { Stdio::piped() } else { Stdio::null() };
         let environment = PASSED.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
         let child = Command::new(program)
@@ -24,6 +35,7 @@ impl Ourselves {
             .env_clear()
             .envs(environment)
             .env("TMPDIR", dir)
+            .envs(more.iter().copied())
             .stdin(Stdio::null())
             .stdout(pipe())
             .stderr(pipe())

@@ -18,6 +18,7 @@ use sprag_core::hash;
 use sprag_core::id::RunKey;
 use sprag_core::ledger::{Entry, Event, FORMAT_MAJOR};
 use sprag_core::trial::Trial;
+use std::fmt;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -47,6 +48,13 @@ pub struct Damage {
     pub problem: String,
     /// Where it was put.
     pub kept_as: PathBuf,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, kept_as) = (self.path.display(), self.kept_as.display());
+        write!(f, "{path}: {}; set aside as {kept_as}", self.problem)
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -17,6 +17,7 @@ mod model;
 mod people;
 mod proposers;
 mod secrets;
+mod state;
 mod support;
 mod webhooks;
 mod whole_loop;

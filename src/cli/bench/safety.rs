@@ -9,6 +9,7 @@ mod files;
 mod kills;
 mod people;
 mod polite;
+mod secrets;
 mod server;
 mod state;
 mod supply;
@@ -48,6 +49,7 @@ const GROUPS: &[&[Attempt]] = &[
     &evil::ATTEMPTS,
     &people::ATTEMPTS,
     &kills::ATTEMPTS,
+    &secrets::ATTEMPTS,
 ];
 
 /// Every promise: its name, and what it says. The first three were about a server for webhooks, which sprag has not.

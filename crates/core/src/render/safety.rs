@@ -3,6 +3,7 @@
 use super::markdown::{Markdown, cell_code, escape, fence, inline_code, truncate, visible};
 use super::words;
 use serde::Serialize;
+use std::time::Duration;
 
 /// Cases that did not hold are told of one promise; the rest are only counted.
 const TOLD: usize = 10;
@@ -83,10 +84,10 @@ fn sum(rows: &[Row], quick: bool) -> String {
         ""
     };
     format!(
-        "{}, of them {kept} held, {broken} did not hold and {not} were not tried; {} in {:.1} s.{quick}",
+        "{}: {kept} held, {broken} did not hold, {not} not tried; {} in {:.1} s.{quick}",
         words::count(rows.len(), "promise"),
         words::count(cases, "case"),
-        ms as f64 / 1000.0
+        Duration::from_millis(ms).as_secs_f64()
     )
 }
 
@@ -121,6 +122,15 @@ mod tests {
             ),
             row("P13", "They end", 0, &[], &["there are no namespaces here"]),
         ];
-        insta::assert_snapshot!(page(&rows, true), @"");
+        insta::assert_snapshot!(page(&rows, true), @"
+              promise                   tried    held  repeat it with
+        P8    Damaged state is found      200     200  sprag bench safety --only P8
+        P18   Published text is inert     120     119  sprag bench safety --only P18
+              did not hold: a mention: @bob is live
+        P13   They end                      -       -  sprag bench safety --only P13
+              not tried: there are no namespaces here
+
+        3 promises: 1 held, 1 did not hold, 1 not tried; 320 cases in 3.8 s. This was the quick part; without `--quick` more cases are tried.
+        ");
     }
 }
