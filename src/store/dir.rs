@@ -427,6 +427,7 @@ mod tests {
             },
             duration_ms: 3,
             trace: None,
+            rubrics: Vec::new(),
         }
     }
 
