@@ -47,6 +47,7 @@ impl Inside {
                 usage: Usage::default(),
                 duration_ms: 1,
                 trace: job.trace.then_some(trace),
+                rubrics: Vec::new(),
             },
             Err(error) => Trial::errored(error.kind, error.message),
         }

@@ -1,6 +1,7 @@
 //! Writes archives byte by byte, so that they can lie about everything.
 
 use flate2::{Compress, Compression, Crc, FlushCompress};
+use std::sync::LazyLock;
 
 /// An entry as both headers tell of it.
 #[derive(Debug, Clone)]
@@ -39,18 +40,24 @@ pub(super) fn stored(name: impl AsRef<[u8]>, content: &[u8]) -> Entry {
     }
 }
 
-/// An entry of so many megabytes of zeros. It says nothing true of its size.
-pub(super) fn zeros(name: &str, megabytes: usize) -> Entry {
+/// A megabyte of zeros, packed: the first, and one that may follow it as often as one likes, since it begins and ends at a byte and needs no
+/// more than the window before it.
+static ZEROS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
     let block = vec![0; 1 << 20];
     let mut compress = Compress::new(Compression::best(), false);
-    let mut packed = Vec::with_capacity(1 << 16);
-    // The second of two equal blocks can be repeated: it begins and ends at a byte, and needs no more than the window before it.
-    let mut repeated = Vec::with_capacity(1 << 16);
-    for out in [&mut packed, &mut repeated] {
-        compress.compress_vec(&block, out, FlushCompress::Sync).ok();
-    }
+    [(); 2].map(|()| {
+        let mut packed = Vec::with_capacity(1 << 16);
+        compress.compress_vec(&block, &mut packed, FlushCompress::Sync).ok();
+        packed
+    })
+});
+
+/// An entry of so many megabytes of zeros. It says nothing true of its size.
+pub(super) fn zeros(name: &str, megabytes: usize) -> Entry {
+    let [first, next] = &*ZEROS;
+    let mut packed = first.clone();
     for _ in 1..megabytes {
-        packed.extend_from_slice(&repeated);
+        packed.extend_from_slice(next);
     }
     packed.extend([3, 0]);
     Entry {

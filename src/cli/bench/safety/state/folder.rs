@@ -22,6 +22,7 @@ pub(super) fn damaged(ground: &Ground) -> Outcome {
         usage: Usage::default(),
         duration_ms: 1234,
         trace: None,
+        rubrics: Vec::new(),
     };
     let (mut store, _) = DirStore::open(&whole)?;
     for n in 0..ENTRIES {
