@@ -6,6 +6,7 @@
 pub mod actions;
 pub mod app;
 pub mod archive;
+pub mod attempt;
 pub mod cli;
 mod client;
 pub mod error;
@@ -18,6 +19,7 @@ pub mod log;
 pub mod model;
 pub mod progress;
 pub mod project;
+pub mod proxy;
 pub mod reading;
 pub mod runner;
 pub mod store;
