@@ -11,7 +11,7 @@ pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
 /// A bare repository to push to.
 pub(crate) fn server(path: &Path) -> Result<(), StoreError> {
-    std::fs::create_dir_all(path)?;
+    fs_err::create_dir_all(path)?;
     own_repository(path)?;
     Ok(())
 }

@@ -37,16 +37,12 @@ pub(super) fn read(ground: &Ground) -> Outcome {
     Ok(tally)
 }
 
-fn text(error: impl ToString) -> String {
-    error.to_string()
-}
-
 fn frozen(folder: &Path) -> Result<(), String> {
     let (format, events, head) = V1;
-    fs::create_dir_all(folder).map_err(text)?;
-    fs::write(folder.join("format.json"), format).map_err(text)?;
-    fs::write(folder.join("events.jsonl"), events).map_err(text)?;
-    let (store, damage) = DirStore::open(folder).map_err(text)?;
+    fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+    fs::write(folder.join("format.json"), format).map_err(|error| error.to_string())?;
+    fs::write(folder.join("events.jsonl"), events).map_err(|error| error.to_string())?;
+    let (store, damage) = DirStore::open(folder).map_err(|error| error.to_string())?;
     let last = store.entries().last().map(|entry| entry.id.clone()).unwrap_or_default();
     if !damage.is_empty() || store.entries().len() != events.lines().count() || last != head.trim() {
         return Err(format!(
@@ -61,7 +57,7 @@ fn frozen(folder: &Path) -> Result<(), String> {
 /// Opening a state twice is opening it once.
 fn same_when_opened_again(folder: &Path) -> Result<(), String> {
     let before = bytes(folder)?;
-    drop(DirStore::open(folder).map_err(text)?);
+    drop(DirStore::open(folder).map_err(|error| error.to_string())?);
     let after = bytes(folder)?;
     let differs = after.iter().find(|(path, bytes)| before.get(*path) != Some(bytes));
     match differs {
@@ -72,10 +68,13 @@ fn same_when_opened_again(folder: &Path) -> Result<(), String> {
 
 fn bytes(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, String> {
     let mut all = BTreeMap::new();
-    for file in fs::read_dir(folder).map_err(text)? {
-        let path = file.map_err(text)?.path();
+    for file in fs::read_dir(folder).map_err(|error| error.to_string())? {
+        let path = file.map_err(|error| error.to_string())?.path();
         if path.is_file() {
-            all.insert(path.display().to_string(), fs::read(&path).map_err(text)?);
+            all.insert(
+                path.display().to_string(),
+                fs::read(&path).map_err(|error| error.to_string())?,
+            );
         }
     }
     Ok(all)
@@ -84,23 +83,23 @@ fn bytes(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, String> {
 /// Fields that this version does not know are kept byte for byte, also where facts are folded.
 fn unknown(folder: &Path) -> Result<(), String> {
     let server = folder.join("server.git");
-    tamper::server(&server).map_err(text)?;
+    tamper::server(&server).map_err(|error| error.to_string())?;
     let remote = || Remote {
         url: server.to_string_lossy().into_owned(),
         token: None,
     };
     let open = |cache: &str| BranchStore::open(remote(), "sprag/state", &folder.join(cache));
-    let (mut store, _) = open("a").map_err(text)?;
-    store.publish(&[fact(0)], NOW).map_err(text)?;
-    let mut files = tamper::read(&server, "sprag/state").map_err(text)?;
+    let (mut store, _) = open("a").map_err(|error| error.to_string())?;
+    store.publish(&[fact(0)], NOW).map_err(|error| error.to_string())?;
+    let mut files = tamper::read(&server, "sprag/state").map_err(|error| error.to_string())?;
     let (path, events) = tamper::events(V1_FACT, 1);
     files.insert(path, events);
-    tamper::commit(&server, "sprag/state", &files, true).map_err(text)?;
-    let (mut store, damage) = open("b").map_err(text)?;
+    tamper::commit(&server, "sprag/state", &files, true).map_err(|error| error.to_string())?;
+    let (mut store, damage) = open("b").map_err(|error| error.to_string())?;
     store
         .publish(&(1..400).map(fact).collect::<Vec<_>>(), NOW)
-        .map_err(text)?;
-    let after = tamper::read(&server, "sprag/state").map_err(text)?;
+        .map_err(|error| error.to_string())?;
+    let after = tamper::read(&server, "sprag/state").map_err(|error| error.to_string())?;
     let folded = after.iter().filter(|(path, _)| path.ends_with(".zst"));
     let folded = folded.map(|(_, bytes)| zstd::decode_all(bytes.as_slice()).unwrap_or_default());
     let kept = folded
@@ -114,9 +113,9 @@ fn unknown(folder: &Path) -> Result<(), String> {
 }
 
 fn newer(folder: &Path) -> Result<(), String> {
-    fs::create_dir_all(folder).map_err(text)?;
+    fs::create_dir_all(folder).map_err(|error| error.to_string())?;
     let format = r#"{"major":2,"minor":0,"written_by":"sprag 9"}"#;
-    fs::write(folder.join("format.json"), format).map_err(text)?;
+    fs::write(folder.join("format.json"), format).map_err(|error| error.to_string())?;
     match DirStore::open(folder) {
         Err(StoreError::Newer { .. }) => Ok(()),
         Err(error) => Err(error.to_string()),
@@ -125,18 +124,20 @@ fn newer(folder: &Path) -> Result<(), String> {
 }
 
 fn made_up(folder: &Path, dice: &mut Dice) -> Result<(), String> {
-    let (mut store, _) = DirStore::open(folder).map_err(text)?;
+    let (mut store, _) = DirStore::open(folder).map_err(|error| error.to_string())?;
     let n = dice.below(12);
     for _ in 0..n {
         let letters = ['a', ' ', '\n', '"', '\\', '\u{e9}', '\u{2028}', '\u{1f600}', '\0', '{'];
         let reason: String = (0..dice.below(60))
             .map(|_| letters[dice.below(letters.len())])
             .collect();
-        store.append(NOW.to_owned(), Event::Finished { reason }).map_err(text)?;
+        store
+            .append(NOW.to_owned(), Event::Finished { reason })
+            .map_err(|error| error.to_string())?;
     }
     let entries = store.entries().to_vec();
     drop(store);
-    let (store, damage) = DirStore::open(folder).map_err(text)?;
+    let (store, damage) = DirStore::open(folder).map_err(|error| error.to_string())?;
     if !damage.is_empty() || store.entries() != entries {
         return Err(format!("{} of {n} entries are read: {damage:?}", store.entries().len()));
     }
