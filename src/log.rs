@@ -28,7 +28,7 @@ pub fn defused(text: &str) -> Cow<'_, str> {
     Cow::Owned(if out.trim_start().starts_with('{') {
         out.replace("##[", "#\\u0023[")
     } else {
-        out.replace("##[", "## [")
+        out.replace("##[", "# #[")
     })
 }
 
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn marks_are_taken_apart_where_the_runner_looks_for_them() {
         assert_eq!(defused("::error::x\n  ::group::y"), ": :error::x\n  : :group::y");
-        assert_eq!(defused("a ##[group]b"), "a ## [group]b");
+        assert_eq!(defused("a ##[group]b"), "a # #[group]b");
         assert_eq!(
             defused("a std::fmt b ::c"),
             "a std::fmt b ::c",
