@@ -144,6 +144,14 @@ pub enum FlowError {
         /// What differs.
         what: &'static str,
     },
+    /// A change has made another tree than it may.
+    #[error("{branch} is not published: {problem}")]
+    Tree {
+        /// The branch.
+        branch: String,
+        /// What is wrong with its tree.
+        problem: String,
+    },
     /// Nothing may be changed.
     #[error("no file of the repository may be changed: {problem}")]
     Harness {

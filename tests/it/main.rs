@@ -19,6 +19,7 @@ mod people;
 mod proposers;
 mod review;
 mod secrets;
+mod state;
 mod support;
 mod webhooks;
 mod whole_loop;
