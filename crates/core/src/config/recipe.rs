@@ -184,7 +184,7 @@ fn check_few_shot(table: &Reader<'_>, recipe: &Recipe) {
     check_entry(table, recipe);
     let used = placeholder::used(&recipe.entry);
     let uses = |names: &[&str]| used.iter().any(|placeholder| names.contains(&placeholder.as_str()));
-    if table.has("entry") && !(uses(&["input"]) && uses(&["output", "tool", "calls"])) {
+    if !recipe.entry.is_null() && !(uses(&["input"]) && uses(&["output", "tool", "calls"])) {
         table.problem(
             "entry",
             Mistake::new(

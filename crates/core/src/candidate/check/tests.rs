@@ -182,7 +182,7 @@ the capital of France? A: Paris"
         ),
         (
             PY,
-            "if 'a room in Rome, for one night, with a view' in text: find_hotel()".into(),
+            "if 'you there. I am on my way: a room in Rome, for one night, with a view' in text: find_hotel()".into(),
             "quotes the input",
         ),
         (PY, "ORDERS = {'O-88231': 1}".into(), "expects"),

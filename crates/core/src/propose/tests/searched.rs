@@ -93,7 +93,12 @@ fn runs_that_passed_become_examples_near_what_fails_and_of_every_kind() {
         asked("f", "is there tea", &[("stock", "yes")]),
     ]);
     let candidate = desk.candidate("missing_action:refund");
-    insta::assert_snapshot!(added(&candidate), @"");
+    insta::assert_snapshot!(added(&candidate), @r#"
+    {"user": "refund my lamp", "do": [{"name": "refund"}]}
+    {"user": "is there tea", "do": [{"name": "stock"}]}
+    {"user": "tell them it is late", "do": [{"name": "notify"}]}
+    {"user": "is the red lamp in stock", "do": [{"name": "stock"}]}
+    "#);
     assert_eq!(
         candidate.title,
         "Show 4 runs that passed as examples in `agent/examples.jsonl`"
