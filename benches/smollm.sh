@@ -42,18 +42,18 @@ cat >> "$work/shop/sprag.toml" <<TOML
 provider = "openai-compatible"
 name = "smollm2"
 base_url = "$base"
-max_input_tokens = 3000
-max_output_tokens = 200
+max_input_tokens = 1500
+max_output_tokens = 120
 timeout = "10m"
 prices = { input = 0, output = 0 }
 
 [proposer]
 kind = "model"
-steps = 4
+steps = 3
 runs = 1
 tokens = 20000
 TOML
-sed -i 's/^batch_size = .*/batch_size = 6/' "$work/shop/sprag.toml"
+sed -i 's/^batch_size = .*/batch_size = 3/' "$work/shop/sprag.toml"
 simulate() {
     "$sprag" simulate --config "$work/shop/sprag.toml" --batches 1 --experiments 2 --out "$work/$1" "${@:2}"
 }

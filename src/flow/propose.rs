@@ -26,7 +26,7 @@ use sprag_core::trial::Trial;
 const EXAMPLES: usize = 40;
 
 /// How many runs that passed the recipes may choose examples from, the newest first.
-const SHOWN: usize = 400;
+const SHOWN: usize = 200;
 
 /// What a proposer is asked about.
 struct Question<'a, 'b> {

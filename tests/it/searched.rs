@@ -3,6 +3,7 @@
 use crate::support::open_store;
 use crate::support::program::Place;
 use serde_json::Value;
+use sprag::store::Store as _;
 use sprag_core::machine::{self, State};
 use std::collections::BTreeSet;
 
