@@ -182,6 +182,7 @@ impl Place<'_> {
             known: Known::default(),
             files: Some(setup.files.clone()),
             advisor: advisor.as_ref(),
+            tape: self.args.model.tape(),
             quiet: self.args.json,
         };
         session::with_request(session, async |request, progress| {

@@ -250,6 +250,7 @@ impl<'a> Bench<'a> {
         charged.truncate(affordable);
         let missing: Vec<usize> = charged.iter().copied().filter(|&at| trials[at].is_none()).collect();
         if !missing.is_empty() {
+            self.runner.allow(allowance.limits.usd - allowance.spent.usd);
             self.advisor(allowance);
             let wanted: Vec<Job> = missing.iter().map(|&at| jobs[at].clone()).collect();
             self.make(store, what, harness, &wanted, |store, at, trial| {

@@ -1,5 +1,6 @@
 //! `sprag.toml`, checked: every key has a default that works, and every mistake is named with its line and its mend.
 
+mod agent_model;
 mod convert;
 mod knob;
 mod model;
@@ -11,6 +12,7 @@ mod reader;
 mod recipe;
 mod redact;
 
+pub use agent_model::AgentModelConfig;
 pub use model::ModelConfig;
 pub use problem::{Problem, render_problems};
 pub use redact::{Pattern, RedactConfig};
@@ -88,7 +90,7 @@ impl Default for HarnessConfig {
 }
 
 /// How the agent is run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunnerConfig {
     /// `worker` or `command`.
     pub kind: RunnerKind,
@@ -96,6 +98,9 @@ pub struct RunnerConfig {
     pub command: Vec<String>,
     /// Names of environment variables that the runner gets on top of the harmless ones. Secrets must be named here to be passed.
     pub env: Vec<String>,
+    /// The models that the agent may ask through sprag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<AgentModelConfig>,
     /// For kind `command`: the tasks of each split, since there is no worker to ask.
     pub tasks: CommandTasks,
     /// For kind `command`: how the command reports.
@@ -209,7 +214,7 @@ pub struct CasesConfig {
 }
 
 /// Who proposes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProposerConfig {
     /// Default `recipes`.
     pub kind: ProposerKind,
@@ -219,6 +224,9 @@ pub struct ProposerConfig {
     /// For kind `command`: names of environment variables that it gets on top of the harmless ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
+    /// For kind `command`: the models that it may ask through sprag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<AgentModelConfig>,
     /// For kind `command`: its time limit, in milliseconds. Default 15 min. Not in the digest.
     #[serde(skip)]
     pub timeout_ms: u64,

@@ -5,7 +5,7 @@ use super::problem::Problem;
 use super::reader::{Log, Reader};
 use super::{
     BudgetConfig, CasesConfig, CommandTasks, Config, GateConfig, GateMode, HarnessConfig, Mapping, ReportKind,
-    RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, model, proposer, recipe, redact,
+    RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, agent_model, model, proposer, recipe, redact,
 };
 use crate::harness::PathPolicy;
 use crate::severity::SeverityLabels;
@@ -114,10 +114,12 @@ fn runner(table: &Reader<'_>) -> RunnerConfig {
         RunnerKind::Worker => only_for_commands(table),
         RunnerKind::Command => check_command(table, &command, &tasks),
     }
+    let env = table.many("env", text).unwrap_or_default();
     RunnerConfig {
         kind,
         command,
-        env: table.many("env", text).unwrap_or_default(),
+        model: agent_model::read(table, &env),
+        env,
         tasks,
         report: report.unwrap_or(ReportKind::Result),
         concurrency: count(table, "concurrency", 2, 1, 1024),
