@@ -1,6 +1,6 @@
 //! Few-shot bootstrapping: train runs that passed become examples in the harness, chosen for what they cover and how short they are.
 //!
-//! A run is its own proof that the agent can do it, so its trajectory shows the form that works (Khattab and others, "DSPy: Compiling declarative
+//! A run is its own proof that the agent can do it, so its trajectory shows the form that works (Khattab and others, "`DSPy`: Compiling declarative
 //! language model calls into self-improving pipelines", 2023, `BootstrapFewShot`). Only tasks that never failed are shown: those that did are the
 //! cases that judge a change, and the answer of a case in the harness would be cheating. `candidate/check` holds for examples as for anything else.
 

@@ -192,7 +192,7 @@ fn section(place: Option<f64>, bounds: &BTreeSet<usize>, n: usize) -> Option<usi
     let mut sides = [(above - place, 1.0), (place - below, -1.0)];
     sides.sort_by(|left, right| right.0.total_cmp(&left.0));
     let narrow = (end / 10.0).max(1.0);
-    let fits = |at: &usize| position(*at) > below && position(*at) < above && is(at, 1.0) | is(at, -1.0);
+    let fits = |at: &usize| position(*at) > below && position(*at) < above && (is(at, 1.0) || is(at, -1.0));
     sides.iter().filter(|(gap, _)| *gap > narrow).find_map(|(gap, side)| {
         let wanted = place + side * (gap * SECTION).max(1.0);
         (0..n).filter(fits).filter(|at| is(at, *side)).min_by(|left, right| {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::candidate::Verdict;
-use crate::case::{EvalCase, Expectation, Input};
+use crate::case::{EvalCase, Input};
 use crate::id::{CaseId, ExperimentId};
 use crate::score::Scorecard;
 
@@ -158,10 +158,7 @@ fn what_is_long_private_or_guarded_is_no_example() {
     case.input = Some(Input {
         messages: vec![secret.to_owned()],
     });
-    case.expect = vec![Expectation::Contains {
-        text: "refund".to_owned(),
-        place: Default::default(),
-    }];
+    case.expect = vec![serde_json::from_value(json!({"type": "contains", "text": "refund"})).unwrap()];
     desk.guarded = Guarded::of(&[], [&case], []);
     let (all, _) = desk.all("missing_action:refund");
     assert_eq!(all.len(), 1, "{all:?}");
