@@ -180,7 +180,7 @@ fn the_examples_have_the_python_helper_that_init_writes() {
     let shipped = read("assets/python/sprag_worker.py");
     for example in ["tau2-telecom", "smollm-tools"] {
         assert!(
-            shipped == read(&format!("examples/{example}/sprag_worker.py")),
+            shipped == read(format!("examples/{example}/sprag_worker.py")),
             "copy assets/python/sprag_worker.py to examples/{example}/"
         );
     }
