@@ -17,6 +17,7 @@ pub use model::ModelConfig;
 pub use problem::{Problem, render_problems};
 pub use redact::{Pattern, RedactConfig};
 
+use crate::curation::Review;
 use crate::edit::Position;
 use crate::hash;
 use crate::severity::SeverityLabels;
@@ -54,6 +55,9 @@ pub struct Config {
     /// `[redact]`
     #[serde(skip_serializing_if = "RedactConfig::is_default")]
     pub redact: RedactConfig,
+    /// `[review]`: who confirms what is new.
+    #[serde(skip_serializing_if = "Review::is_default")]
+    pub review: Review,
     /// `[[recipe]]`, in the order they are tried.
     pub recipes: Vec<Recipe>,
 }

@@ -7,6 +7,7 @@ use super::view::{Progress, SummaryView};
 use super::words;
 use crate::candidate::{Experiment, Verdict};
 use crate::cluster::{Change, Cluster, Explanation, Rank, Revision, Trend};
+use crate::curation::{Choice, Curation};
 use crate::score::Scorecard;
 
 /// One sentence for something that happened, without a line break.
@@ -29,6 +30,7 @@ pub fn progress(progress: &Progress) -> String {
             )
         }
         Progress::Revised { revisions } => revised(revisions),
+        Progress::Curated { curations } => curated(curations),
         Progress::Tried {
             confirmed,
             unconfirmed,
@@ -147,6 +149,23 @@ pub fn gate(of: &str, verdict: &str, reason: &str) -> String {
     format!("{}: {verdict}\n  {}", visible(of), visible(reason))
 }
 
+/// How many new clusters and cases a model let in, and so on.
+fn curated(curations: &[Curation]) -> String {
+    let count = |wanted: fn(&Choice) -> bool| curations.iter().filter(|one| wanted(&one.choice)).count();
+    let counts = [
+        (count(|choice| *choice == Choice::Accept), "accepted"),
+        (count(|choice| *choice == Choice::Reject), "rejected"),
+        (count(|choice| matches!(choice, Choice::Merge(_))), "merged"),
+        (count(|choice| *choice == Choice::NeedsPerson), "for a person to decide"),
+    ];
+    let told: Vec<String> = counts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{n} {what}"))
+        .collect();
+    format!("  of what is new: {}", told.join(", "))
+}
+
 /// The clusters in the order given, one a line under column names. The first `ranked` of them have a rank.
 pub fn clusters(clusters: &[Cluster], ranked: usize) -> String {
     if clusters.is_empty() {
@@ -219,6 +238,23 @@ pub fn explained(cluster: &Cluster, rank: &Rank, why: &Explanation) -> String {
 /// One line of text that a terminal can show as it is.
 pub(super) fn short(text: &str, chars: usize) -> String {
     truncate(&visible(text).split_whitespace().collect::<Vec<_>>().join(" "), chars)
+}
+
+/// What is known in a place, how much of it is new, and what was damaged; counts are entries of a ledger and facts.
+pub fn state(known: (usize, usize), new: Option<(usize, usize)>, damage: &[String]) -> String {
+    let counted = |(entries, facts): (usize, usize)| {
+        let entries = match entries {
+            1 => "1 entry".to_owned(),
+            n => format!("{n} entries"),
+        };
+        format!("{entries} of a ledger and {}", words::count(facts, "fact"))
+    };
+    let mut lines = vec![match new {
+        Some(new) => format!("added {}; there are {} now", counted(new), counted(known)),
+        None => format!("{}, each as it was written", counted(known)),
+    }];
+    lines.extend(damage.iter().map(|damage| format!("damaged: {}", short(damage, 300))));
+    lines.join("\n")
 }
 
 #[cfg(test)]
