@@ -18,6 +18,7 @@ mod model;
 mod people;
 mod proposers;
 mod review;
+mod searched;
 mod secrets;
 mod state;
 mod support;
