@@ -9,12 +9,14 @@ mod environment;
 mod json_report;
 mod junit;
 mod lanes;
+mod ourselves;
 mod pool;
 mod process;
 mod worker;
 
 pub use agent::{AgentConfig, CodingAgent, Edited};
 pub use command::{CommandConfig, CommandRunner};
+pub(crate) use ourselves::Ourselves;
 pub use pool::{WorkerConfig, WorkerRunner};
 
 use crate::proxy::{Metered, Proxy, Serving};
@@ -104,7 +106,7 @@ pub enum RunnerError {
 
 /// The way of a process to the model, if it may ask one.
 fn way_to_model(proxy: Option<&Arc<Proxy>>) -> std::io::Result<Option<Serving>> {
-    proxy.map(Serving::on_loopback).transpose()
+    proxy.map(Serving::prepare).transpose()
 }
 
 /// Books what a run has used of the model: what its runner says, or what was counted on the way, whichever is more. A run whose requests

@@ -73,16 +73,49 @@ struct State {
 pub struct Serving {
     session: Arc<Session>,
     port: u16,
-    accepting: AbortHandle,
+    /// Keeps the port until it is clear who listens there.
+    reserved: Mutex<Option<TcpListener>>,
+    accepting: Mutex<Option<AbortHandle>>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if let Some(accepting) = lock(&self.accepting).take() {
+            accepting.abort();
+        }
+    }
 }
 
 impl Serving {
-    /// Answers on a port of this machine that is free. Needs a runtime to be entered.
+    /// Finds a port of this machine that is free, so that the process can be told of it. Nobody is answered yet.
     ///
     /// # Errors
     /// When there is no port, or no random bits.
-    pub fn on_loopback(proxy: &Arc<Proxy>) -> io::Result<Self> {
-        serve(TcpListener::bind("127.0.0.1:0")?, Session::new(proxy)?)
+    pub fn prepare(proxy: &Arc<Proxy>) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        Ok(Self {
+            session: Session::new(proxy)?,
+            port: listener.local_addr()?.port(),
+            reserved: Mutex::new(Some(listener)),
+            accepting: Mutex::default(),
+        })
+    }
+
+    /// Answers from now on: on a listener of any kind, one inside the process's sandbox too, or on the port that was found. Needs a runtime to
+    /// be entered.
+    ///
+    /// # Errors
+    /// When the listener cannot be used.
+    pub fn answer(&self, listener: Option<TcpListener>) -> io::Result<()> {
+        let reserved = lock(&self.reserved).take();
+        let Some(listener) = listener.or(reserved) else {
+            return Err(io::Error::other("nobody listens for the process"));
+        };
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let accepting = tokio::spawn(accept(listener, self.port, self.session.clone()));
+        *lock(&self.accepting) = Some(accepting.abort_handle());
+        Ok(())
     }
 
     /// Whom it answers.
@@ -96,10 +129,8 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.accepting.abort();
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Session {
@@ -217,7 +248,7 @@ impl Session {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>, port: u16) -> Answered {
@@ -352,20 +383,19 @@ fn framed(head: &Parts, port: u16) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Answers a process on a listener of any kind, one inside its sandbox too. Needs a runtime to be entered.
+/// Answers a process on a listener of any kind. Needs a runtime to be entered.
 ///
 /// # Errors
 /// When the listener cannot be used.
 pub fn serve(listener: TcpListener, session: Arc<Session>) -> io::Result<Serving> {
-    listener.set_nonblocking(true)?;
-    let port = listener.local_addr()?.port();
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let accepting = tokio::spawn(accept(listener, port, session.clone())).abort_handle();
-    Ok(Serving {
+    let serving = Serving {
+        port: listener.local_addr()?.port(),
         session,
-        port,
-        accepting,
-    })
+        reserved: Mutex::default(),
+        accepting: Mutex::default(),
+    };
+    serving.answer(Some(listener))?;
+    Ok(serving)
 }
 
 /// Takes connections until it is aborted, which ends them too.

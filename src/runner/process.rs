@@ -58,6 +58,9 @@ impl Launch<'_> {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
+        if let Some(model) = self.model {
+            model.answer(None)?;
+        }
         let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         Ok(Group {
             child,

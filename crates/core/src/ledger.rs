@@ -11,6 +11,7 @@ use crate::gate::purchase::{Outcome, Request};
 use crate::harness::Harness;
 use crate::hash;
 use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, RecordId, TaskId};
+use crate::learnings::Learning;
 use crate::signal::Report;
 use crate::trial::TaskVerdict;
 use serde::{Deserialize, Serialize};
@@ -229,9 +230,15 @@ pub struct Known {
     /// Edits that people did not want.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub rejected: BTreeSet<CandidateId>,
-    /// What earlier runs and reviewers taught, one line each.
+    /// What `.sprag/learnings.md` says when what follows is taken in, one line each: for the proposers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lessons: Vec<String>,
+    /// What earlier runs and reviewers taught, the oldest first: for `.sprag/learnings.md`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learnings: Vec<Learning>,
+    /// Whether a pull request waits that may change that file: a second one would be in conflict with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub learnings_wait: bool,
 }
 
 impl Known {
@@ -311,6 +318,9 @@ pub struct Entry {
     pub prev: String,
     /// When it was written, RFC 3339.
     pub at: String,
+    /// The first digits of the hash of id and time; empty in what older versions wrote.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sum: String,
     /// What happened.
     pub event: Event,
 }
@@ -322,6 +332,7 @@ impl Entry {
         let id = Self::identity(&prev, &event);
         Self {
             seq,
+            sum: Self::sum(&id, &at),
             id,
             prev,
             at,
@@ -332,7 +343,13 @@ impl Entry {
     /// Whether this entry is whole and follows `last`.
     pub fn follows(&self, last: Option<&Self>) -> bool {
         let (seq, prev) = last.map_or((1, ""), |entry| (entry.seq + 1, entry.id.as_str()));
-        self.seq == seq && self.prev == prev && self.id == Self::identity(prev, &self.event)
+        let is_whole = self.sum.is_empty() || self.sum == Self::sum(&self.id, &self.at);
+        is_whole && self.seq == seq && self.prev == prev && self.id == Self::identity(prev, &self.event)
+    }
+
+    /// The id leaves out the time, so that equal runs have equal ids; this covers it.
+    fn sum(id: &str, at: &str) -> String {
+        hash::of(&(id, at))[..8].to_owned()
     }
 
     fn identity(prev: &str, event: &Event) -> String {

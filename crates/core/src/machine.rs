@@ -13,7 +13,7 @@ mod state;
 pub use again::{Again, decide_again};
 pub use cases::CaseTrial;
 pub use schedule::batches;
-pub use state::State;
+pub use state::{PassedRun, State};
 
 use crate::candidate::{Candidate, Experiment, Ground, Verdict};
 use crate::case::EvalCase;

@@ -132,6 +132,7 @@ pub fn summary(view: &SummaryView) -> String {
         ("clusters", format!("{} ({} resolved)", view.clusters, view.resolved)),
         ("task runs", words::thousands(view.task_runs)),
     ];
+    rows.extend(view.prediction.map(|score| ("predictions", score.to_string())));
     rows.extend(view.files.iter().map(|(what, path)| (what.as_str(), visible(path))));
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     rows.iter()
@@ -298,6 +299,23 @@ pub(super) fn short(text: &str, chars: usize) -> String {
     truncate(&visible(text).split_whitespace().collect::<Vec<_>>().join(" "), chars)
 }
 
+/// What is known in a place, how much of it is new, and what was damaged; counts are entries of a ledger and facts.
+pub fn state(known: (usize, usize), new: Option<(usize, usize)>, damage: &[String]) -> String {
+    let counted = |(entries, facts): (usize, usize)| {
+        let entries = match entries {
+            1 => "1 entry".to_owned(),
+            n => format!("{n} entries"),
+        };
+        format!("{entries} of a ledger and {}", words::count(facts, "fact"))
+    };
+    let mut lines = vec![match new {
+        Some(new) => format!("added {}; there are {} now", counted(new), counted(known)),
+        None => format!("{}, each as it was written", counted(known)),
+    }];
+    lines.extend(damage.iter().map(|damage| format!("damaged: {}", short(damage, 300))));
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -366,6 +384,7 @@ mod tests {
         regression suite   19 cases
         clusters           11 (8 resolved)
         task runs          2,314
+        predictions        25 of 34 predicted fixes came true, and 25 of 31 fixed tasks had been predicted
         pull request       out/pull/body.md
         report             out/report.html
         ");
