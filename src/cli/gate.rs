@@ -118,7 +118,7 @@ impl Place<'_> {
         match Setup::read(self.workspace, &compared, &self.config_name())? {
             None => Ok(pull::skipped(&target, "no file of the harness differs", String::new())),
             Some(setup) => {
-                let experiment = self.measure(&setup, &Silent).await?;
+                let (experiment, _) = self.measure(&setup, &Silent).await?;
                 Ok(pull::outcome(&target, &experiment, String::new(), &[]))
             }
         }
@@ -162,7 +162,8 @@ impl Place<'_> {
             .await
     }
 
-    async fn measure(&self, setup: &Setup, tell: &dyn Tell) -> Result<Experiment, CommandError> {
+    /// The measured change, and what held its code.
+    async fn measure(&self, setup: &Setup, tell: &dyn Tell) -> Result<(Experiment, &'static str), CommandError> {
         let session = Session {
             config: &setup.config,
             workspace: self.workspace,
@@ -181,7 +182,8 @@ impl Place<'_> {
         };
         session::with_request(session, async |request, progress| {
             let mut store = session::open_dir(&request.out, progress)?;
-            Ok(gate::measure(request, &setup.change, &mut store, progress, tell).await?)
+            let experiment = gate::measure(request, &setup.change, &mut store, progress, tell).await?;
+            Ok((experiment, request.sandbox))
         })
         .await
     }

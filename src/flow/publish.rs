@@ -90,7 +90,7 @@ pub(super) fn publish(request: &Request<'_>, state: &State, id: &ExperimentId) -
     if request.merge {
         request.workspace.fast_forward(&head)?;
     }
-    let view = pull_view(state, experiment, head.clone(), base, new_cases);
+    let view = pull_view(request, state, experiment, head.clone(), base, new_cases);
     let pull = pull_request(&view);
     let folder = pull_folder(&request.out, id);
     fs::create_dir_all(&folder)?;
@@ -99,7 +99,7 @@ pub(super) fn publish(request: &Request<'_>, state: &State, id: &ExperimentId) -
     let checks = CheckView {
         head_sha: landed.commit,
         experiment: experiment.clone(),
-        gate: gate_view(state),
+        gate: gate_view(request, state),
         folder: request.workspace.folder().to_owned(),
         left_out: left_out(state),
         buttons: false,
@@ -181,6 +181,7 @@ fn accepted_for(state: &State, cluster: &Cluster) -> Option<(u64, Option<Proof>)
 }
 
 pub(super) fn pull_view(
+    request: &Request<'_>,
     state: &State,
     experiment: &Experiment,
     head: String,
@@ -216,7 +217,7 @@ pub(super) fn pull_view(
         issues_left,
         rejections: Vec::new(),
         experiment: experiment.clone(),
-        gate: gate_view(state),
+        gate: gate_view(request, state),
         new_cases,
         cluster,
     }
@@ -230,10 +231,11 @@ pub(super) fn left_out(state: &State) -> Vec<TaskId> {
 }
 
 /// The rule of the run.
-pub(super) fn gate_view(state: &State) -> GateView {
+pub(super) fn gate_view(request: &Request<'_>, state: &State) -> GateView {
     GateView {
         mode: state.plan.gate.mode,
         regression_threshold: state.plan.gate.regression_threshold,
+        sandbox: request.sandbox,
     }
 }
 

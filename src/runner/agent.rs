@@ -3,6 +3,7 @@
 
 use super::RunnerError;
 use super::checkout::Checkout;
+use super::hold::Hold;
 use super::lanes::end_of;
 use super::process::{Finished, Launch, run_told};
 use super::worker::in_words;
@@ -41,6 +42,8 @@ pub struct AgentConfig {
     pub env_pass: Vec<String>,
     /// An existing or new directory for the checkouts, in which nothing of an evaluation lies.
     pub scratch: PathBuf,
+    /// What holds it.
+    pub hold: Hold,
 }
 
 /// A coding agent. Dropping the future of its work leaves no process alive.
@@ -97,6 +100,8 @@ impl CodingAgent {
             // Of the project itself it learns nothing, not even where it is.
             project_dir: checkout.path(),
             env_pass: &self.config.env_pass,
+            hold: &self.config.hold,
+            write: &[],
         };
         let finished = run_told(launch, brief, STDOUT, self.config.timeout)
             .await
@@ -118,6 +123,9 @@ impl CodingAgent {
 
     fn failure(&self, finished: &Finished) -> Option<String> {
         let log = end_of(finished.log());
+        if let Some(over) = finished.over {
+            return Some(format!("{over} and was stopped{log}"));
+        }
         match finished.status {
             None => Some(format!("did not end within {}{log}", in_words(self.config.timeout))),
             Some(status) if !status.success() => Some(format!("ended ({status}){log}")),

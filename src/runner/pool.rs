@@ -1,5 +1,6 @@
 //! The runner of kind `worker`: keeps workers alive between calls and spreads jobs over them.
 
+use super::hold::Hold;
 use super::lanes::Work;
 use super::worker::{Worker, WorkerSpec};
 use super::{BoxFuture, Job, Runner, RunnerError, fill_project};
@@ -35,6 +36,8 @@ pub struct WorkerConfig {
     pub env_pass: Vec<String>,
     /// An existing or new directory for the checkouts.
     pub scratch: PathBuf,
+    /// What holds the workers.
+    pub hold: Hold,
 }
 
 /// Makes the agent work through workers. Dropping it, or the future of a run, leaves no process alive.
@@ -93,6 +96,7 @@ impl WorkerRunner {
             env_pass: config.env_pass,
             scratch: config.scratch,
             limit: config.timeout,
+            hold: config.hold,
         };
         Self {
             spec,

@@ -3,6 +3,7 @@
 use super::RunnerError;
 use super::answer::{self, Answer, Ready};
 use super::checkout::Checkout;
+use super::hold::Hold;
 use super::process::{Conversation, Launch};
 use crate::project::ProjectFiles;
 use sprag_core::harness::Harness;
@@ -34,6 +35,8 @@ pub(crate) struct WorkerSpec {
     pub scratch: PathBuf,
     /// How long one answer may take.
     pub limit: Duration,
+    /// What holds it.
+    pub hold: Hold,
 }
 
 /// A running worker. Dropping it kills its process group and removes its checkout.
@@ -100,8 +103,11 @@ impl Worker {
             dir: checkout.path(),
             project_dir: &spec.project_dir,
             env_pass: &spec.env_pass,
+            hold: &spec.hold,
+            write: &[],
         };
-        let conversation = Conversation::start(launch).map_err(|source| RunnerError::Start {
+        let started = Conversation::start(launch).await;
+        let conversation = started.map_err(|source| RunnerError::Start {
             command: spec.command.join(" "),
             source,
         })?;
@@ -246,6 +252,7 @@ impl Worker {
         }
         let (status, log) = self.conversation.post_mortem().await;
         let text = match (loss, status) {
+            (Loss::Ended, _) if let Some(over) = self.conversation.over() => format!("{over} and was stopped"),
             (Loss::Ended, Some(status)) => format!("ended ({status})"),
             (Loss::Ended, None) => "closed its stdout without ending".to_owned(),
             (Loss::Silent, _) => format!("did not answer within {}", in_words(limit)),

@@ -9,10 +9,12 @@ mod read;
 mod reader;
 mod recipe;
 mod redact;
+mod sandbox;
 
 pub use model::ModelConfig;
 pub use problem::{Problem, render_problems};
 pub use redact::{Pattern, RedactConfig};
+pub use sandbox::{SandboxConfig, SandboxTier};
 
 use crate::edit::Position;
 use crate::hash;
@@ -32,6 +34,9 @@ pub struct Config {
     pub harness: HarnessConfig,
     /// `[runner]`
     pub runner: RunnerConfig,
+    /// `[sandbox]`. Not in the digest: it says what foreign code may reach, and not what is found.
+    #[serde(skip)]
+    pub sandbox: SandboxConfig,
     /// `[signals]`
     pub signals: SignalsConfig,
     /// `[traffic]`

@@ -58,14 +58,16 @@ impl<'a> Session<'a> {
     }
 
     /// Starts the process; the first thing it is asked must be [`Self::hello`].
-    pub(super) fn start(&mut self) -> std::io::Result<()> {
+    pub(super) async fn start(&mut self) -> std::io::Result<()> {
         let launch = Launch {
             command: &self.request.command,
             dir: self.checkout.path(),
             project_dir: &self.request.project_dir,
             env_pass: &self.request.env_pass,
+            hold: &self.request.hold,
+            write: &[],
         };
-        self.conversation = Some(Conversation::start(launch)?);
+        self.conversation = Some(Conversation::start(launch).await?);
         Ok(())
     }
 
@@ -106,6 +108,7 @@ impl<'a> Session<'a> {
     async fn revive(&mut self) -> Result<(), Trouble> {
         if self.conversation.is_none() {
             self.start()
+                .await
                 .map_err(|error| Trouble::new(format!("cannot be started again: {error}"), ""))?;
             self.hello().await?;
         }

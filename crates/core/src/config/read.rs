@@ -5,7 +5,7 @@ use super::problem::Problem;
 use super::reader::{Log, Reader};
 use super::{
     BudgetConfig, CasesConfig, CommandTasks, Config, GateConfig, GateMode, HarnessConfig, Mapping, ReportKind,
-    RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, model, proposer, recipe, redact,
+    RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, model, proposer, recipe, redact, sandbox,
 };
 use crate::harness::PathPolicy;
 use globset::Glob;
@@ -45,6 +45,7 @@ fn config(file: &Reader<'_>) -> Config {
         .then(|| PathPolicy::new(&harness.paths, &harness.protect, &[]).ok())
         .flatten();
     let runner = file.table("runner", runner);
+    let sandbox = file.table("sandbox", sandbox::read);
     let signals = file.table("signals", signals);
     let model = file.table("model", model::read);
     file.table("review", review);
@@ -62,6 +63,7 @@ fn config(file: &Reader<'_>) -> Config {
     Config {
         harness,
         runner,
+        sandbox,
         signals,
         traffic,
         cases,

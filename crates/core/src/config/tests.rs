@@ -26,6 +26,13 @@ timeout = "2m"
 trials = 3
 retries = 0
 
+[sandbox]
+tier = "b"
+read = ["~/models"]
+memory_mib = 512
+disk_mib = 64
+processes = 32
+
 [signals]
 issue_labels = ["bug"]
 artifacts = ["agent-traces*"]
@@ -362,6 +369,7 @@ fn the_digest_is_of_the_meaning() {
         digest("[runner]\nconcurrency = 3\n[budget]\nwall = \"9h\"\n"),
         "a run may be resumed faster, slower and longer"
     );
+    assert_eq!(digest(""), digest("[sandbox]\ntier = \"b\"\n"), "and where another tier holds");
     assert_ne!(
         digest(FULL),
         digest(&FULL.replace("values = [2, 3]", "values = [3, 2]"))

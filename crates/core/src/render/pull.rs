@@ -411,11 +411,12 @@ fn issues(view: &PullView) -> String {
 
 fn footer(view: &PullView) -> String {
     format!(
-        "---\n\n<sub>Measured by sprag as experiment {} of batch {}, gate mode `{}`. {} The model was not changed.</sub>",
+        "---\n\n<sub>Measured by sprag as experiment {} of batch {}, gate mode `{}`. {} The model was not changed.{}</sub>",
         inline_code(view.experiment.id.as_str()),
         view.experiment.batch,
         words::gate_mode(view.gate.mode),
-        words::gate_caveat(view.gate.mode)
+        words::gate_caveat(view.gate.mode),
+        words::sandbox(view.gate.sandbox)
     )
 }
 

@@ -126,6 +126,7 @@ pub fn summary(view: &SummaryView) -> String {
         ("regression suite", words::count(view.suite_size, "case")),
         ("clusters", format!("{} ({} resolved)", view.clusters, view.resolved)),
         ("task runs", words::thousands(view.task_runs)),
+        ("sandbox", view.sandbox.to_owned()),
     ];
     rows.extend(view.files.iter().map(|(what, path)| (what.as_str(), visible(path))));
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
