@@ -416,7 +416,8 @@ fn footer(view: &PullView) -> String {
         view.experiment.batch,
         words::gate_mode(view.gate.mode),
         words::gate_caveat(view.gate.mode),
-        words::sandbox(view.gate.sandbox)
+        // The tier of a sandbox is on the check runs; that there was none must be seen here too.
+        if view.gate.sandbox == "none" { words::sandbox("none") } else { String::new() }
     )
 }
 

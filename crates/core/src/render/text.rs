@@ -280,6 +280,7 @@ mod tests {
         regression suite   19 cases
         clusters           11 (8 resolved)
         task runs          2,314
+        sandbox            A (namespaces)
         pull request       out/pull/body.md
         report             out/report.html
         ");
