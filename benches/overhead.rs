@@ -42,6 +42,7 @@ fn main() {
         env_pass: vec![],
         scratch: scratch.path().to_owned(),
         hold,
+        proxy: None,
     });
     let mut bare = Bare::start(&command);
     let (mut with_sprag, mut without) = (Vec::new(), Vec::new());

@@ -141,6 +141,9 @@ impl From<WorkspaceError> for CommandError {
             }
             WorkspaceError::Moved { .. } => "somebody else changed the branch meanwhile: run the same command again",
             WorkspaceError::Network { .. } => "check the connection, then run the same command again",
+            WorkspaceError::Elsewhere { .. } => {
+                "look at `core.worktree` with `git config --show-origin --get core.worktree`; run sprag where the files are"
+            }
         };
         Self::new(Exit::Outside, error.to_string(), hint)
     }

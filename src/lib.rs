@@ -6,6 +6,7 @@
 pub mod actions;
 pub mod app;
 pub mod archive;
+pub mod attempt;
 pub mod cli;
 mod client;
 pub mod error;
@@ -17,6 +18,7 @@ pub mod intake;
 pub mod model;
 pub mod progress;
 pub mod project;
+pub mod proxy;
 pub mod reading;
 pub mod runner;
 pub mod store;

@@ -1,5 +1,6 @@
 //! The user's repository: its files, and the branches sprag makes in it.
 
+pub mod hijack;
 mod remote;
 
 pub use remote::Remote;
@@ -21,6 +22,14 @@ pub enum WorkspaceError {
     /// A file could not be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// The files of the repository are in another place than the project.
+    #[error("{} is not where the repository around it has its files, which is {}", project.display(), root.display())]
+    Elsewhere {
+        /// The project.
+        project: PathBuf,
+        /// Where the repository says its files are.
+        root: PathBuf,
+    },
     /// The server does not let this token do it. Trying again does not help.
     #[error("{url} refuses: {problem}")]
     Refused {
@@ -61,6 +70,8 @@ fn is_regular(mode: u32) -> bool {
 /// A repository, and the part of it that is the project.
 pub struct Workspace {
     repository: Repository,
+    /// Where its files are. Kept, since whoever can write the repository's configuration can name another place there.
+    root: PathBuf,
     /// The project's folder inside the repository, empty or ending in `/`.
     prefix: String,
     /// What talks to servers, made when it is needed first.
@@ -92,12 +103,11 @@ impl Workspace {
     /// When there is none, or it has no commit.
     pub fn open(project: &Path) -> Result<Self, WorkspaceError> {
         let repository = Repository::discover(project)?;
-        let root = repository.workdir().map(Path::to_owned).unwrap_or_default();
+        let root = fs::canonicalize(repository.workdir().unwrap_or_else(|| repository.path()))?;
         let project = fs::canonicalize(project)?;
-        let prefix = project
-            .strip_prefix(fs::canonicalize(root)?)
-            .map(Path::to_owned)
-            .unwrap_or_default();
+        let Ok(prefix) = project.strip_prefix(&root) else {
+            return Err(WorkspaceError::Elsewhere { project, root });
+        };
         let prefix = prefix.to_string_lossy().replace('\\', "/");
         let prefix = if prefix.is_empty() {
             prefix
@@ -107,6 +117,7 @@ impl Workspace {
         repository.head()?.peel_to_commit()?;
         Ok(Self {
             repository,
+            root,
             prefix,
             private: OnceCell::new(),
         })
@@ -119,13 +130,7 @@ impl Workspace {
         if let Ok(repository) = Repository::open(path)
             && repository.head().and_then(|head| head.peel_to_commit()).is_ok()
         {
-            let workspace = Self {
-                repository,
-                prefix: String::new(),
-                private: OnceCell::new(),
-            };
-            workspace.refresh_files()?;
-            return Ok(workspace);
+            return Self::fresh(repository, path);
         }
         let mut options = git2::RepositoryInitOptions::new();
         let repository = Repository::init_opts(path, options.initial_head("main"))?;
@@ -146,8 +151,14 @@ impl Workspace {
         // Half a repository may have begun on another branch.
         repository.set_head("refs/heads/main")?;
         drop(tree);
+        Self::fresh(repository, path)
+    }
+
+    /// One whose files are as they are at HEAD.
+    fn fresh(repository: Repository, path: &Path) -> Result<Self, WorkspaceError> {
         let workspace = Self {
             repository,
+            root: fs::canonicalize(path)?,
             prefix: String::new(),
             private: OnceCell::new(),
         };
@@ -295,8 +306,32 @@ impl Workspace {
     }
 
     fn refresh_files(&self) -> Result<(), WorkspaceError> {
+        self.unlink_folders()?;
         let mut checkout = git2::build::CheckoutBuilder::new();
-        Ok(self.repository.checkout_head(Some(checkout.force()))?)
+        Ok(self
+            .repository
+            .checkout_head(Some(checkout.force().target_dir(&self.root)))?)
+    }
+
+    /// Takes away links that stand where HEAD has folders: a checkout would write through them to wherever they lead.
+    fn unlink_folders(&self) -> Result<(), WorkspaceError> {
+        let mut folders = Vec::new();
+        self.repository
+            .head()?
+            .peel_to_tree()?
+            .walk(TreeWalkMode::PreOrder, |folder, entry| {
+                if entry.kind() == Some(ObjectType::Tree) {
+                    let name = String::from_utf8_lossy(entry.name_bytes());
+                    folders.push(self.root.join(format!("{folder}{name}")));
+                }
+                TreeWalkResult::Ok
+            })?;
+        for folder in folders {
+            if fs::symlink_metadata(&folder).is_ok_and(|there| there.is_symlink()) {
+                fs::remove_file(&folder)?;
+            }
+        }
+        Ok(())
     }
 
     fn changed_tree(&self, tree: &Tree<'_>, changes: &[FileChange]) -> Result<Tree<'_>, WorkspaceError> {

@@ -145,6 +145,7 @@ fn session_of<'a>(args: &Args, config: &'a Config, workspace: &'a Workspace, pro
         known: Known::default(),
         files: None,
         advisor: None,
+        tape: args.model.tape(),
         quiet: args.json,
     }
 }

@@ -4,6 +4,7 @@ use super::print;
 use super::session;
 use super::simulate::project_dir;
 use crate::error::CommandError;
+use crate::model::Tape;
 use crate::runner::check::{CheckReport, CheckRequest, check};
 use crate::workspace::files_of_folder;
 use clap::Subcommand;
@@ -38,6 +39,7 @@ pub(super) async fn worker(args: Args) -> Result<ExitCode, CommandError> {
         (args.command.clone(), session::parse_config("", "")?)
     };
     let files = session::project(files_of_folder(&project)?, &config.harness, &command)?.files;
+    let proxy = session::proxy(config.runner.model.as_ref(), &config, &Tape::Off)?;
     let scratch = tempfile::tempdir()?;
     let report = check(CheckRequest {
         command: session::expand(&command, &project)?,
@@ -48,6 +50,7 @@ pub(super) async fn worker(args: Args) -> Result<ExitCode, CommandError> {
         scratch: scratch.path().to_owned(),
         limit: args.limit,
         shutdown_limit: args.shutdown_limit,
+        proxy,
     })
     .await?;
     print(render(&report, args.json).trim_end())?;

@@ -1,13 +1,14 @@
 //! A coding agent that edits a harness: started in a checkout of nothing but the harness, told what to do, and held to its limits. What it
 //! has changed there is read back as data.
 
-use super::RunnerError;
 use super::checkout::Checkout;
 use super::hold::Hold;
 use super::lanes::end_of;
 use super::process::{Finished, Launch, run_told};
 use super::worker::in_words;
+use super::{RunnerError, way_to_model};
 use crate::project::ProjectFiles;
+use crate::proxy::Proxy;
 use fs_err as fs;
 use serde_json::{Map, Value};
 use sprag_core::harness::{FileChange, Harness, PathPolicy};
@@ -15,6 +16,7 @@ use sprag_core::propose::cost;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The file with the brief, at the root of the checkout.
@@ -44,6 +46,8 @@ pub struct AgentConfig {
     pub scratch: PathBuf,
     /// What holds it.
     pub hold: Hold,
+    /// Where it may ask models.
+    pub proxy: Option<Arc<Proxy>>,
 }
 
 /// A coding agent. Dropping the future of its work leaves no process alive.
@@ -61,7 +65,7 @@ pub struct Edited {
     pub dropped: Vec<String>,
     /// What it says of its change.
     pub said: Map<String, Value>,
-    /// What it says it cost, in US dollars; `None` when it does not say.
+    /// What it says it cost, or what was counted on its way to the model, whichever is more, in US dollars; `None` when neither is known.
     pub usd: Option<f64>,
     /// Why nothing of it counts: it did not end in time, or ended with an error.
     pub failure: Option<String>,
@@ -79,6 +83,11 @@ impl CodingAgent {
         program.rsplit('/').next().unwrap_or(program)
     }
 
+    /// From now on it may spend so many US dollars on models, as far as it asks them through sprag.
+    pub fn allow(&self, usd: f64) {
+        self.config.proxy.iter().for_each(|proxy| proxy.allow(usd));
+    }
+
     /// Lets it edit a harness.
     ///
     /// # Errors
@@ -94,6 +103,7 @@ impl CodingAgent {
             .iter()
             .map(|word| word.replace("{brief}", &path))
             .collect();
+        let model = way_to_model(self.config.proxy.as_ref(), &self.config.hold)?;
         let launch = Launch {
             command: &command,
             dir: checkout.path(),
@@ -102,6 +112,7 @@ impl CodingAgent {
             env_pass: &self.config.env_pass,
             hold: &self.config.hold,
             write: &[],
+            model: model.as_ref(),
         };
         let finished = run_told(launch, brief, STDOUT, self.config.timeout)
             .await
@@ -109,9 +120,12 @@ impl CodingAgent {
                 command: self.config.command.join(" "),
                 source,
             })?;
+        let said = cost::reported(&finished.stdout);
         let mut edited = Edited {
             harness: harness.clone(),
-            usd: cost::reported(&finished.stdout),
+            usd: model.map_or(said, |model| {
+                Some(model.session().end().usage.usd.max(said.unwrap_or_default()))
+            }),
             failure: self.failure(&finished),
             ..Edited::default()
         };

@@ -6,8 +6,9 @@ use super::hold::Hold;
 use super::lanes::end_of;
 use super::process::{Finished, Launch, run_to_end};
 use super::worker::in_words;
-use super::{BoxFuture, Job, Runner, RunnerError, fill_project, json_report, junit};
+use super::{BoxFuture, Job, Runner, RunnerError, book, fill_project, json_report, junit, way_to_model};
 use crate::project::ProjectFiles;
+use crate::proxy::Proxy;
 use fs_err as fs;
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
@@ -48,6 +49,8 @@ pub struct CommandConfig {
     pub scratch: PathBuf,
     /// What holds it.
     pub hold: Hold,
+    /// Where the command may ask models.
+    pub proxy: Option<Arc<Proxy>>,
     /// The tasks of each split.
     pub tasks: CommandTasks,
     /// What the command writes to `{out}`.
@@ -127,6 +130,7 @@ impl CommandRunner {
         }
         fs::write(&case, request.to_string())?;
         let command = fill(&self.config.command, job, &case, &out);
+        let model = way_to_model(self.config.proxy.as_ref(), &self.config.hold)?;
         let launch = Launch {
             command: &command,
             dir: checkout.path(),
@@ -134,6 +138,7 @@ impl CommandRunner {
             env_pass: &self.config.env_pass,
             hold: &self.config.hold,
             write: &[exchange.path()],
+            model: model.as_ref(),
         };
         let finished = run_to_end(launch, self.config.timeout)
             .await
@@ -144,6 +149,9 @@ impl CommandRunner {
         let mut trial = self.read_report(job, &finished, &out);
         if !job.trace {
             mask(&mut trial);
+        }
+        if let Some(model) = model {
+            book(&mut trial, model.session().end());
         }
         Ok(trial)
     }
@@ -201,6 +209,10 @@ impl Runner for CommandRunner {
         let takes_file = self.config.command.iter().any(|part| part.contains("{case}"));
         let why = "the command takes no `{case}`, the file that a recorded input is in";
         Box::pin(async move { Ok((!takes_file).then(|| why.to_owned())) })
+    }
+
+    fn allow(&self, usd: f64) {
+        self.config.proxy.iter().for_each(|proxy| proxy.allow(usd));
     }
 
     fn run<'a>(
@@ -306,6 +318,7 @@ fn trial_of_report<E: std::fmt::Display>(name: &str, report: Result<junit::Repor
         usage: Usage::default(),
         duration_ms: 0,
         trace: None,
+        rubrics: Vec::new(),
     }
 }
 

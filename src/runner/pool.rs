@@ -5,6 +5,7 @@ use super::lanes::Work;
 use super::worker::{Worker, WorkerSpec};
 use super::{BoxFuture, Job, Runner, RunnerError, fill_project};
 use crate::project::ProjectFiles;
+use crate::proxy::Proxy;
 use futures_util::future::{join_all, try_join_all};
 use sprag_core::failure::FailureKind;
 use sprag_core::harness::Harness;
@@ -38,6 +39,8 @@ pub struct WorkerConfig {
     pub scratch: PathBuf,
     /// What holds the workers.
     pub hold: Hold,
+    /// Where workers may ask models.
+    pub proxy: Option<Arc<Proxy>>,
 }
 
 /// Makes the agent work through workers. Dropping it, or the future of a run, leaves no process alive.
@@ -97,6 +100,7 @@ impl WorkerRunner {
             scratch: config.scratch,
             limit: config.timeout,
             hold: config.hold,
+            proxy: config.proxy,
         };
         Self {
             spec,
@@ -279,6 +283,10 @@ impl Runner for WorkerRunner {
 
     fn cases_refused(&self) -> BoxFuture<'_, Result<Option<String>, RunnerError>> {
         Box::pin(self.why_no_cases())
+    }
+
+    fn allow(&self, usd: f64) {
+        self.spec.proxy.iter().for_each(|proxy| proxy.allow(usd));
     }
 
     fn run<'a>(

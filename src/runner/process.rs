@@ -2,8 +2,9 @@
 
 use super::environment;
 use super::hold::Hold;
+use crate::proxy::Serving;
 use rustix::process::{Pid, Signal, kill_process_group};
-use sprag_sandbox::{Leash, Order, Over, Tier};
+use sprag_sandbox::{Leash, Network, Order, Over, Tier};
 use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -32,6 +33,8 @@ pub(crate) struct Launch<'a> {
     pub project_dir: &'a Path,
     /// Names of environment variables to pass besides the allow-list.
     pub env_pass: &'a [String],
+    /// Its way to the model, which it learns of in its environment.
+    pub model: Option<&'a Serving>,
     /// What holds it.
     pub hold: &'a Hold,
     /// Directories that it may change besides its working directory.
@@ -41,9 +44,13 @@ pub(crate) struct Launch<'a> {
 impl Launch<'_> {
     /// Starts the process in its sandbox, with pipes for what `stdin` says and for stdout and stderr.
     async fn spawn(&self, stdin: Stdio) -> io::Result<Group> {
-        let env = environment::of_child(std::env::vars_os(), self.env_pass, self.project_dir);
+        let mut env = environment::of_child(std::env::vars_os(), self.env_pass, self.project_dir);
+        env.extend(self.model.map(Serving::environment).unwrap_or_default());
         let write = [&[self.dir], self.write].concat();
-        let policy = self.hold.policy(self.command, &write, self.project_dir, &env);
+        let mut policy = self.hold.policy(self.command, &write, self.project_dir, &env);
+        if let Some(model) = self.model {
+            policy.network = Network::Proxy { port: model.port() };
+        }
         let order = Order {
             command: self.command,
             env: &env,
@@ -62,7 +69,13 @@ impl Launch<'_> {
         let redeemed = tokio::task::spawn_blocking(|| ticket.redeem())
             .await
             .map_err(io::Error::other)?;
-        let leash = match redeemed {
+        let attended = redeemed.and_then(|mut leash| {
+            if let (Some(model), Some(listener)) = (self.model, leash.take_listener()) {
+                model.attend(listener)?;
+            }
+            Ok(leash)
+        });
+        let leash = match attended {
             Ok(leash) => leash,
             Err(error) => {
                 // It has ended, or ends at once.

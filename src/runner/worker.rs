@@ -1,11 +1,12 @@
 //! One worker: a process that speaks the worker protocol, in a checkout of its own.
 
-use super::RunnerError;
 use super::answer::{self, Answer, Ready};
 use super::checkout::Checkout;
 use super::hold::Hold;
 use super::process::{Conversation, Launch};
+use super::{RunnerError, way_to_model};
 use crate::project::ProjectFiles;
+use crate::proxy::{Metered, Proxy, Serving};
 use sprag_core::harness::Harness;
 use sprag_core::id::TaskId;
 use sprag_core::protocol::{HarnessReload, PROTOCOL, RunRequest, RunResult, ToWorker};
@@ -37,6 +38,8 @@ pub(crate) struct WorkerSpec {
     pub limit: Duration,
     /// What holds it.
     pub hold: Hold,
+    /// Where it may ask models.
+    pub proxy: Option<Arc<Proxy>>,
 }
 
 /// A running worker. Dropping it kills its process group and removes its checkout.
@@ -44,6 +47,8 @@ pub(crate) struct WorkerSpec {
 pub(crate) struct Worker {
     conversation: Conversation,
     checkout: Checkout,
+    /// Its way to the model.
+    model: Option<Serving>,
     /// What it said of itself.
     pub ready: Ready,
     noise: Noise,
@@ -98,6 +103,7 @@ impl Worker {
     /// Starts a worker on a harness and waits until it is ready.
     pub(crate) async fn start(spec: &WorkerSpec, harness: &Harness, quotable: bool) -> Result<Self, RunnerError> {
         let checkout = write_checkout(spec, harness).await?;
+        let model = way_to_model(spec.proxy.as_ref(), &spec.hold)?;
         let launch = Launch {
             command: &spec.command,
             dir: checkout.path(),
@@ -105,6 +111,7 @@ impl Worker {
             env_pass: &spec.env_pass,
             hold: &spec.hold,
             write: &[],
+            model: model.as_ref(),
         };
         let started = Conversation::start(launch).await;
         let conversation = started.map_err(|source| RunnerError::Start {
@@ -120,6 +127,7 @@ impl Worker {
         let mut worker = Self {
             conversation,
             checkout,
+            model,
             ready,
             noise: Noise::default(),
             quotable,
@@ -206,7 +214,16 @@ impl Worker {
 
     /// Asks for a run; the answer comes from [`Self::run_answer`].
     pub(crate) async fn ask_for_run(&mut self, request: RunRequest, deadline: Instant) -> Result<(), Loss> {
+        if let Some(model) = &self.model {
+            model.session().begin();
+        }
         self.send(&ToWorker::Run(request), deadline).await
+    }
+
+    /// What it has used of the model since the last run ended.
+    pub(crate) fn metered(&self) -> Metered {
+        let model = self.model.as_ref();
+        model.map(|model| model.session().end()).unwrap_or_default()
     }
 
     /// The next answer to any run.

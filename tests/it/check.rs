@@ -36,6 +36,7 @@ async fn report_within(command: Vec<String>, limit: Duration, shutdown_limit: Du
         hold: Hold::none(),
         limit,
         shutdown_limit,
+        proxy: None,
     };
     check(request).await.unwrap()
 }

@@ -46,6 +46,7 @@ impl Bench {
             env_pass: vec![],
             scratch: project.path().join("scratch"),
             hold: Hold::none(),
+            proxy: None,
         };
         change(&mut config);
         Self {
@@ -227,6 +228,25 @@ async fn a_worker_that_hangs_is_killed_with_its_children() {
     assert!(trials[1].passed());
     let grandchild = fs_err::read_to_string(bench.project.path().join("grandchild")).unwrap();
     assert!(is_gone(grandchild.trim()).await);
+}
+
+#[tokio::test]
+async fn a_grandchild_that_kept_the_pipes_of_a_dead_worker_keeps_nobody_waiting() {
+    let script = r#"mkfifo "$SPRAG_PROJECT/gate" 2>/dev/null
+    while read -r line; do case "$line" in
+        *hello*) echo '{"type":"ready","protocol":1,"name":"sh"}' ;;
+        *leave*) setsid sh -c 'read -r word < "$SPRAG_PROJECT/gate"' & exit ;;
+        *run*) echo '{"type":"result","id":"r2","passed":true,"trace":{"steps":[]}}' ;;
+        *) exit ;;
+    esac; done"#;
+    let bench = Bench::with(workers::shell(script), |config| {
+        config.timeout = Duration::from_millis(300);
+    });
+    let trials = bench.run("base", &["leave", "ok"]).await.unwrap();
+    assert_eq!(error_of(&trials[0]), "infrastructure: did not answer within 300 ms");
+    assert!(trials[1].passed(), "{trials:?}");
+    // Lets the grandchild go; it is in no group of ours any more.
+    fs_err::write(bench.project.path().join("gate"), "go\n").unwrap();
 }
 
 #[tokio::test]
@@ -470,4 +490,47 @@ async fn a_recorded_input_is_scored_by_what_its_case_expects() {
 async fn a_worker_that_says_nothing_of_recorded_inputs_gets_none() {
     let refused = Bench::scripted(&[]).runner.cases_refused().await.unwrap();
     assert!(refused.unwrap().contains("\"cases\": true"));
+}
+
+/// A provider that tells 1,000 tokens read and 100 written, and what requests to it cost: $0.0011 each.
+async fn model(usd: f64) -> std::sync::Arc<sprag::proxy::Proxy> {
+    use axum::Json;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let answer = serde_json::json!({"choices": [{"message": {"content": "hi"}}], "usage": {"prompt_tokens": 1000, "completion_tokens": 100}});
+    let app = axum::Router::new().fallback(move || std::future::ready(Json(answer.clone())));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let text = format!(
+        "[runner.model]\nprovider = \"openai\"\nnames = [\"m-1\"]\nbase_url = \"{base}\"\nprices = {{ input = 1, output = 1 }}\n"
+    );
+    let config = sprag_core::config::parse(&text).unwrap().runner.model.unwrap();
+    let purse = sprag::model::Purse::new(usd);
+    let key = |_: &str| Some("sk-real".to_owned());
+    let redactor = sprag_core::redact::Redactor::default();
+    sprag::proxy::Proxy::open(&config, &sprag::model::Tape::Off, redactor, purse, key).unwrap()
+}
+
+#[tokio::test]
+async fn what_a_worker_asks_a_model_is_charged_to_the_run_that_asked() {
+    let proxy = model(1.0).await;
+    let bench = Bench::with(workers::python("asking.py", &[]), |config| config.proxy = Some(proxy));
+    let trials = bench.run("base", &["a", "twice-b", "c"]).await.unwrap();
+    let tokens: Vec<u64> = trials.iter().map(|trial| trial.usage.input_tokens).collect();
+    assert_eq!(tokens, [1000, 2000, 1000]);
+    assert!((trials[1].usage.usd - 0.0022).abs() < 1e-9);
+    assert!(trials.iter().all(Trial::passed));
+}
+
+#[tokio::test]
+async fn a_run_whose_requests_the_budget_cuts_off_has_no_verdict() {
+    let proxy = model(1.0).await;
+    let bench = Bench::with(workers::python("asking.py", &[]), |config| config.proxy = Some(proxy));
+    bench.runner.allow(0.0012);
+    let trial = bench.one("twice-a").await;
+    assert!(
+        error_of(&trial).contains("the budget did not cover"),
+        "{}",
+        error_of(&trial)
+    );
+    assert_eq!(trial.usage.input_tokens, 1000, "what was asked before is paid");
 }

@@ -1,5 +1,6 @@
 //! `sprag.toml`, checked: every key has a default that works, and every mistake is named with its line and its mend.
 
+mod agent_model;
 mod convert;
 mod model;
 mod placeholder;
@@ -11,6 +12,7 @@ mod recipe;
 mod redact;
 mod sandbox;
 
+pub use agent_model::AgentModelConfig;
 pub use model::ModelConfig;
 pub use problem::{Problem, render_problems};
 pub use redact::{Pattern, RedactConfig};
@@ -18,6 +20,7 @@ pub use sandbox::{SandboxConfig, SandboxTier};
 
 use crate::edit::Position;
 use crate::hash;
+use crate::severity::SeverityLabels;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -91,7 +94,7 @@ impl Default for HarnessConfig {
 }
 
 /// How the agent is run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunnerConfig {
     /// `worker` or `command`.
     pub kind: RunnerKind,
@@ -99,6 +102,9 @@ pub struct RunnerConfig {
     pub command: Vec<String>,
     /// Names of environment variables that the runner gets on top of the harmless ones. Secrets must be named here to be passed.
     pub env: Vec<String>,
+    /// The models that the agent may ask through sprag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<AgentModelConfig>,
     /// For kind `command`: the tasks of each split, since there is no worker to ask.
     pub tasks: CommandTasks,
     /// For kind `command`: how the command reports.
@@ -155,6 +161,9 @@ pub struct SignalsConfig {
     pub artifacts: Vec<String>,
     /// Workflow files whose artifacts are read.
     pub workflows: Vec<String>,
+    /// Labels that say how bad an issue is, besides the usual spellings. Not in the digest when there are none.
+    #[serde(skip_serializing_if = "SeverityLabels::is_default")]
+    pub severity: SeverityLabels,
     /// Where things stand in records of the team's own making. Not in the digest when it is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mapping: Option<Mapping>,
@@ -173,6 +182,9 @@ pub struct Mapping {
     pub passed: Option<String>,
     /// The score, in a record.
     pub score: Option<String>,
+    /// How bad a failure is, in a record: `critical`, `high`, `P1`, … Not in the digest when it is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub impact: Option<String>,
     /// Who speaks, in a message. Default `/role`.
     pub role: Option<String>,
     /// What is said, in a message. Default `/content`.
@@ -206,7 +218,7 @@ pub struct CasesConfig {
 }
 
 /// Who proposes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProposerConfig {
     /// Default `recipes`.
     pub kind: ProposerKind,
@@ -216,6 +228,9 @@ pub struct ProposerConfig {
     /// For kind `command`: names of environment variables that it gets on top of the harmless ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
+    /// For kind `command`: the models that it may ask through sprag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<AgentModelConfig>,
     /// For kind `command`: its time limit, in milliseconds. Default 15 min. Not in the digest.
     #[serde(skip)]
     pub timeout_ms: u64,

@@ -24,6 +24,7 @@ fn agent(script: &str, timeout: Duration, scratch: &Path) -> CodingAgent {
         env_pass: Vec::new(),
         scratch: scratch.to_owned(),
         hold: Hold::none(),
+        proxy: None,
     })
 }
 

@@ -5,9 +5,10 @@ use super::problem::Problem;
 use super::reader::{Log, Reader};
 use super::{
     BudgetConfig, CasesConfig, CommandTasks, Config, GateConfig, GateMode, HarnessConfig, Mapping, ReportKind,
-    RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, model, proposer, recipe, redact, sandbox,
+    RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, agent_model, model, proposer, recipe, redact, sandbox,
 };
 use crate::harness::PathPolicy;
+use crate::severity::SeverityLabels;
 use globset::Glob;
 use std::collections::BTreeSet;
 use toml::de::{DeTable, DeValue};
@@ -115,10 +116,12 @@ fn runner(table: &Reader<'_>) -> RunnerConfig {
         RunnerKind::Worker => only_for_commands(table),
         RunnerKind::Command => check_command(table, &command, &tasks),
     }
+    let env = table.many("env", text).unwrap_or_default();
     RunnerConfig {
         kind,
         command,
-        env: table.many("env", text).unwrap_or_default(),
+        model: agent_model::read(table, &env),
+        env,
         tasks,
         report: report.unwrap_or(ReportKind::Result),
         concurrency: count(table, "concurrency", 2, 1, 1024),
@@ -193,6 +196,15 @@ fn signals(table: &Reader<'_>) -> SignalsConfig {
             .unwrap_or_else(|| vec!["agent-failure".to_owned()]),
         artifacts: table.many("artifacts", glob).unwrap_or_default(),
         workflows: table.many("workflows", text).unwrap_or_default(),
+        severity: table.table("severity", |severity| {
+            let labels = |level: &str| severity.many(level, text).unwrap_or_default();
+            SeverityLabels {
+                critical: labels("critical"),
+                high: labels("high"),
+                medium: labels("medium"),
+                low: labels("low"),
+            }
+        }),
         mapping: mapping(table),
     }
 }
@@ -213,6 +225,7 @@ fn mapping(signals: &Reader<'_>) -> Option<Mapping> {
             trial: at("trial"),
             passed: at("passed"),
             score: at("score"),
+            impact: at("impact"),
             role: at("role"),
             content: at("content"),
             tool_calls: at("tool_calls"),

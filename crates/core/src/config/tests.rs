@@ -26,6 +26,18 @@ timeout = "2m"
 trials = 3
 retries = 0
 
+[runner.model]
+provider = "openai"
+names = ["gpt-5.4", "gpt-5.4-mini"]
+base_url = "https://models.example.com/v1"
+key_env = "AGENT_KEY"
+max_usd = 0.5
+max_tokens = 100_000
+max_requests = 20
+max_output_tokens = 4000
+timeout = "1m"
+prices = { input = 1, cached_input = 0.1, output = 2.5 }
+
 [sandbox]
 tier = "b"
 read = ["~/models"]
@@ -340,6 +352,11 @@ fn each_mistake_is_found_at_its_line() {
         (format!("[harness]\npaths = [\"[\"]\n{}", recipe(set)), 2, "harness.paths", "is not a glob"),
         ("[redact]\npatterns = [\"ok\", \"(\"]".to_owned(), 2, "redact.patterns", "is not a regular expression: unclosed group"),
         ("[redact]\npatterns = [\"x*\"]".to_owned(), 2, "redact.patterns", "matches the empty text"),
+        ("[runner.model]\nnames = [\"m\"]".to_owned(), 1, "runner.model.provider", "github-models"),
+        ("[runner.model]\nprovider = \"openai\"".to_owned(), 1, "runner.model.names", "the models that may be used"),
+        ("[runner.model]\nprovider = \"openai\"\nnames = []".to_owned(), 3, "runner.model.names", "is an empty list"),
+        ("[runner]\nenv = [\"OPENAI_API_KEY\"]\n[runner.model]\nprovider = \"openai\"\nnames = [\"m\"]".to_owned(), 2, "runner.env", "hands over OPENAI_API_KEY"),
+        ("[proposer]\nmodel = { provider = \"openai\", names = [\"m\"] }".to_owned(), 2, "proposer.model", "kind \"command\" alone"),
         ("[redact]\npattern = [\"x\"]".to_owned(), 2, "redact.pattern", "did you mean `patterns`?"),
         (format!("{}{}", recipe(set), recipe(set)), 10, "recipe.name", "as that of a recipe above"),
     ];
@@ -369,7 +386,11 @@ fn the_digest_is_of_the_meaning() {
         digest("[runner]\nconcurrency = 3\n[budget]\nwall = \"9h\"\n"),
         "a run may be resumed faster, slower and longer"
     );
-    assert_eq!(digest(""), digest("[sandbox]\ntier = \"b\"\n"), "and where another tier holds");
+    assert_eq!(
+        digest(""),
+        digest("[sandbox]\ntier = \"b\"\n"),
+        "and where another tier holds"
+    );
     assert_ne!(
         digest(FULL),
         digest(&FULL.replace("values = [2, 3]", "values = [3, 2]"))
@@ -380,6 +401,8 @@ fn the_digest_is_of_the_meaning() {
         "nor does how fast a model may be asked"
     );
     assert_ne!(digest(FULL), digest(&FULL.replace("some/model", "other/model")));
+    assert_ne!(digest(FULL), digest(&FULL.replace("gpt-5.4-mini", "gpt-5.4-nano")));
+    assert_eq!(digest(FULL), digest(&FULL.replace("AGENT_KEY", "OTHER_KEY")));
 }
 
 fn schema_keys(schema: &Value, prefix: &str, keys: &mut BTreeSet<String>) {

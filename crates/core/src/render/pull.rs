@@ -417,7 +417,11 @@ fn footer(view: &PullView) -> String {
         words::gate_mode(view.gate.mode),
         words::gate_caveat(view.gate.mode),
         // The tier of a sandbox is on the check runs; that there was none must be seen here too.
-        if view.gate.sandbox == "none" { words::sandbox("none") } else { String::new() }
+        if view.gate.sandbox == "none" {
+            words::sandbox("none")
+        } else {
+            String::new()
+        }
     )
 }
 
