@@ -50,7 +50,7 @@ fn ms(time: Duration) -> f64 {
 /// Median wall time and mean CPU time of a start of `/bin/true`.
 fn cost(sandbox: &Sandbox) -> (Duration, Duration) {
     let folder = tempfile::tempdir().unwrap();
-    let work = std::fs::canonicalize(folder.path()).unwrap();
+    let work = fs_err::canonicalize(folder.path()).unwrap();
     let policy = Policy::writing([work.clone()]);
     let command = ["/bin/true".to_owned()];
     let order = Order {
@@ -77,7 +77,7 @@ fn cost(sandbox: &Sandbox) -> (Duration, Duration) {
 
 /// CPU time of this process, and of all its children that have ended.
 fn cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let stat = fs_err::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     let ticks: u64 = fields[11..15].iter().map(|field| field.parse::<u64>().unwrap()).sum();
     Duration::from_millis(ticks * 10)

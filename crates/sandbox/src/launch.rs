@@ -82,7 +82,6 @@ impl Sandbox {
             } else {
                 Mode::Namespaces
             },
-            drop_to: None,
             command: order.command.iter().map(OsString::from).collect(),
             env: order.env.to_vec(),
             dir: order.dir.to_owned(),

@@ -246,21 +246,6 @@ pub(crate) fn ids() -> (u32, u32) {
     unsafe { (libc::getuid(), libc::getgid()) }
 }
 
-/// Leaves all groups but one.
-pub(crate) fn become_group(group: u32) -> Result<()> {
-    // SAFETY: an empty list is not read; the rest are numbers.
-    unsafe {
-        check(libc::setgroups(0, std::ptr::null()))?;
-        check(libc::setresgid(group, group, group)).map(drop)
-    }
-}
-
-/// Becomes a user for good.
-pub(crate) fn become_user(user: u32) -> Result<()> {
-    // SAFETY: it takes numbers only.
-    check(unsafe { libc::setresuid(user, user, user) }).map(drop)
-}
-
 /// Moves this process, or what it forks next, to new namespaces.
 pub(crate) fn unshare(flags: c_int) -> Result<()> {
     // SAFETY: the launcher has one thread, and shares nothing that it relies on.
@@ -290,7 +275,7 @@ struct CapabilityHeader {
 }
 
 /// Empties the set of capabilities that a program started by root would gain.
-pub(crate) fn drop_bounding_set() -> Result<()> {
+fn drop_bounding_set() -> Result<()> {
     for capability in 0..64 {
         match drop_from_bounding_set(capability) {
             Ok(true) => {}

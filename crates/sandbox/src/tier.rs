@@ -9,8 +9,6 @@ use std::fmt;
 pub enum Tier {
     /// Linux namespaces, a root directory of its own, Landlock and seccomp.
     Namespaces,
-    /// The same, built by root at the word of `sudo -n`, and left without its rights.
-    Sudo,
     /// Landlock and seccomp; needs no right at all.
     Filters,
     /// Nothing. Only when it is asked for.
@@ -19,13 +17,12 @@ pub enum Tier {
 
 impl Tier {
     /// Those that hold something, strongest first.
-    pub const ALL: [Self; 3] = [Self::Namespaces, Self::Sudo, Self::Filters];
+    pub const ALL: [Self; 2] = [Self::Namespaces, Self::Filters];
 
     /// Its name.
     pub fn words(self) -> &'static str {
         match self {
             Self::Namespaces => "A (namespaces)",
-            Self::Sudo => "A (namespaces, by sudo)",
             Self::Filters => "B (Landlock and seccomp)",
             Self::None => "none",
         }
@@ -58,7 +55,7 @@ impl Choice {
     pub fn tiers(self) -> &'static [Tier] {
         match self {
             Self::Auto => &Tier::ALL,
-            Self::A => &[Tier::Namespaces, Tier::Sudo],
+            Self::A => &[Tier::Namespaces],
             Self::B => &[Tier::Filters],
             Self::None => &[Tier::None],
         }
@@ -77,7 +74,7 @@ impl Refused {
     /// What a person can do about it.
     pub fn hint(&self) -> &'static str {
         if cfg!(target_os = "linux") {
-            "allow unprivileged user namespaces or passwordless sudo, or use a kernel with Landlock (6.12 or later); docs/sandbox.md says how. \
+            "allow unprivileged user namespaces, or use a kernel with Landlock (6.12 or later); docs/sandbox.md says how. \
              `tier = \"none\"` under [sandbox] runs foreign code with all of your rights"
         } else {
             "sprag holds foreign code on Linux only: use a Linux machine, container or workflow. \

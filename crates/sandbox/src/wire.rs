@@ -25,8 +25,6 @@ pub(crate) enum Mode {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Spec {
     pub mode: Mode,
-    /// Whose rights to end with, for a launcher that was started by root on somebody's behalf.
-    pub drop_to: Option<(u32, u32)>,
     /// The program and its arguments.
     pub command: Vec<OsString>,
     /// Its whole environment, but for `HOME` and `TMPDIR`.

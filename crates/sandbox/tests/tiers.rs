@@ -1,4 +1,12 @@
 //! Every tier that this machine has, against every probe. Has a `main` of its own, which is launcher and probe as well.
+#![cfg_attr(
+    target_os = "linux",
+    expect(
+        clippy::print_stdout,
+        clippy::unwrap_used,
+        reason = "a test with a `main` of its own says what it tested, and stops when anything fails"
+    )
+)]
 
 use std::process::ExitCode;
 

@@ -41,12 +41,6 @@ pub(super) fn become_program(spec: &Spec, notices: Option<&OwnedFd>) -> Result<I
     sys::new_session().map_err(Failure::at("begin a session"))?;
     limits(spec)?;
     std::env::set_current_dir(&spec.dir).map_err(Failure::at("enter the working directory"))?;
-    if let Some((user, group)) = spec.drop_to {
-        sys::become_group(group).map_err(Failure::at("become the user"))?;
-        // Root loses its capabilities with its id, and the bounding set must shrink before.
-        sys::drop_bounding_set().map_err(Failure::at("give up capabilities"))?;
-        sys::become_user(user).map_err(Failure::at("become the user"))?;
-    }
     sys::drop_capabilities().map_err(Failure::at("give up capabilities"))?;
     sys::property(libc::PR_SET_PDEATHSIG, 9).map_err(Failure::at("end with the launcher"))?;
     sys::property(libc::PR_SET_NO_NEW_PRIVS, 1).map_err(Failure::at("gain no privileges"))?;
@@ -64,7 +58,7 @@ pub(super) fn become_program(spec: &Spec, notices: Option<&OwnedFd>) -> Result<I
 
 /// What the filter must know.
 pub(super) fn subject(spec: &Spec) -> Subject {
-    let (user, _) = spec.drop_to.unwrap_or_else(sys::ids);
+    let (user, _) = sys::ids();
     Subject {
         mode: spec.mode,
         network: spec.policy.network,

@@ -53,26 +53,21 @@ fn obey(channel: BorrowedFd<'_>) -> Result<End, Failure> {
 
 fn in_namespaces(spec: &Spec, channel: BorrowedFd<'_>) -> Result<End, Failure> {
     let (user, group) = sys::ids();
-    let mut all = libc::CLONE_NEWNS
+    let all = libc::CLONE_NEWUSER
+        | libc::CLONE_NEWNS
         | libc::CLONE_NEWPID
         | libc::CLONE_NEWNET
         | libc::CLONE_NEWIPC
         | libc::CLONE_NEWUTS
         | libc::CLONE_NEWCGROUP;
-    let maps = spec.drop_to.is_none();
-    if maps {
-        all |= libc::CLONE_NEWUSER;
-        // Files in /proc of a process that hides belong to root, and the maps are written there.
-        sys::property(libc::PR_SET_DUMPABLE, 1).map_err(Failure::at("show"))?;
-    }
+    // Files in /proc of a process that hides belong to root, and the maps are written there.
+    sys::property(libc::PR_SET_DUMPABLE, 1).map_err(Failure::at("show"))?;
     sys::unshare(all).map_err(Failure::at("make namespaces"))?;
-    if maps {
-        let write = |file: &str, text: String| fs::write(format!("/proc/self/{file}"), text);
-        write("setgroups", "deny".to_owned()).map_err(Failure::at("map the group"))?;
-        write("uid_map", format!("{user} {user} 1")).map_err(Failure::at("map the user"))?;
-        write("gid_map", format!("{group} {group} 1")).map_err(Failure::at("map the group"))?;
-        sys::property(libc::PR_SET_DUMPABLE, 0).map_err(Failure::at("hide"))?;
-    }
+    let write = |file: &str, text: String| fs::write(format!("/proc/self/{file}"), text);
+    write("setgroups", "deny".to_owned()).map_err(Failure::at("map the group"))?;
+    write("uid_map", format!("{user} {user} 1")).map_err(Failure::at("map the user"))?;
+    write("gid_map", format!("{group} {group} 1")).map_err(Failure::at("map the group"))?;
+    sys::property(libc::PR_SET_DUMPABLE, 0).map_err(Failure::at("hide"))?;
     sys::name_host("sandbox").map_err(Failure::at("name the host"))?;
     UdpSocket::bind("0.0.0.0:0")
         .and_then(|socket| Ok(sys::loopback_up(socket.as_fd())?))

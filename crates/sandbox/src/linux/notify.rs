@@ -80,7 +80,7 @@ impl Doorkeeper {
 fn turn(listener: BorrowedFd<'_>, question: Question, port: u16) -> sys::Result<()> {
     let flags = flags(question).ok_or(Errno(libc::EBADF))?;
     let proxy = SocketAddr::from(([127, 0, 0, 1], port));
-    let own = TcpStream::connect_timeout(&proxy, PATIENCE).map_err(|_| Errno(libc::ECONNREFUSED))?;
+    let own = TcpStream::connect_timeout(&proxy, PATIENCE).map_err(|_no_matter| Errno(libc::ECONNREFUSED))?;
     own.set_nonblocking(flags & libc::O_NONBLOCK != 0)?;
     sys::replace_fd(listener, question, &own.into(), flags & libc::O_CLOEXEC != 0)
 }

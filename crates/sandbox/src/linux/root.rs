@@ -7,7 +7,7 @@ use libc::{MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_RE
 use std::env::set_current_dir;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 /// Where the old root is while the new one is built.
@@ -31,10 +31,8 @@ pub(super) fn build(spec: &Spec) -> Result<(), Failure> {
     programs()?;
     devices()?;
     temporary("/tmp", TEMPORARY.min(spec.policy.limits.disk))?;
-    let owner = spec.drop_to.unwrap_or_else(sys::ids);
-    let home = fs::create_dir(HOME).and_then(|()| chown(HOME, Some(owner.0), Some(owner.1)));
-    home.map_err(Failure::at("make a home"))?;
-    settings(owner)?;
+    fs::create_dir(HOME).map_err(Failure::at("make a home"))?;
+    settings(sys::ids())?;
     mount("proc", made("/proc")?, "proc", fresh | MS_NOEXEC | MS_RDONLY, "").map_err(Failure::at("mount /proc"))?;
     for path in ordered(&spec.policy.read) {
         bind(path, true)?;

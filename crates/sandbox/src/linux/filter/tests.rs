@@ -3,7 +3,7 @@
 use super::*;
 
 fn run(program: &[sock_filter], arch: u32, call: c_long, arguments: &[u64]) -> u32 {
-    let mut data = vec![0_u8; 64];
+    let mut data = [0_u8; 64];
     data[0..4].copy_from_slice(&number(call).to_le_bytes());
     data[4..8].copy_from_slice(&arch.to_le_bytes());
     for (index, argument) in arguments.iter().enumerate() {
