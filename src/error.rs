@@ -229,6 +229,11 @@ impl From<FlowError> for CommandError {
             FlowError::Harness { .. } => {
                 Self::new(Exit::Config, error.to_string(), "correct `harness.paths` in sprag.toml")
             }
+            FlowError::Tree { .. } => Self::new(
+                Exit::Outside,
+                error.to_string(),
+                "nothing was pushed; look at the branch, and please report how it came to be",
+            ),
             FlowError::OutOfTime => Self::new(
                 Exit::Budget,
                 error.to_string(),

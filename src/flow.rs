@@ -4,6 +4,7 @@ pub mod advise;
 mod bench;
 mod cases;
 mod context;
+mod curate;
 pub mod deliver;
 pub mod gate;
 mod held_out;
@@ -144,6 +145,14 @@ pub enum FlowError {
         /// What differs.
         what: &'static str,
     },
+    /// A change has made another tree than it may.
+    #[error("{branch} is not published: {problem}")]
+    Tree {
+        /// The branch.
+        branch: String,
+        /// What is wrong with its tree.
+        problem: String,
+    },
     /// Nothing may be changed.
     #[error("no file of the repository may be changed: {problem}")]
     Harness {
@@ -216,6 +225,7 @@ async fn perform(
         Command::ReadSignals => stages::signals(bench, store, state).await,
         Command::RunTraffic { batch, tasks } => stages::traffic(bench, store, state, *batch, tasks, progress).await,
         Command::ReviseClusters { found } => stages::clusters(bench, state, found).await,
+        Command::Curate { clusters, cases } => curate::curate(bench, state, clusters, cases, progress).await,
         Command::TryCases { cases } => cases::try_cases(bench, store, state, cases, progress).await,
         Command::Propose { experiment, cluster } => {
             propose::propose(request, bench, store, state, experiment, cluster).await
@@ -290,6 +300,7 @@ fn plan(
         },
         train,
         advised: request.advisor.is_some(),
+        review: config.review,
         n_validation,
         fails_before: config.cases.fails_before,
         issues,

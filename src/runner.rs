@@ -25,7 +25,6 @@ use sprag_core::failure::FailureKind;
 use sprag_core::harness::Harness;
 use sprag_core::id::TaskId;
 use sprag_core::trial::{Split, Trial};
-use sprag_sandbox::Tier;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
@@ -106,12 +105,8 @@ pub enum RunnerError {
 }
 
 /// The way of a process to the model, if it may ask one.
-fn way_to_model(proxy: Option<&Arc<Proxy>>, hold: &Hold) -> std::io::Result<Option<Serving>> {
-    let way = match hold.tier() {
-        Tier::None => Serving::on_loopback,
-        _ => Serving::in_a_sandbox,
-    };
-    proxy.map(way).transpose()
+fn way_to_model(proxy: Option<&Arc<Proxy>>) -> std::io::Result<Option<Serving>> {
+    proxy.map(Serving::prepare).transpose()
 }
 
 /// Books what a run has used of the model: what its runner says, or what was counted on the way, whichever is more. A run whose requests

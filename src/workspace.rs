@@ -1,6 +1,7 @@
 //! The user's repository: its files, and the branches sprag makes in it.
 
 pub mod hijack;
+pub mod patches;
 mod remote;
 
 pub use remote::Remote;
@@ -9,8 +10,11 @@ pub(crate) use remote::{Depth, Lease, branch_head, fetch, own_repository, push};
 use crate::project::ProjectFile;
 use fs_err as fs;
 use git2::{Commit, IndexEntry, IndexTime, ObjectType, Oid, Repository, Signature, Tree, TreeWalkMode, TreeWalkResult};
+use sprag_core::candidate::check::TreeChange;
 use sprag_core::harness::FileChange;
 use std::cell::OnceCell;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// Why the repository cannot be used.
@@ -261,6 +265,35 @@ impl Workspace {
             .peel_to_tree()?
             .id()
             .to_string())
+    }
+
+    /// What differs between the trees of two commits or branches, with links and submodules, in the order of the paths.
+    ///
+    /// # Errors
+    /// When one of them is not here.
+    pub fn changed(&self, base: &str, tip: &str) -> Result<Vec<TreeChange>, WorkspaceError> {
+        let tree = |revision: &str| self.repository.revparse_single(revision)?.peel_to_tree();
+        let (old, new) = (tree(base)?, tree(tip)?);
+        let diff = self.repository.diff_tree_to_tree(Some(&old), Some(&new), None)?;
+        // The tree is asked, and not the difference, which knows no odd modes.
+        // A folder in the place of a file is told by what is in it.
+        let mode = |tree: &Tree<'_>, path: &Path| {
+            let entry = tree
+                .get_path(path)
+                .ok()
+                .filter(|entry| entry.kind() != Some(ObjectType::Tree))?;
+            u32::try_from(entry.filemode_raw()).ok()
+        };
+        let change = |delta: git2::DiffDelta<'_>| {
+            let path = delta.new_file().path_bytes().or(delta.old_file().path_bytes())?;
+            let on_disk = Path::new(OsStr::from_bytes(path));
+            Some(TreeChange {
+                path: String::from_utf8_lossy(path).into_owned(),
+                before: mode(&old, on_disk),
+                after: mode(&new, on_disk),
+            })
+        };
+        Ok(diff.deltas().filter_map(change).collect())
     }
 
     /// The branch HEAD stands on.

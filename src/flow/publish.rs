@@ -5,6 +5,7 @@ use super::{FlowError, Request};
 use crate::workspace::Landed;
 use fs_err as fs;
 use serde::Serialize;
+use sprag_core::candidate::check::tree_objection;
 use sprag_core::candidate::{Experiment, Proof, Verdict};
 use sprag_core::case::{CaseState, EvalCase};
 use sprag_core::cluster::Cluster;
@@ -70,6 +71,10 @@ pub(super) fn land(request: &Request<'_>, state: &State, id: &ExperimentId) -> R
         format!("{head}-{id}")
     };
     let landed = request.workspace.land(&base, &head, &message, &changes)?;
+    let changed = request.workspace.changed(&base, &landed.commit)?;
+    if let Some(problem) = tree_objection(&changed, request.workspace.folder(), |path| request.policy.allows(path)) {
+        return Err(FlowError::Tree { branch: head, problem });
+    }
     Ok(OnBranch {
         head,
         base,

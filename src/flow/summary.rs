@@ -169,6 +169,10 @@ pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
                 suite_size: suite_size(state),
             })
         }
+        Event::Curated { curations, .. } if curations.is_empty() => None,
+        Event::Curated { curations, .. } => Some(view::Progress::Curated {
+            curations: curations.clone(),
+        }),
         Event::ClustersRevised { revisions, .. } if revisions.is_empty() => None,
         Event::ClustersRevised { revisions, .. } => Some(view::Progress::Revised {
             revisions: revisions.clone(),

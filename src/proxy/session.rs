@@ -18,7 +18,7 @@ use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
@@ -68,52 +68,57 @@ struct State {
     reserved: f64,
 }
 
-/// The port of the way to the model inside of a sandbox, where all ports are free.
-const INSIDE: u16 = 4747;
-
 /// Answers a process until it is dropped.
 #[derive(Debug)]
 pub struct Serving {
     session: Arc<Session>,
     port: u16,
-    accepting: OnceLock<AbortHandle>,
+    /// Keeps the port until it is clear who listens there.
+    reserved: Mutex<Option<TcpListener>>,
+    accepting: Mutex<Option<AbortHandle>>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if let Some(accepting) = lock(&self.accepting).take() {
+            accepting.abort();
+        }
+    }
 }
 
 impl Serving {
-    /// Answers on a port of this machine that is free. Needs a runtime to be entered.
+    /// Finds a port of this machine that is free, so that the process can be told of it. Nobody is answered yet.
     ///
     /// # Errors
     /// When there is no port, or no random bits.
-    pub fn on_loopback(proxy: &Arc<Proxy>) -> io::Result<Self> {
-        serve(TcpListener::bind("127.0.0.1:0")?, Session::new(proxy)?)
-    }
-
-    /// Will answer inside of a sandbox, once [`Self::attend`] is given the socket that listens there.
-    ///
-    /// # Errors
-    /// When there are no random bits.
-    pub fn in_a_sandbox(proxy: &Arc<Proxy>) -> io::Result<Self> {
+    pub fn prepare(proxy: &Arc<Proxy>) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
         Ok(Self {
             session: Session::new(proxy)?,
-            port: INSIDE,
-            accepting: OnceLock::new(),
+            port: listener.local_addr()?.port(),
+            reserved: Mutex::new(Some(listener)),
+            accepting: Mutex::default(),
         })
     }
 
-    /// Answers on a socket that listens inside of a sandbox. Needs a runtime to be entered.
+    /// Answers from now on: on a listener of any kind, one inside the process's sandbox too, or on the port that was found. Needs a runtime to
+    /// be entered.
     ///
     /// # Errors
-    /// When the socket cannot be used.
-    pub fn attend(&self, listener: TcpListener) -> io::Result<()> {
+    /// When the listener cannot be used.
+    pub fn answer(&self, listener: Option<TcpListener>) -> io::Result<()> {
+        let reserved = lock(&self.reserved).take();
+        let Some(listener) = listener.or(reserved) else {
+            return Err(io::Error::other("nobody listens for the process"));
+        };
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let accepting = tokio::spawn(accept(listener, self.port, self.session.clone())).abort_handle();
-        // There is one socket a process; a second one would be let go at once.
-        self.accepting.get_or_init(|| accepting);
+        let accepting = tokio::spawn(accept(listener, self.port, self.session.clone()));
+        *lock(&self.accepting) = Some(accepting.abort_handle());
         Ok(())
     }
 
-    /// The port that the process connects to.
+    /// The port that the process connects to, inside its sandbox too.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -129,12 +134,8 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
-    fn drop(&mut self) {
-        if let Some(accepting) = self.accepting.get() {
-            accepting.abort();
-        }
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Session {
@@ -252,7 +253,7 @@ impl Session {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>, port: u16) -> Answered {
@@ -387,17 +388,18 @@ fn framed(head: &Parts, port: u16) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Answers a process on a listener of any kind, one inside its sandbox too. Needs a runtime to be entered.
+/// Answers a process on a listener of any kind. Needs a runtime to be entered.
 ///
 /// # Errors
 /// When the listener cannot be used.
 pub fn serve(listener: TcpListener, session: Arc<Session>) -> io::Result<Serving> {
     let serving = Serving {
-        session,
         port: listener.local_addr()?.port(),
-        accepting: OnceLock::new(),
+        session,
+        reserved: Mutex::default(),
+        accepting: Mutex::default(),
     };
-    serving.attend(listener)?;
+    serving.answer(Some(listener))?;
     Ok(serving)
 }
 

@@ -103,7 +103,7 @@ impl CodingAgent {
             .iter()
             .map(|word| word.replace("{brief}", &path))
             .collect();
-        let model = way_to_model(self.config.proxy.as_ref(), &self.config.hold)?;
+        let model = way_to_model(self.config.proxy.as_ref())?;
         let launch = Launch {
             command: &command,
             dir: checkout.path(),

@@ -130,7 +130,7 @@ impl CommandRunner {
         }
         fs::write(&case, request.to_string())?;
         let command = fill(&self.config.command, job, &case, &out);
-        let model = way_to_model(self.config.proxy.as_ref(), &self.config.hold)?;
+        let model = way_to_model(self.config.proxy.as_ref())?;
         let launch = Launch {
             command: &command,
             dir: checkout.path(),

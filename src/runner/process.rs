@@ -70,8 +70,8 @@ impl Launch<'_> {
             .await
             .map_err(io::Error::other)?;
         let attended = redeemed.and_then(|mut leash| {
-            if let (Some(model), Some(listener)) = (self.model, leash.take_listener()) {
-                model.attend(listener)?;
+            if let Some(model) = self.model {
+                model.answer(leash.take_listener())?;
             }
             Ok(leash)
         });

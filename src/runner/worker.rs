@@ -103,7 +103,7 @@ impl Worker {
     /// Starts a worker on a harness and waits until it is ready.
     pub(crate) async fn start(spec: &WorkerSpec, harness: &Harness, quotable: bool) -> Result<Self, RunnerError> {
         let checkout = write_checkout(spec, harness).await?;
-        let model = way_to_model(spec.proxy.as_ref(), &spec.hold)?;
+        let model = way_to_model(spec.proxy.as_ref())?;
         let launch = Launch {
             command: &spec.command,
             dir: checkout.path(),

@@ -84,12 +84,16 @@ type Tamper = fn(&Ground) -> io::Result<()>;
 /// # Errors
 /// When the repositories for it cannot be made.
 pub fn attempts() -> io::Result<Vec<Attempt>> {
+    let dir = tempfile::tempdir()?;
+    let model = Ground::new(dir.path()).map_err(io::Error::other)?;
     let mut made = Vec::new();
     for hook in HOOKS {
-        made.push(attempt(&format!("the hook {hook}"), |ground| ground.hook(hook))?);
+        made.push(attempt(&model, &format!("the hook {hook}"), |ground| {
+            ground.hook(hook)
+        })?);
     }
     for (name, lines) in CONFIGS {
-        made.push(attempt(name, |ground| ground.configure(lines))?);
+        made.push(attempt(&model, name, |ground| ground.configure(lines))?);
     }
     let others: [(&str, Tamper); 9] = [
         ("a filter of .gitattributes", |ground| {
@@ -130,17 +134,17 @@ pub fn attempts() -> io::Result<Vec<Attempt>> {
         }),
     ];
     for (name, tamper) in others {
-        made.push(attempt(name, tamper)?);
+        made.push(attempt(&model, name, tamper)?);
     }
     Ok(made)
 }
 
-fn attempt(name: &str, tamper: impl Fn(&Ground) -> io::Result<()>) -> io::Result<Attempt> {
+fn attempt(model: &Ground, name: &str, tamper: impl Fn(&Ground) -> io::Result<()>) -> io::Result<Attempt> {
     let dir = tempfile::tempdir()?;
     let mut outcome = Ok(());
     // Before sprag opens the repository, and after it.
     for (when, early) in [("before it was opened", true), ("after it was opened", false)] {
-        let ground = Ground::new(&dir.path().join(when)).map_err(io::Error::other)?;
+        let ground = model.again(&dir.path().join(when))?;
         let fell = ground
             .holds(&tamper, early)?
             .map_err(|instead| format!("{when}: {instead}"));
@@ -176,14 +180,24 @@ impl Ground {
             token: None,
         };
         workspace.push(&remote, "main", None)?;
-        let ground = Self {
+        Ok(Self::at(dir, workspace.head_commit()?))
+    }
+
+    fn at(dir: &Path, head: String) -> Self {
+        Self {
             dir: dir.to_owned(),
-            repository: at("repository"),
-            remote: at("remote.git"),
-            evil: at("evil.git"),
-            ran: at("ran"),
-            head: workspace.head_commit()?,
-        };
+            repository: dir.join("repository"),
+            remote: dir.join("remote.git"),
+            evil: dir.join("evil.git"),
+            ran: dir.join("ran"),
+            head,
+        }
+    }
+
+    /// The same in another folder, with a program of its own that must not run.
+    fn again(&self, dir: &Path) -> io::Result<Self> {
+        copy(&self.dir, dir)?;
+        let ground = Self::at(dir, self.head.clone());
         let run = format!("#!/bin/sh\necho ran >> '{}'\ncat\n", ground.ran.display());
         program(&ground.run(), &run)?;
         Ok(ground)
@@ -349,6 +363,20 @@ fn change(path: &str, text: &str) -> FileChange {
         path: path.to_owned(),
         text: Some(text.to_owned()),
     }
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &to)?;
+        } else {
+            fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
 }
 
 fn program(path: &Path, text: &str) -> io::Result<()> {

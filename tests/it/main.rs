@@ -16,6 +16,7 @@ mod look;
 mod model;
 mod people;
 mod proposers;
+mod review;
 mod secrets;
 mod support;
 mod webhooks;

@@ -9,6 +9,7 @@ pub mod standing;
 use crate::candidate::Proof;
 use crate::case::{CaseState, EvalCase};
 use crate::cluster::{ClusterBook, ClusterState};
+use crate::curation::{Curations, Subject};
 use crate::fact::{Fact, Reading, What};
 use crate::failure::{FailureKind, FailureRecord, Mechanism, RootCause};
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, RunId, TaskId};
@@ -51,6 +52,8 @@ pub struct Book {
     pub quarantined: BTreeSet<CaseId>,
     /// Clusters that a person wants to be worked on first.
     pub preferred: BTreeSet<ClusterId>,
+    /// What people and models have decided about new clusters and cases.
+    pub curations: Curations,
     /// What the regression suite said on commits of the default branch: commit and card, the newest last.
     pub suite: Vec<(String, Scorecard)>,
     /// What was brought to its wanted state: thing, and the hash of that state.
@@ -305,6 +308,7 @@ impl Book {
                 .cloned()
                 .collect(),
             revisions: self.clusters.revisions().to_vec(),
+            curations: self.curations.all(),
             decided: self.clusters.decided().clone(),
             busy: busy.map(|cluster| cluster.id.clone()).collect(),
             preferred: self.preferred.clone(),
@@ -412,6 +416,16 @@ impl Book {
             );
         }
         clusters
+    }
+
+    /// Unresolved clusters, by rank, that nobody has decided about and that no pull request waits for: what a model can be asked about.
+    pub fn undecided(&self) -> Vec<&ClusterId> {
+        let ranked = self.clusters.ranked().into_iter().map(|(_, cluster)| cluster);
+        let free = ranked.filter(|cluster| {
+            let decided = self.curations.of(&Subject::Cluster(cluster.id.clone())).is_some();
+            !decided && !self.clusters.is_decided(&cluster.id) && cluster.state != ClusterState::InProgress
+        });
+        free.map(|cluster| &cluster.id).collect()
     }
 
     /// Where a cluster stands.

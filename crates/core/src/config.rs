@@ -18,6 +18,7 @@ pub use problem::{Problem, render_problems};
 pub use redact::{Pattern, RedactConfig};
 pub use sandbox::{SandboxConfig, SandboxTier};
 
+use crate::curation::Review;
 use crate::edit::Position;
 use crate::hash;
 use crate::severity::SeverityLabels;
@@ -58,6 +59,9 @@ pub struct Config {
     /// `[redact]`
     #[serde(skip_serializing_if = "RedactConfig::is_default")]
     pub redact: RedactConfig,
+    /// `[review]`: who confirms what is new.
+    #[serde(skip_serializing_if = "Review::is_default")]
+    pub review: Review,
     /// `[[recipe]]`, in the order they are tried.
     pub recipes: Vec<Recipe>,
 }

@@ -4,6 +4,7 @@ use crate::budget::{Limits, Spent};
 use crate::candidate::{Candidate, Stage, Verdict};
 use crate::case::{EvalCase, Refusal};
 use crate::cluster::Revision;
+use crate::curation::{Curation, Review};
 use crate::failure::FailureRecord;
 use crate::gate::GatePolicy;
 use crate::harness::Harness;
@@ -55,6 +56,13 @@ pub enum Event {
         revisions: Vec<Revision>,
         /// What a model was paid for looking at them.
         #[serde(default, skip_serializing_if = "Spent::is_nothing")]
+        spent: Spent,
+    },
+    /// A model decided what becomes of new clusters and cases.
+    Curated {
+        /// What was decided; what it gave no answer for is not among them.
+        curations: Vec<Curation>,
+        /// What it was paid.
         spent: Spent,
     },
     /// New cases ran again on the incumbent, to see whether they fail before anything is changed.
@@ -143,6 +151,7 @@ impl Event {
             | Self::SignalsRead { spent, .. }
             | Self::TrafficRan { spent, .. }
             | Self::ClustersRevised { spent, .. }
+            | Self::Curated { spent, .. }
             | Self::CasesTried { spent, .. }
             | Self::Proposed { spent, .. }
             | Self::NothingProposed { spent, .. }
@@ -179,6 +188,9 @@ pub struct Plan {
     /// Whether a model is asked about clusters.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub advised: bool,
+    /// Who confirms what is new.
+    #[serde(default, skip_serializing_if = "Review::is_default")]
+    pub review: Review,
     /// How many validation tasks there are.
     pub n_validation: usize,
     /// How often a failure must be seen on the incumbent before it is a case; once in ledgers from before there was a number.
@@ -206,6 +218,9 @@ pub struct Known {
     /// How clusters were changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revisions: Vec<Revision>,
+    /// What people and models have decided about clusters and cases.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curations: Vec<Curation>,
     /// Clusters that people have decided about: no rule and no model changes them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub decided: BTreeSet<ClusterId>,

@@ -10,6 +10,7 @@ pub mod case;
 pub mod cluster;
 pub mod command;
 pub mod config;
+pub mod curation;
 pub mod edit;
 pub mod fact;
 pub mod failure;

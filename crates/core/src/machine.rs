@@ -4,6 +4,7 @@
 //! the commands of the last step again.
 
 mod cases;
+mod curation;
 mod schedule;
 mod state;
 
@@ -38,6 +39,13 @@ pub enum Command {
     ReviseClusters {
         /// What rules found.
         found: Vec<Revision>,
+    },
+    /// Ask a model what becomes of new clusters and cases; leads to `Curated`.
+    Curate {
+        /// The clusters.
+        clusters: Vec<ClusterId>,
+        /// The cases.
+        cases: Vec<CaseId>,
     },
     /// Run new cases again on the incumbent, or refuse them; leads to `CasesTried`.
     TryCases {
@@ -133,6 +141,10 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
         }
         Event::ClustersRevised { revisions, .. } => {
             state.revise(revisions);
+            curate(state)
+        }
+        Event::Curated { curations, .. } => {
+            curation::take(state, curations);
             try_cases(state)
         }
         Event::CasesTried { tried, refused, .. } => {
@@ -197,9 +209,14 @@ fn measured(state: &mut State, stage: Stage, card: &Scorecard, task_runs: u64) {
 fn revise_clusters(state: &mut State, failed: bool) -> Command {
     let found = state.clusters.alike();
     if found.is_empty() && !(state.plan.advised && failed) {
-        return try_cases(state);
+        return curate(state);
     }
     Command::ReviseClusters { found }
+}
+
+/// What is new is decided about before anything is done with it.
+fn curate(state: &mut State) -> Command {
+    curation::next(state).unwrap_or_else(|| try_cases(state))
 }
 
 /// What is known and told comes before traffic.
@@ -220,6 +237,10 @@ fn take_known(state: &mut State) {
         .iter()
         .for_each(|record| take_failure(state, record, false));
     state.revise(&known.revisions);
+    known
+        .curations
+        .iter()
+        .for_each(|curation| state.curations.take(curation));
     // A change that waits for a person must not grow under them.
     state.clusters.leave_to_people(known.decided.iter().chain(&known.busy));
 }
@@ -247,6 +268,7 @@ fn run_traffic(state: &mut State) -> Command {
     state.batch_experiments = 0;
     state.exhausted.clear();
     state.tried_cases.clear();
+    state.asked.clear();
     let tasks = state.schedule[state.batch as usize - 1].clone();
     let tasks = tasks
         .into_iter()

@@ -8,6 +8,7 @@
 //! | [`report`] | the self-contained HTML report of a run, with the charts of [`svg`] |
 //! | [`text`] | what the terminal shows |
 //! | [`tsv`] | `results.tsv` |
+//! | [`waiting`] | what waits for a person |
 //! | [`mod@bench`] | the table of a benchmark |
 //! | [`app`] | the two pages of `sprag app create` |
 //!
@@ -34,4 +35,5 @@ pub mod svg;
 pub mod text;
 pub mod tsv;
 pub mod view;
+pub mod waiting;
 mod words;

@@ -156,7 +156,7 @@ fn board(book: &Book, hub: &Hub<'_>) -> Option<Wanted> {
     if book.issues.is_empty() && book.runs.is_empty() && book.artifacts.is_empty() {
         return None;
     }
-    let body = dashboard::dashboard(book, &hub.suite);
+    let body = dashboard::dashboard(book, &hub.suite, hub.config.review);
     let wanted = looks(DASHBOARD.to_owned(), Act::Dashboard { body });
     (book.answered.get(DASHBOARD) != Some(&wanted.digest)).then_some(wanted)
 }

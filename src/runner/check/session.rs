@@ -64,7 +64,7 @@ impl<'a> Session<'a> {
 
     /// Starts the process; the first thing it is asked must be [`Self::hello`].
     pub(super) async fn start(&mut self) -> std::io::Result<()> {
-        let model = way_to_model(self.request.proxy.as_ref(), &self.request.hold)?;
+        let model = way_to_model(self.request.proxy.as_ref())?;
         let launch = Launch {
             command: &self.request.command,
             dir: self.checkout.path(),

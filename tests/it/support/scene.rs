@@ -51,7 +51,7 @@ pub(crate) struct Scene {
     pub(crate) bob: Person,
     app: u64,
     dir: TempDir,
-    config: Config,
+    pub(crate) config: Config,
     jobs: AtomicU32,
     /// How often a request is tried.
     tries: u32,

@@ -538,7 +538,8 @@ fn a_box_says_something_of_its_own_cluster_only_and_the_dashboard_is_written_ane
     let other = Book::fold(&two).clusters_of(2)[0].clone();
     let ticked = |day, clusters: &[(&ClusterId, bool)]| {
         let clusters = clusters.iter().map(|(id, on)| ((*id).clone(), *on)).collect();
-        at(day, What::Ticked { clusters })
+        let cases = BTreeMap::new();
+        at(day, What::Ticked { clusters, cases })
     };
     let shown = What::Answered {
         thing: crate::fact::DASHBOARD.to_owned(),

@@ -7,6 +7,7 @@ use super::{
     BudgetConfig, CasesConfig, CommandTasks, Config, GateConfig, GateMode, HarnessConfig, Mapping, ReportKind,
     RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, agent_model, model, proposer, recipe, redact, sandbox,
 };
+use crate::curation::{Review, Reviewer};
 use crate::harness::PathPolicy;
 use crate::severity::SeverityLabels;
 use globset::Glob;
@@ -49,7 +50,7 @@ fn config(file: &Reader<'_>) -> Config {
     let sandbox = file.table("sandbox", sandbox::read);
     let signals = file.table("signals", signals);
     let model = file.table("model", model::read);
-    file.table("review", review);
+    let review = file.table("review", review);
     let traffic = file.table("traffic", |traffic| TrafficConfig {
         batch_size: count(traffic, "batch_size", 10, 1, 100_000),
     });
@@ -66,6 +67,7 @@ fn config(file: &Reader<'_>) -> Config {
         runner,
         sandbox,
         signals,
+        review,
         traffic,
         cases,
         model,
@@ -250,10 +252,14 @@ fn pointer(value: &DeValue<'_>) -> Result<String, Mistake> {
     ))
 }
 
-/// `[review]` is checked and not used yet.
-fn review(table: &Reader<'_>) {
-    for key in ["clusters", "cases"] {
-        table.one(key, choice(&[("auto", Some(())), ("human", Some(()))]));
+fn review(table: &Reader<'_>) -> Review {
+    let reviewer = |key: &str| {
+        let known = choice(&[("auto", Some(Reviewer::Auto)), ("human", Some(Reviewer::Human))]);
+        table.one(key, known).unwrap_or_default()
+    };
+    Review {
+        clusters: reviewer("clusters"),
+        cases: reviewer("cases"),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::budget::Spent;
 use crate::candidate::{Experiment, Proof};
 use crate::case::{CaseBook, CaseState, EvalCase, Refusal};
 use crate::cluster::{ClusterBook, Revision};
+use crate::curation::{Curations, Subject};
 use crate::failure::{FailureKind, FailureRecord};
 use crate::harness::Harness;
 use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, RecordId, TaskId};
@@ -61,6 +62,10 @@ pub struct State {
     pub(super) times_seen: BTreeMap<TaskId, u32>,
     /// What new cases did on this incumbent.
     pub(super) case_tallies: BTreeMap<CaseId, Tally>,
+    /// What was decided about new clusters and cases.
+    pub curations: Curations,
+    /// What a model was asked to decide about in this batch.
+    pub(super) asked: BTreeSet<Subject>,
     /// New cases that were tried in this batch.
     pub(super) tried_cases: BTreeSet<CaseId>,
 }
@@ -97,6 +102,8 @@ impl State {
             times_seen: BTreeMap::new(),
             refused: BTreeMap::new(),
             case_tallies: BTreeMap::new(),
+            curations: Curations::default(),
+            asked: BTreeSet::new(),
             tried_cases: BTreeSet::new(),
         }
     }
@@ -220,7 +227,8 @@ impl State {
         // A cluster that nothing shows which can be run could not be measured.
         let shown =
             |id: &ClusterId| !self.cluster_tasks(id).is_empty() || !super::cases::of_cluster(self, id).is_empty();
-        let may = |id: &&ClusterId| !exhausted.contains(*id) && !busy.contains(*id) && shown(id);
+        let wanted = |id: &ClusterId| preferred.contains(id) || self.is_wanted(id);
+        let may = |id: &&ClusterId| !exhausted.contains(*id) && !busy.contains(*id) && wanted(id) && shown(id);
         let mut ids: Vec<&ClusterId> = ranked.into_iter().map(|(_, cluster)| &cluster.id).filter(may).collect();
         ids.sort_by_key(|id| !preferred.contains(*id));
         ids.first().copied().cloned()

@@ -5,6 +5,7 @@ use crate::budget::{Limits, Spent};
 use crate::candidate::Candidate;
 use crate::case::{CaseState, Draft, Expectation, Input, Refusal};
 use crate::config::GateMode;
+use crate::curation::{Choice, Curation, Review, Reviewer, Subject};
 use crate::failure::{Mechanism, RootCause};
 use crate::gate::GatePolicy;
 use crate::harness::{FileChange, Harness};
@@ -199,6 +200,33 @@ impl Tape {
         }
     }
 
+    /// What a model decides about new things; about some of them nothing.
+    fn curations(&mut self, state: &State, clusters: &[ClusterId], cases: &[CaseId]) -> Vec<Curation> {
+        let subjects = clusters.iter().cloned().map(Subject::Cluster);
+        let subjects: Vec<Subject> = subjects.chain(cases.iter().cloned().map(Subject::Case)).collect();
+        let mut decided = Vec::new();
+        for of in subjects {
+            let other = match &of {
+                Subject::Cluster(_) => state.clusters.clusters.keys().next().cloned().map(Subject::Cluster),
+                Subject::Case(_) => state.cases.open().next().map(|case| Subject::Case(case.id.clone())),
+            };
+            let choice = match self.below(6) {
+                0 => Choice::Reject,
+                1 => Choice::NeedsPerson,
+                2 => other.filter(|other| *other != of).map_or(Choice::Accept, Choice::Merge),
+                3 => continue,
+                _ => Choice::Accept,
+            };
+            decided.push(Curation {
+                of,
+                choice,
+                by: crate::cluster::Author::Model,
+                reason: "so it is".to_owned(),
+            });
+        }
+        decided
+    }
+
     /// The event that a command leads to.
     fn answer(&mut self, state: &State, command: &Command) -> Event {
         match command {
@@ -223,6 +251,10 @@ impl Tape {
             Command::ReviseClusters { found } => Event::ClustersRevised {
                 revisions: found.clone(),
                 spent: Spent::default(),
+            },
+            Command::Curate { clusters, cases } => Event::Curated {
+                curations: self.curations(state, clusters, cases),
+                spent: self.spent(),
             },
             Command::TryCases { cases } => self.tries(cases),
             Command::Propose { experiment, cluster } => self.proposal(experiment, cluster),
@@ -277,6 +309,14 @@ fn known(tape: &mut Tape) -> Known {
     }
 }
 
+fn reviewer(tape: &mut Tape) -> Reviewer {
+    if tape.below(5) == 4 {
+        Reviewer::Human
+    } else {
+        Reviewer::Auto
+    }
+}
+
 fn plan(tape: &mut Tape) -> Plan {
     let issue = Report {
         impact: None,
@@ -303,7 +343,11 @@ fn plan(tape: &mut Tape) -> Plan {
             regression_threshold: 0.8,
         },
         train: (0..7).map(|n| TaskId::new(format!("t{n}"))).collect(),
-        advised: false,
+        advised: tape.below(2) == 1,
+        review: Review {
+            clusters: reviewer(tape),
+            cases: reviewer(tape),
+        },
         n_validation: N_VALIDATION as usize,
         fails_before: 1,
         issues: (0..tape.below(2)).map(|_| issue.clone()).collect(),
@@ -332,6 +376,9 @@ fn check_commands(state: &State, commands: &[Command]) {
             );
             assert!(state.clusters.clusters[cluster].state.is_unresolved() && !state.cluster_tasks(cluster).is_empty());
             assert!(state.experiment(experiment).is_none());
+            let preferred = &state.plan.known.preferred;
+            let wanted = preferred.iter().any(|id| state.clusters.current(id) == *cluster);
+            assert!(wanted || state.is_wanted(cluster), "what waits is not worked on");
         }
         Some(Command::RunTraffic { tasks, .. }) => {
             let unique: BTreeSet<&(TaskId, u32)> = tasks.iter().collect();
@@ -339,6 +386,18 @@ fn check_commands(state: &State, commands: &[Command]) {
         }
         Some(Command::TryCases { cases }) => {
             assert!(!cases.is_empty() && !cases.iter().any(|trial| state.tried_cases.contains(&trial.case)));
+            let waits = |id: &CaseId| !state.may_enter(&state.cases.cases[id]);
+            assert!(!cases.iter().any(|trial| waits(&trial.case)), "what waits is not run");
+        }
+        Some(Command::Curate { clusters, cases }) => {
+            assert!(state.plan.advised && !(clusters.is_empty() && cases.is_empty()));
+            let new = |subject: Subject| state.curations.of(&subject).is_none();
+            assert!(
+                clusters.iter().cloned().map(Subject::Cluster).all(new),
+                "it is decided once"
+            );
+            let new = |subject: Subject| state.curations.of(&subject).is_none();
+            assert!(cases.iter().cloned().map(Subject::Case).all(new));
         }
         Some(Command::Promote { experiment, .. } | Command::Publish { experiment }) => {
             assert!(state.experiment(experiment).unwrap().accepted());

@@ -7,6 +7,7 @@ use super::view::{Progress, SummaryView};
 use super::words;
 use crate::candidate::{Experiment, Verdict};
 use crate::cluster::{Change, Cluster, Explanation, Rank, Revision, Trend};
+use crate::curation::{Choice, Curation};
 use crate::score::Scorecard;
 
 /// One sentence for something that happened, without a line break.
@@ -29,6 +30,7 @@ pub fn progress(progress: &Progress) -> String {
             )
         }
         Progress::Revised { revisions } => revised(revisions),
+        Progress::Curated { curations } => curated(curations),
         Progress::Tried {
             confirmed,
             unconfirmed,
@@ -146,6 +148,23 @@ fn gain(baseline: &Scorecard, latest: &Scorecard) -> String {
 /// What a gate said: what was measured, the verdict and why.
 pub fn gate(of: &str, verdict: &str, reason: &str) -> String {
     format!("{}: {verdict}\n  {}", visible(of), visible(reason))
+}
+
+/// How many new clusters and cases a model let in, and so on.
+fn curated(curations: &[Curation]) -> String {
+    let count = |wanted: fn(&Choice) -> bool| curations.iter().filter(|one| wanted(&one.choice)).count();
+    let counts = [
+        (count(|choice| *choice == Choice::Accept), "accepted"),
+        (count(|choice| *choice == Choice::Reject), "rejected"),
+        (count(|choice| matches!(choice, Choice::Merge(_))), "merged"),
+        (count(|choice| *choice == Choice::NeedsPerson), "for a person to decide"),
+    ];
+    let told: Vec<String> = counts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{n} {what}"))
+        .collect();
+    format!("  of what is new: {}", told.join(", "))
 }
 
 /// The clusters in the order given, one a line under column names. The first `ranked` of them have a rank.

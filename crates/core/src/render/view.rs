@@ -5,6 +5,7 @@ use crate::candidate::{Experiment, Proof};
 use crate::case::EvalCase;
 use crate::cluster::{Cluster, Revision};
 use crate::config::GateMode;
+use crate::curation::Curation;
 use crate::failure::{FailureKind, FailureRecord};
 use crate::id::TaskId;
 use crate::score::Scorecard;
@@ -214,6 +215,11 @@ pub enum Progress {
     Revised {
         /// What changed.
         revisions: Vec<Revision>,
+    },
+    /// A model decided what becomes of new clusters and cases.
+    Curated {
+        /// What was decided.
+        curations: Vec<Curation>,
     },
     /// New cases were tried on the unchanged harness.
     Tried {
