@@ -15,6 +15,7 @@ pub mod forge;
 pub mod helpdesk;
 pub mod init;
 pub mod intake;
+pub mod log;
 pub mod model;
 pub mod progress;
 pub mod project;

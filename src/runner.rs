@@ -10,6 +10,7 @@ mod hold;
 mod json_report;
 mod junit;
 mod lanes;
+mod ourselves;
 mod pool;
 mod process;
 mod worker;
@@ -17,6 +18,7 @@ mod worker;
 pub use agent::{AgentConfig, CodingAgent, Edited};
 pub use command::{CommandConfig, CommandRunner};
 pub use hold::Hold;
+pub(crate) use ourselves::Ourselves;
 pub use pool::{WorkerConfig, WorkerRunner};
 
 use crate::proxy::{Metered, Proxy, Serving};

@@ -13,6 +13,7 @@ use crate::flow::pull::{self, Compared, Outcome, Setup, SetupError, Silent, Targ
 use crate::workspace::Workspace;
 use sprag_core::candidate::Experiment;
 use sprag_core::ledger::Known;
+use sprag_core::render::markdown::Markdown;
 use sprag_core::render::text;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -119,10 +120,14 @@ impl Place<'_> {
             quarantined: &BTreeSet::new(),
         };
         match Setup::read(self.workspace, &compared, &self.config_name())? {
-            None => Ok(pull::skipped(&target, "no file of the harness differs", String::new())),
+            None => Ok(pull::skipped(
+                &target,
+                "no file of the harness differs",
+                Markdown::default(),
+            )),
             Some(setup) => {
                 let (experiment, _) = self.measure(&setup, &Silent).await?;
-                Ok(pull::outcome(&target, &experiment, String::new(), &[]))
+                Ok(pull::outcome(&target, &experiment, Markdown::default(), &[]))
             }
         }
     }

@@ -97,11 +97,7 @@ pub(super) fn open_dir(out: &Path, progress: &Progress) -> Result<DirStore, Comm
 
 pub(super) fn tell_damage(damage: &[Damage], progress: &Progress) {
     for damage in damage {
-        let (path, kept) = (damage.path.display(), damage.kept_as.display());
-        progress.line(&format!(
-            "warning: {path}: {}; set aside as {kept}, the rest is used",
-            damage.problem
-        ));
+        progress.line(&format!("warning: {damage}, the rest is used"));
     }
 }
 

@@ -5,7 +5,7 @@ use super::session::{self, now};
 use crate::actions::Job;
 use crate::error::{CommandError, Exit};
 use crate::project::{self, ProjectFile};
-use crate::store::{DirStore, FactFile};
+use crate::store::{BranchStore, Damage, DirStore, FactFile};
 use fs_err as fs;
 use sprag_core::case::{EvalCase, SUITE};
 use sprag_core::fact::{Decision, What};
@@ -52,6 +52,15 @@ impl SourceArgs {
         let progress = session::progress(true);
         let notebook = self.on_github.notebook(&forge, &self.out, job, &progress).await?;
         Ok(Overview::of_book(notebook.book(), &suite))
+    }
+
+    /// The state branch and what of it was damaged, if that is where to look.
+    pub(super) async fn branch(&self, job: &Job) -> Result<Option<(BranchStore, Vec<Damage>)>, CommandError> {
+        if !self.github {
+            return Ok(None);
+        }
+        let forge = self.on_github.forge()?;
+        self.on_github.branch(&forge, &self.out, job).await.map(Some)
     }
 
     /// Keeps what a person decided: for this folder, or for everybody on the state branch.

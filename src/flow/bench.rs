@@ -16,7 +16,7 @@ use sprag_core::harness::{FileChange, Harness};
 use sprag_core::hash;
 use sprag_core::id::{HarnessId, RunKey, TaskId};
 use sprag_core::ledger::Entry;
-use sprag_core::machine;
+use sprag_core::machine::{self, PassedRun};
 use sprag_core::mine::text::shortened;
 use sprag_core::redact::Redactor;
 use sprag_core::signal::{self, Clue, Report};
@@ -90,6 +90,13 @@ impl<'a> Bench<'a> {
         let job = |(task, trial): &(TaskId, u32)| self.job(task, *trial);
         self.run(store, what, harness, tasks.iter().map(job).collect(), allowance)
             .await
+    }
+
+    /// What happened in a train run of the traffic, if it is still on record. Nothing is run.
+    pub(super) fn recorded(&self, store: &dyn Store, run: &PassedRun) -> Result<Option<Trace>, FlowError> {
+        let job = self.job(&run.task, run.trial);
+        let recorded = store.recorded(&key(store.salt(), self.identity, &run.harness, &job))?;
+        Ok(recorded.and_then(|recorded| recorded.trial.trace))
     }
 
     /// Runs the whole validation set once, without traces.

@@ -40,6 +40,7 @@ pub async fn deliver(
     let mut opened = Vec::new();
     for id in undelivered(notebook.book(), run, state) {
         let on_branch = land(request, state, &id)?;
+        hub.forge.push_turn().await;
         let head_sha = push(request, &remote, &on_branch)?;
         let experiment = experiment(state, &id);
         let mut base = on_branch.base.clone();

@@ -19,11 +19,14 @@ use sprag_core::ledger::Event;
 use sprag_core::machine::State;
 use sprag_core::propose::Example;
 use sprag_core::propose::brief::{Material, brief};
-use sprag_core::trace::{Termination, Trace};
+use sprag_core::trace::{Role, Termination, Trace};
 use sprag_core::trial::Trial;
 
 /// How many train tasks the proposer looks at: the cluster's own first, then others for contrast.
 const EXAMPLES: usize = 40;
+
+/// How many runs that passed the recipes may choose examples from, the newest first.
+const SHOWN: usize = 200;
 
 /// What a proposer is asked about.
 struct Question<'a, 'b> {
@@ -103,13 +106,33 @@ pub(super) async fn propose(
 impl Question<'_, '_> {
     /// Why a change may not be measured.
     fn objection(&self, candidate: &Candidate) -> Option<String> {
-        let state = self.state;
-        let guarded = Guarded::of(&state.plan.train, state.cases.cases.values(), state.records.values());
-        let (before, changes) = (&state.incumbent, &candidate.changes);
-        objection(before, changes, &self.request.policy, &guarded).or_else(|| {
+        let (before, changes) = (&self.state.incumbent, &candidate.changes);
+        objection(before, changes, &self.request.policy, &self.guarded()).or_else(|| {
             let names = self.bench.names_held_out(before, changes);
             names.then(|| format!("names {HELD_OUT}"))
         })
+    }
+
+    /// What must not stand in a harness.
+    fn guarded(&self) -> Guarded {
+        let state = self.state;
+        Guarded::of(&state.plan.train, state.cases.cases.values(), state.records.values())
+    }
+
+    /// The train runs that may be shown as examples: they passed, their tasks never failed, and they say nothing that a held-out task says.
+    fn passed_runs(&self, store: &dyn Store) -> Result<Vec<(TaskId, Trace)>, FlowError> {
+        let mut runs = Vec::new();
+        for run in self.state.passed_runs().into_iter().take(SHOWN) {
+            let Some(trace) = self.bench.recorded(store, &run)? else {
+                continue;
+            };
+            let by_person = trace.steps.iter().filter(|step| step.role == Role::User);
+            let said: Vec<String> = by_person.map(|step| step.content.clone()).collect();
+            if !self.bench.says_held_out(&said) {
+                runs.push((run.task, trace));
+            }
+        }
+        Ok(runs)
     }
 
     /// What a model or a coding agent is told, of about so many bytes.

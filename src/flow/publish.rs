@@ -172,7 +172,10 @@ pub(super) fn write_comments(request: &Request<'_>, state: &State) -> Result<(),
                 }
             }
         };
-        fs::write(folder.join(format!("issue-{}.md", finding.issue)), issue_comment(&view))?;
+        fs::write(
+            folder.join(format!("issue-{}.md", finding.issue)),
+            issue_comment(&view).as_str(),
+        )?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use sprag_core::github::Permission;
 use sprag_core::harness::GlobError;
 use sprag_core::id::{CaseId, TaskId};
 use sprag_core::render::check::{self, CheckRun, Conclusion, conclusions};
+use sprag_core::render::markdown::Markdown;
 use sprag_core::render::summary;
 use sprag_core::render::view::{CheckView, GateView};
 use sprag_core::webhook::{Button, CheckHint, Hint};
@@ -70,7 +71,7 @@ pub struct Outcome {
     pub reason: String,
     /// For the page of the workflow run, Markdown.
     #[serde(skip)]
-    pub summary: String,
+    pub summary: Markdown,
     /// What the regression and the validation check say, where there are any.
     #[serde(skip)]
     pub conclusions: Option<[Conclusion; 2]>,
@@ -464,7 +465,7 @@ async fn measured_already(forge: &Forge, head: &str) -> Result<bool, FlowError> 
 }
 
 /// What is said of something that was not measured.
-pub fn skipped(target: &Target, reason: &str, summary: String) -> Outcome {
+pub fn skipped(target: &Target, reason: &str, summary: Markdown) -> Outcome {
     Outcome {
         of: target.name.clone(),
         verdict: "skipped".to_owned(),
@@ -484,7 +485,7 @@ fn conflict(target: &Target, runs: &[CheckRun]) -> Outcome {
 }
 
 /// What is said of something that was measured.
-pub fn outcome(target: &Target, experiment: &Experiment, summary: String, runs: &[CheckRun]) -> Outcome {
+pub fn outcome(target: &Target, experiment: &Experiment, summary: Markdown, runs: &[CheckRun]) -> Outcome {
     let unmeasured = || (Verdict::Indecisive, "nothing was measured".to_owned());
     let (verdict, reason) = experiment.verdict.clone().unwrap_or_else(unmeasured);
     Outcome {

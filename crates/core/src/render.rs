@@ -10,6 +10,7 @@
 //! | [`tsv`] | `results.tsv` |
 //! | [`waiting`] | what waits for a person |
 //! | [`mod@bench`] | the table of a benchmark |
+//! | [`safety`] | the page of promises and what became of them |
 //! | [`app`] | the two pages of `sprag app create` |
 //!
 //! The views are in [`view`]. Text that comes from issues, traces, tools or models is data: it passes through [`markdown`]
@@ -30,6 +31,7 @@ pub mod pull;
 pub mod reply;
 pub mod report;
 pub mod revert;
+pub mod safety;
 pub mod summary;
 pub mod svg;
 pub mod text;

@@ -187,12 +187,14 @@ fn no_integration_test_is_forgotten() {
 }
 
 #[test]
-fn the_example_has_the_python_helper_that_init_writes() {
+fn the_examples_have_the_python_helper_that_init_writes() {
     let shipped = read("assets/python/sprag_worker.py");
-    assert!(
-        shipped == read("examples/tau2-telecom/sprag_worker.py"),
-        "copy assets/python/sprag_worker.py to examples/tau2-telecom/"
-    );
+    for example in ["tau2-telecom", "smollm-tools"] {
+        assert!(
+            shipped == read(format!("examples/{example}/sprag_worker.py")),
+            "copy assets/python/sprag_worker.py to examples/{example}/"
+        );
+    }
 }
 
 #[test]

@@ -58,7 +58,7 @@ async fn answer(
         Err(error) if matches!(error.class(), ErrorClass::Forbidden | ErrorClass::Invalid) => {}
         Err(error) => return Err(error.into()),
     }
-    let has = hub.forge.permission(&comment.author.login).await?;
+    let has = hub.forge.permission_of(&comment.author).await?;
     let mut decisions = Vec::new();
     let mut replies = Vec::new();
     // Anybody can comment on a public repository. Those who may not even look get a thumb, and no words that others have to read.

@@ -1,6 +1,6 @@
 //! The one issue that shows everything: clusters by rank with boxes to tick, pull requests, the suite, the last run.
 
-use super::markdown::{escape, inline_code, marker, truncate, within};
+use super::markdown::{Markdown, escape, inline_code, marker, truncate, within};
 use super::{waiting, words};
 use crate::book::{Book, PullState};
 use crate::case::EvalCase;
@@ -24,7 +24,7 @@ const ROWS: usize = 200;
 /// The body. It changes only when something changes that it shows.
 ///
 /// `review` is who confirms what is new.
-pub fn dashboard(book: &Book, suite: &[EvalCase], review: Review) -> String {
+pub fn dashboard(book: &Book, suite: &[EvalCase], review: Review) -> Markdown {
     let sections = [
         marker("dashboard", &[]),
         in_short(book, suite),
@@ -36,7 +36,7 @@ pub fn dashboard(book: &Book, suite: &[EvalCase], review: Review) -> String {
         "---\n\n<sub>Kept up to date by sprag; what is written here by hand is overwritten, but for the boxes. `/sprag help` in a comment lists the commands.</sub>".to_owned(),
     ];
     let sections: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
-    within(sections.join("\n\n") + "\n", MAX_WHOLE)
+    Markdown::new(within(sections.join("\n\n") + "\n", MAX_WHOLE))
 }
 
 fn in_short(book: &Book, suite: &[EvalCase]) -> String {

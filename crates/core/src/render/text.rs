@@ -241,6 +241,23 @@ pub(super) fn short(text: &str, chars: usize) -> String {
     truncate(&visible(text).split_whitespace().collect::<Vec<_>>().join(" "), chars)
 }
 
+/// What is known in a place, how much of it is new, and what was damaged; counts are entries of a ledger and facts.
+pub fn state(known: (usize, usize), new: Option<(usize, usize)>, damage: &[String]) -> String {
+    let counted = |(entries, facts): (usize, usize)| {
+        let entries = match entries {
+            1 => "1 entry".to_owned(),
+            n => format!("{n} entries"),
+        };
+        format!("{entries} of a ledger and {}", words::count(facts, "fact"))
+    };
+    let mut lines = vec![match new {
+        Some(new) => format!("added {}; there are {} now", counted(new), counted(known)),
+        None => format!("{}, each as it was written", counted(known)),
+    }];
+    lines.extend(damage.iter().map(|damage| format!("damaged: {}", short(damage, 300))));
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,6 +23,8 @@ const WORDS: usize = 20;
 const SENTENCE: usize = 4;
 /// So many letters and digits in a row are quoted from an input.
 const QUOTED: usize = 40;
+/// An input with fewer letters and digits than that is quoted as a whole, from so many on.
+const WHOLE: usize = 20;
 /// How far apart the places are at which a quote of an input is looked for.
 const STRIDE: usize = 10;
 
@@ -31,7 +33,7 @@ const STRIDE: usize = 10;
 pub struct Guarded {
     ids: BTreeSet<String>,
     answers: BTreeSet<String>,
-    /// What a task begins with, and what should be said to it, both squashed.
+    /// What a task begins with, and what should be said to it or the tool that should be called, both squashed.
     pairs: BTreeSet<(String, String)>,
     canaries: BTreeSet<String>,
 }
@@ -41,7 +43,7 @@ impl Guarded {
     ///
     /// An answer counts when exactly one task expects it (what several expect is how things are done) and it is data: it has a digit and at
     /// least five letters and digits, or is an e-mail address. Of a sentence only such words count: the rest may be how things are said. A whole
-    /// answer, of whatever kind, counts beside a quote of the input that it belongs to.
+    /// answer, of whatever kind, and the name of a tool count beside a quote of the input that they belong to.
     pub fn of<'a>(
         tasks: impl IntoIterator<Item = &'a TaskId>,
         cases: impl IntoIterator<Item = &'a EvalCase>,
@@ -124,10 +126,14 @@ impl Guarded {
             .or_else(|| found("names the task or case", &self.ids, true))
             .or_else(|| found("has what one task expects,", &self.answers, false))
             .or_else(|| {
+                let own = |input: &str, quote: &str| {
+                    let others = self.pairs.iter().filter(|(other, _)| other != input);
+                    !others.into_iter().any(|(other, _)| other.contains(quote))
+                };
                 let quoted = self
                     .pairs
                     .iter()
-                    .find_map(|(input, answer)| look.quote(input, answer))?;
+                    .find_map(|(input, answer)| look.quote(input, answer, own))?;
                 Some(Hit::at(
                     quoted,
                     "quotes the input of a task beside its expected answer".to_owned(),
@@ -177,16 +183,20 @@ impl Look<'_> {
         is_id.then(|| self.compared(&lower)).flatten()
     }
 
-    /// Where an input is quoted, if the answer to it is there, too.
-    fn quote(&self, input: &str, answer: &str) -> Option<&Added<'_>> {
+    /// Where an input is quoted, if the answer to it is there, too. What inputs of several tasks say alike is no quote of any: `own` says so.
+    fn quote(&self, input: &str, answer: &str, own: impl Fn(&str, &str) -> bool) -> Option<&Added<'_>> {
         let [pieces, _] = &self.pieces;
         pieces.find(answer)?;
         let letters: Vec<char> = input.chars().collect();
+        if letters.len() < WHOLE {
+            return None;
+        }
         let quotes = letters
-            .windows(QUOTED)
+            .windows(QUOTED.min(letters.len()))
             .step_by(STRIDE)
             .map(|window| window.iter().collect::<String>());
-        let at = quotes.into_iter().find_map(|quote| pieces.find(&quote))?;
+        let found = |quote: String| pieces.find(&quote).filter(|_| own(input, &quote));
+        let at = quotes.into_iter().find_map(found)?;
         self.added.get(at)
     }
 
@@ -283,12 +293,13 @@ fn is_data(value: &str) -> bool {
     digit && small.chars().count() >= SHORT || value.contains('@') && value.contains('.')
 }
 
-/// What a task begins with, with each text that should be said to it.
+/// What a task begins with, with each text that should be said to it, and each tool that should be called.
 fn pairs(input: Option<&Input>, expect: &[Expectation]) -> Vec<(String, String)> {
     let Some(input) = input else { return Vec::new() };
     let input = squashed(&input.messages.concat());
     let said = expect.iter().filter_map(|expectation| match expectation {
         Expectation::Contains { text, .. } => Some(squashed(text)),
+        Expectation::ToolCalled { name, .. } => Some(squashed(name)),
         _ => None,
     });
     said.filter(|answer| !answer.is_empty())

@@ -64,9 +64,25 @@ fn guarded() -> Guarded {
     parcel.input = Some(Input {
         messages: vec!["Hello, my parcel has not come. And what is the capital of France?".to_owned()],
     });
+    let asked = |task: &str, text: &str| {
+        let mut case = case(task, vec![called("find_hotel", json!({}))]);
+        case.input = Some(Input {
+            messages: vec![text.to_owned()],
+        });
+        case
+    };
     let cases = [
         parcel,
         canary,
+        asked("t20", "Find a hotel in Paris for two"),
+        asked(
+            "t21",
+            "Good morning to all of you there. I am on my way: a room in Rome, for one night, with a view?",
+        ),
+        asked(
+            "t22",
+            "Good morning to all of you there. I am on my way: is a room free in Oslo, and how much is it?",
+        ),
         case(
             "return-4711",
             vec![
@@ -157,6 +173,16 @@ the capital of France? A: Paris"
         (
             PY,
             "X = {'hello my parcel has not come and what is the capital': 'Pa' 'ris'}".into(),
+            "quotes the input",
+        ),
+        (
+            "agent/shots.jsonl",
+            "={\"user\": \"Find a hotel in Paris for two!\", \"tool\": \"find_hotel\"}".into(),
+            "quotes the input",
+        ),
+        (
+            PY,
+            "if 'you there. I am on my way: a room in Rome, for one night, with a view' in text: find_hotel()".into(),
             "quotes the input",
         ),
         (PY, "ORDERS = {'O-88231': 1}".into(), "expects"),
@@ -253,6 +279,15 @@ fn what_is_common_short_or_known_is_no_cheat() {
         (
             TOML,
             "say = \"Call +1 555 0100, the free trial ends in 30 days\"".into(),
+        ),
+        // Another task that needs the same tool, and words with which several tasks begin.
+        (
+            "agent/shots.jsonl",
+            "={\"user\": \"Find a hotel in Pisa for three\", \"tool\": \"find_hotel\"}".into(),
+        ),
+        (
+            PY,
+            "if text.startswith('Good morning to all of you there. I am on my way: '): find_hotel()".into(),
         ),
         (PY, "random.seed(3)\nfor task in tasks: answer(task)".into()),
         (PY, "PLAN = 'free trial'\nif plan == 'trial': offer()  # seed".into()),
