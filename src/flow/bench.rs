@@ -225,6 +225,15 @@ impl<'a> Bench<'a> {
         names_any(before, changes, self.validation.iter().map(TaskId::as_str))
     }
 
+    /// Whether a text names a held-out task. Which one stays here.
+    pub(super) fn says_held_out_id(&self, text: &str) -> bool {
+        let text = FileChange {
+            path: String::new(),
+            text: Some(text.to_owned()),
+        };
+        self.names_held_out(&Harness::default(), &[text])
+    }
+
     /// The same trial number has the same seed on every harness, so that comparisons are paired.
     fn seed_of(&self, trial: u32) -> u64 {
         self.seed.wrapping_add(u64::from(trial))

@@ -5,6 +5,7 @@ mod action;
 mod afterwards;
 mod canary;
 mod cases;
+mod cheats;
 mod check;
 mod faults;
 mod git;

@@ -378,6 +378,9 @@ fn review(view: &PullView) -> String {
         ", and the issues below are closed."
     };
     text += " If it fails again later, it reopens and says so.";
+    if view.learnings {
+        text += "\n\n`.sprag/learnings.md` comes with the change: what was tried and what came of it, for the next proposals. Edit it as you like.";
+    }
     let issues = issues(view);
     if !issues.is_empty() {
         text += "\n\n";
