@@ -9,6 +9,7 @@ pub mod deliver;
 pub mod gate;
 mod held_out;
 pub mod job;
+mod learnings;
 mod propose;
 mod publish;
 pub mod pull;
@@ -80,6 +81,8 @@ pub struct Request<'a> {
     pub issues: Vec<Report>,
     /// What other runs and people have found.
     pub known: Known,
+    /// What holds the code of others: the tier, in words.
+    pub sandbox: &'static str,
     /// Now, as RFC 3339.
     pub clock: Clock,
     /// How long this may take.
@@ -179,7 +182,7 @@ pub async fn improve(request: &Request<'_>, store: &mut dyn Store, progress: &Pr
                 problem: format!("`harness.paths` ({globs}) matches no tracked text file"),
             });
         }
-        let plan = plan(request, &bench, train, n_validation, progress);
+        let plan = plan(request, &bench, train, n_validation, progress)?;
         store.append((request.clock)(), Event::Started(Box::new(plan)))?;
     } else {
         progress.line(&format!("going on from entry {} of the ledger", store.entries().len()));
@@ -267,19 +270,21 @@ fn plan(
     train: Vec<sprag_core::id::TaskId>,
     n_validation: usize,
     progress: &Progress,
-) -> Plan {
+) -> Result<Plan, FlowError> {
     let config = request.config;
     let redactor = Redactor::new(&config.redact);
     let (mut known, mut issues) = (request.known.clone(), request.issues.clone());
+    known.lessons = learnings::told(request, &known.learnings)?;
     let left_out = [
         (held_out::forget_failures(bench, &train, &mut known), "known failures"),
         (held_out::forget_issues(bench, &mut issues), "issues"),
+        (held_out::forget_learnings(bench, &mut known), "learnings"),
     ];
     for (n, what) in left_out.iter().filter(|(n, _)| *n > 0) {
         progress.line(&format!("left out, since they show held-out tasks: {n} {what}"));
     }
     issues.iter_mut().for_each(|issue| redactor.clean(issue));
-    Plan {
+    Ok(Plan {
         config: config.digest(),
         runner: request.runner_identity.clone(),
         seed: request.seed,
@@ -304,7 +309,7 @@ fn plan(
         issues,
         known,
         harness: request.harness.clone(),
-    }
+    })
 }
 
 /// A resumed run must be the run that was begun: another seed or configuration would mix two experiments in one ledger.

@@ -201,6 +201,22 @@ impl Workspace {
         self.read(files)
     }
 
+    /// The text of a file of the project at a commit or branch; `None` when there is no such file, or it is no text.
+    ///
+    /// # Errors
+    /// When there is no such commit here.
+    pub fn text_at(&self, revision: &str, path: &str) -> Result<Option<String>, WorkspaceError> {
+        let tree = self.repository.revparse_single(revision)?.peel_to_tree()?;
+        let Ok(entry) = tree.get_path(Path::new(&format!("{}{path}", self.prefix))) else {
+            return Ok(None);
+        };
+        if entry.kind() != Some(ObjectType::Blob) || !u32::try_from(entry.filemode()).is_ok_and(is_regular) {
+            return Ok(None);
+        }
+        let blob = self.repository.find_blob(entry.id())?;
+        Ok(String::from_utf8(blob.content().to_vec()).ok())
+    }
+
     /// The files of the project as they would be if what changed from `ancestor` to `theirs` were merged into `ours`; `None` when that is
     /// in conflict.
     ///
@@ -625,6 +641,9 @@ mod tests {
             fs::read_to_string(dir.path().join("bots/desk/agent/a.md")).unwrap(),
             "b\n"
         );
+        assert_eq!(workspace.text_at("HEAD", "agent/a.md").unwrap().as_deref(), Some("b\n"));
+        assert_eq!(workspace.text_at("HEAD", "agent").unwrap(), None);
+        assert_eq!(workspace.text_at("HEAD", "agent/none.md").unwrap(), None);
     }
 
     #[test]

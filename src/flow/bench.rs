@@ -16,7 +16,7 @@ use sprag_core::harness::{FileChange, Harness};
 use sprag_core::hash;
 use sprag_core::id::{HarnessId, RunKey, TaskId};
 use sprag_core::ledger::Entry;
-use sprag_core::machine;
+use sprag_core::machine::{self, PassedRun};
 use sprag_core::mine::text::shortened;
 use sprag_core::redact::Redactor;
 use sprag_core::signal::{self, Clue, Report};
@@ -90,6 +90,13 @@ impl<'a> Bench<'a> {
         let job = |(task, trial): &(TaskId, u32)| self.job(task, *trial);
         self.run(store, what, harness, tasks.iter().map(job).collect(), allowance)
             .await
+    }
+
+    /// What happened in a train run of the traffic, if it is still on record. Nothing is run.
+    pub(super) fn recorded(&self, store: &dyn Store, run: &PassedRun) -> Result<Option<Trace>, FlowError> {
+        let job = self.job(&run.task, run.trial);
+        let recorded = store.recorded(&key(store.salt(), self.identity, &run.harness, &job))?;
+        Ok(recorded.and_then(|recorded| recorded.trial.trace))
     }
 
     /// Runs the whole validation set once, without traces.
@@ -216,6 +223,15 @@ impl<'a> Bench<'a> {
     /// Whether a change names a held-out task. Which one stays here.
     pub(super) fn names_held_out(&self, before: &Harness, changes: &[FileChange]) -> bool {
         names_any(before, changes, self.validation.iter().map(TaskId::as_str))
+    }
+
+    /// Whether a text names a held-out task. Which one stays here.
+    pub(super) fn says_held_out_id(&self, text: &str) -> bool {
+        let text = FileChange {
+            path: String::new(),
+            text: Some(text.to_owned()),
+        };
+        self.names_held_out(&Harness::default(), &[text])
     }
 
     /// The same trial number has the same seed on every harness, so that comparisons are paired.

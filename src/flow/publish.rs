@@ -1,7 +1,7 @@
 //! Publishing without a forge: the branch is really there, and what GitHub would get is written as files, to the letter.
 
 use super::context::experiment;
-use super::{FlowError, Request};
+use super::{FlowError, Request, learnings};
 use crate::workspace::Landed;
 use fs_err as fs;
 use serde::Serialize;
@@ -30,6 +30,8 @@ pub(super) struct OnBranch {
     pub(super) landed: Landed,
     /// The cases that come with it.
     pub(super) new_cases: Vec<EvalCase>,
+    /// Whether what was learned comes with it.
+    pub(super) learnings: bool,
 }
 
 /// Lands the change of an accepted experiment on its branch. Doing it again changes nothing.
@@ -57,6 +59,9 @@ pub(super) fn land(request: &Request<'_>, state: &State, id: &ExperimentId) -> R
             text: Some(text),
         });
     }
+    let learned = learnings::with_change(request, state, id, &base)?;
+    let learnings = learned.is_some();
+    changes.extend(learned);
     let message = format!(
         "{}\n\n{}\n\nSprag-Experiment: {id}\nSprag-Candidate: {}\n",
         plain(&experiment.candidate.title),
@@ -80,22 +85,19 @@ pub(super) fn land(request: &Request<'_>, state: &State, id: &ExperimentId) -> R
         base,
         landed,
         new_cases,
+        learnings,
     })
 }
 
 /// Lands the change of an accepted experiment, and writes its pull request and check runs.
 pub(super) fn publish(request: &Request<'_>, state: &State, id: &ExperimentId) -> Result<Event, FlowError> {
     let experiment = experiment(state, id);
-    let OnBranch {
-        head,
-        base,
-        landed,
-        new_cases,
-    } = land(request, state, id)?;
+    let on_branch = land(request, state, id)?;
     if request.merge {
-        request.workspace.fast_forward(&head)?;
+        request.workspace.fast_forward(&on_branch.head)?;
     }
-    let view = pull_view(state, experiment, head.clone(), base, new_cases);
+    let view = pull_view(request, state, experiment, &on_branch);
+    let OnBranch { head, landed, .. } = on_branch;
     let pull = pull_request(&view);
     let folder = pull_folder(&request.out, id);
     fs::create_dir_all(&folder)?;
@@ -104,7 +106,7 @@ pub(super) fn publish(request: &Request<'_>, state: &State, id: &ExperimentId) -
     let checks = CheckView {
         head_sha: landed.commit,
         experiment: experiment.clone(),
-        gate: gate_view(state),
+        gate: gate_view(request, state),
         folder: request.workspace.folder().to_owned(),
         left_out: left_out(state),
         buttons: false,
@@ -189,11 +191,10 @@ fn accepted_for(state: &State, cluster: &Cluster) -> Option<(u64, Option<Proof>)
 }
 
 pub(super) fn pull_view(
+    request: &Request<'_>,
     state: &State,
     experiment: &Experiment,
-    head: String,
-    base: String,
-    new_cases: Vec<EvalCase>,
+    on_branch: &OnBranch,
 ) -> PullView {
     let cluster = state.clusters.clusters[&experiment.candidate.cluster].clone();
     let score = |card: &Option<Scorecard>| card.as_ref().and_then(Scorecard::score);
@@ -211,8 +212,8 @@ pub(super) fn pull_view(
         .into_iter()
         .partition(|issue| state.settled_by(&cluster.id, *issue));
     PullView {
-        head,
-        base,
+        head: on_branch.head.clone(),
+        base: on_branch.base.clone(),
         example: cluster
             .members
             .keys()
@@ -224,8 +225,9 @@ pub(super) fn pull_view(
         issues_left,
         rejections: Vec::new(),
         experiment: experiment.clone(),
-        gate: gate_view(state),
-        new_cases,
+        gate: gate_view(request, state),
+        new_cases: on_branch.new_cases.clone(),
+        learnings: on_branch.learnings,
         cluster,
     }
 }
@@ -238,10 +240,11 @@ pub(super) fn left_out(state: &State) -> Vec<TaskId> {
 }
 
 /// The rule of the run.
-pub(super) fn gate_view(state: &State) -> GateView {
+pub(super) fn gate_view(request: &Request<'_>, state: &State) -> GateView {
     GateView {
         mode: state.plan.gate.mode,
         regression_threshold: state.plan.gate.regression_threshold,
+        sandbox: request.sandbox,
     }
 }
 

@@ -1,11 +1,11 @@
 //! What a run came to: the lines while it goes on, the files and the JSON object at its end.
 
 use super::publish::{gate_view, pull_folder, write_comments};
-use super::{FlowError, Request};
+use super::{FlowError, Request, learnings};
 use crate::progress::Progress;
 use fs_err as fs;
 use serde::Serialize;
-use sprag_core::candidate::{Experiment, Verdict};
+use sprag_core::candidate::{Experiment, Prediction, Verdict};
 use sprag_core::case::CaseState;
 use sprag_core::ledger::{CaseTry, Entry, Event};
 use sprag_core::machine::State;
@@ -34,6 +34,9 @@ pub struct Summary {
     pub suite_size: u32,
     /// Clusters found.
     pub clusters: u32,
+    /// How the proposers' predictions of what their changes would fix came out; absent when nothing was predicted and measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
     /// Task runs made; those from the record are not counted.
     pub task_runs: u64,
     /// The HTML report.
@@ -42,6 +45,8 @@ pub struct Summary {
     pub ledger_head: String,
     /// Why the run ended.
     pub ended: String,
+    /// What held the code of others: `A (namespaces)`, `B (Landlock and seccomp)`, or `none`.
+    pub sandbox: &'static str,
     /// The body of the newest pull request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pull_request: Option<PathBuf>,
@@ -59,6 +64,7 @@ impl Summary {
         fs::write(&report_path, report::report(&report_view(request, state, &head)))?;
         fs::write(request.out.join("results.tsv"), tsv::results(&state.experiments))?;
         write_comments(request, state)?;
+        learnings::write(request, state)?;
         let newest = state
             .experiments
             .iter()
@@ -74,10 +80,12 @@ impl Summary {
             rejected: count(&state.experiments, Verdict::Rejected),
             suite_size: suite_size(state),
             clusters: length(state.clusters.clusters.len()),
+            prediction: Prediction::of(&state.experiments),
             task_runs: state.spent.task_runs,
             report: report_path,
             ledger_head: head,
             ended: state.finished.clone().unwrap_or_default(),
+            sandbox: request.sandbox,
             pull_request: folder.as_ref().map(|folder| folder.join("pull_request.md")),
             checks: folder.map_or_else(Vec::new, |folder| {
                 ["check-regression.json", "check-validation.json"]
@@ -115,7 +123,9 @@ impl Summary {
                     .filter(|cluster| cluster.resolution_rate() >= 1.0)
                     .count(),
             ),
+            prediction: self.prediction,
             task_runs: self.task_runs,
+            sandbox: self.sandbox,
             files,
         })
     }
@@ -215,7 +225,7 @@ fn report_view(request: &Request<'_>, state: &State, head: &str) -> ReportView {
             .map(|(kind, count)| (*kind, u64::from(*count)))
             .collect(),
         task_runs: state.spent.task_runs,
-        gate: gate_view(state),
+        gate: gate_view(request, state),
         provenance: Provenance {
             config_digest: state.plan.config.clone(),
             seed: state.plan.seed,

@@ -13,6 +13,7 @@ use crate::curation::{Curations, Subject};
 use crate::fact::{Fact, Reading, What};
 use crate::failure::{FailureKind, FailureRecord, Mechanism, RootCause};
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, RunId, TaskId};
+use crate::learnings::{Kind, Learning, of_experiments};
 use crate::ledger::{Entry, Event, Known};
 use crate::machine::{self, State};
 use crate::mine::text::shortened;
@@ -166,10 +167,10 @@ pub struct Rejection {
     pub reasons: Vec<String>,
 }
 
-/// Of each kind, the most lessons that a run is told, and the most characters of one.
-const LESSONS: usize = 20;
-const LESSON: usize = 400;
-/// The most earlier runs that lessons are taken from.
+/// The most characters of what reviewers said of a change.
+const SAID: usize = 400;
+/// The most unwanted pull requests, and the most earlier runs, that a run learns from.
+const PULLS_TOLD: usize = 20;
 const RUNS_TOLD: usize = 3;
 
 impl Book {
@@ -315,49 +316,51 @@ impl Book {
             rejected: closed
                 .filter_map(|pull| Some(self.run(&pull.run)?.experiment(&pull.experiment)?.candidate.id.clone()))
                 .collect(),
-            lessons: self.lessons(),
+            lessons: Vec::new(),
+            learnings: self.learnings(),
+            learnings_wait: self.pulls.values().any(|pull| pull.state == PullState::Open),
         }
     }
 
-    /// What reviewers said of changes that they did not want, and what became of others, the latest first: a line each, no figure of the
-    /// validation set in any of them.
-    fn lessons(&self) -> Vec<String> {
+    /// What reviewers said of changes that they did not want, and what became of those of the newest runs, the oldest first.
+    fn learnings(&self) -> Vec<Learning> {
         let unwanted = self.pulls.iter().rev().filter(|(_, pull)| pull.state.is_unwanted());
-        let said = unwanted.map(|(number, pull)| {
-            let run = self.run(&pull.run);
-            let experiment = run.as_ref().and_then(|run| run.experiment(&pull.experiment));
-            let title = experiment.map_or_else(String::new, |one| format!(" \"{}\"", one.candidate.title));
-            let reasons = match pull.reasons.as_slice() {
-                [] => "no reason given".to_owned(),
-                reasons => reasons.join("; "),
+        let mut said: Vec<Learning> = unwanted
+            .take(PULLS_TOLD)
+            .map(|(number, pull)| self.said(*number, pull))
+            .collect();
+        said.reverse();
+        let latest = self.runs.keys().rev().take(RUNS_TOLD);
+        let mut runs: Vec<_> = latest.filter_map(|run| Some((run, self.run(run)?))).collect();
+        runs.reverse();
+        let tried = runs.iter().flat_map(|(run, state)| {
+            // What people took back or did not take is no example to follow.
+            let unwanted = |id: &ExperimentId| {
+                let mut pulls = self.pulls.values();
+                pulls.any(|pull| pull.run == **run && pull.experiment == *id && pull.state.is_unwanted())
             };
-            let lesson = format!(
-                "- pull request {number}{title} for {}: people did not want it: {reasons}",
-                pull.cluster
-            );
-            shortened(&lesson, LESSON)
+            let experiments = state.experiments.iter().filter(|one| !unwanted(&one.id));
+            of_experiments(experiments, &self.clusters)
         });
-        let mut lessons: Vec<String> = said.take(LESSONS).collect();
-        let latest = self
-            .runs
-            .keys()
-            .rev()
-            .take(RUNS_TOLD)
-            .filter_map(|run| Some((run, self.run(run)?)));
-        for (run, state) in latest {
-            for experiment in state.experiments.iter().rev().filter(|one| one.verdict.is_some()) {
-                let became = if experiment.accepted() { "kept" } else { "not kept" };
-                let candidate = &experiment.candidate;
-                let lesson = format!(
-                    "- {run} {}, \"{}\" for {}: {became}",
-                    experiment.id, candidate.title, candidate.cluster
-                );
-                if lessons.len() < 2 * LESSONS {
-                    lessons.push(shortened(&lesson, LESSON));
-                }
-            }
+        said.into_iter().chain(tried).collect()
+    }
+
+    fn said(&self, number: u64, pull: &PullEntry) -> Learning {
+        let run = self.run(&pull.run);
+        let experiment = run.as_ref().and_then(|run| run.experiment(&pull.experiment));
+        let cluster = self.clusters.clusters.get(&pull.cluster);
+        let outcome = match pull.reasons.as_slice() {
+            [] => "no reason was given".to_owned(),
+            reasons => shortened(&reasons.join("; "), SAID),
+        };
+        Learning {
+            kind: Kind::Said,
+            cluster: pull.cluster.clone(),
+            about: cluster.map_or_else(|| pull.cluster.to_string(), |cluster| shortened(&cluster.title, 120)),
+            change: experiment.map_or_else(String::new, |one| shortened(&one.candidate.title, 120)),
+            outcome,
+            evidence: vec![number.to_string()],
         }
-        lessons
     }
 
     /// The regression suite as people have decided about it: what they quarantined is not promoted any more.

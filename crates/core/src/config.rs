@@ -2,6 +2,7 @@
 
 mod agent_model;
 mod convert;
+mod knob;
 mod model;
 mod placeholder;
 mod problem;
@@ -10,11 +11,13 @@ mod read;
 mod reader;
 mod recipe;
 mod redact;
+mod sandbox;
 
 pub use agent_model::AgentModelConfig;
 pub use model::ModelConfig;
 pub use problem::{Problem, render_problems};
 pub use redact::{Pattern, RedactConfig};
+pub use sandbox::{SandboxConfig, SandboxTier};
 
 use crate::curation::Review;
 use crate::edit::Position;
@@ -36,6 +39,9 @@ pub struct Config {
     pub harness: HarnessConfig,
     /// `[runner]`
     pub runner: RunnerConfig,
+    /// `[sandbox]`. Not in the digest: it says what foreign code may reach, and not what is found.
+    #[serde(skip)]
+    pub sandbox: SandboxConfig,
     /// `[signals]`
     pub signals: SignalsConfig,
     /// `[traffic]`
@@ -312,6 +318,8 @@ pub struct BudgetConfig {
 /// Placeholders in string values, filled from the cluster's records by the proposer:
 /// `{title}` (a name for the new entry), `{say}` (what the agent should have told), `{conditions}` (a list), `{calls}` (a list). An entry with none of the last three is written as it is,
 /// with `{title}`, `{tool}`, `{finding}` (what went wrong in one run) and `{should}` (what should have been done).
+/// In an entry of `few_shot` they are filled from a run that passed: `{input}` (what the person said), `{output}` (what the agent said last), `{tool}` and `{arguments}` (its only
+/// call), `{calls}` (all of them).
 /// A string that is nothing but one placeholder takes the value with its type.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Recipe {
@@ -325,7 +333,7 @@ pub struct Recipe {
     pub op: RecipeOp,
     /// Where in the file: a dotted path of an array (of tables), a key, or a Markdown heading. Empty for JSONL.
     pub at: String,
-    /// For `append`: the entry with placeholders. For `set`: unused.
+    /// For `append` and `few_shot`: the entry with placeholders. Else unused.
     pub entry: Value,
     /// For `append`: the positions to search, in order. Default `["end"]`.
     pub positions: Vec<Position>,
@@ -339,6 +347,12 @@ pub struct Recipe {
     pub condition: ConditionTemplates,
     /// How the harness can be made to look at something it does not look at yet.
     pub observe: Option<Observe>,
+    /// For `knob`: what the key may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub knob: Option<Knob>,
+    /// For `few_shot`: how many examples there may be, and how long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub few_shot: Option<FewShot>,
 }
 
 /// The operations of a recipe.
@@ -349,6 +363,41 @@ pub enum RecipeOp {
     Append,
     /// Gives a key one of some values.
     Set,
+    /// Searches the value of a key.
+    Knob,
+    /// Adds train runs that passed to a list of examples.
+    FewShot,
+}
+
+/// What the key of a knob may be.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Knob {
+    /// A whole number, both ends included.
+    Int {
+        /// The least.
+        least: i64,
+        /// The most.
+        most: i64,
+    },
+    /// A number, both ends included.
+    Float {
+        /// The least.
+        least: f64,
+        /// The most.
+        most: f64,
+    },
+    /// One of these, which have no order; at least two. A switch is `[false, true]`.
+    Choice(Vec<Value>),
+}
+
+/// How many examples a list may have, and how long they may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct FewShot {
+    /// The most entries of the list, those of people included. Default 8.
+    pub most: usize,
+    /// The most characters of an entry, written as JSON. Default 600.
+    pub length: usize,
 }
 
 /// How conditions on observations are written. Placeholders: `{tool}`, `{line}`, `{field}`, `{value}`, `{phrase}`.

@@ -117,6 +117,7 @@ pub const ALWAYS_PROTECTED: [&str; 8] = [
 pub struct PathPolicy {
     allowed: GlobSet,
     protected: GlobSet,
+    runner_files: Vec<String>,
 }
 
 /// A glob of `harness.paths` or `harness.protect` that cannot be read.
@@ -148,7 +149,13 @@ impl PathPolicy {
         Ok(Self {
             allowed: set(paths, false)?,
             protected: set(&protected, true)?,
+            runner_files: runner_files.to_vec(),
         })
+    }
+
+    /// The files that the runner's command names: they judge the candidate.
+    pub fn runner_files(&self) -> &[String] {
+        &self.runner_files
     }
 
     /// Whether a candidate may change this path. Below what is protected everything is, also below a file: what is put there would take its

@@ -10,6 +10,7 @@ use crate::gate::GatePolicy;
 use crate::harness::Harness;
 use crate::hash;
 use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, RecordId, TaskId};
+use crate::learnings::Learning;
 use crate::score::Scorecard;
 use crate::signal::Report;
 use crate::trial::TaskVerdict;
@@ -233,9 +234,15 @@ pub struct Known {
     /// Edits that people did not want.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub rejected: BTreeSet<CandidateId>,
-    /// What earlier runs and reviewers taught, one line each.
+    /// What `.sprag/learnings.md` says when what follows is taken in, one line each: for the proposers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lessons: Vec<String>,
+    /// What earlier runs and reviewers taught, the oldest first: for `.sprag/learnings.md`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learnings: Vec<Learning>,
+    /// Whether a pull request waits that may change that file: a second one would be in conflict with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub learnings_wait: bool,
 }
 
 impl Known {

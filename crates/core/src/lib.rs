@@ -19,6 +19,7 @@ pub mod github;
 pub mod harness;
 pub mod hash;
 pub mod id;
+pub mod learnings;
 pub mod ledger;
 pub mod machine;
 pub mod mine;

@@ -10,7 +10,7 @@ mod state;
 
 pub use cases::{CaseTrial, PROMOTION_RUNS};
 pub use schedule::batches;
-pub use state::State;
+pub use state::{PassedRun, State};
 
 use crate::candidate::{Candidate, Experiment, Stage, Verdict};
 use crate::cluster::{ClusterState, Revision};

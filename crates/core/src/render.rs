@@ -8,6 +8,7 @@
 //! | [`report`] | the self-contained HTML report of a run, with the charts of [`svg`] |
 //! | [`text`] | what the terminal shows |
 //! | [`tsv`] | `results.tsv` |
+//! | [`mod@learnings`] | `.sprag/learnings.md` |
 //! | [`waiting`] | what waits for a person |
 //! | [`mod@bench`] | the table of a benchmark |
 //! | [`safety`] | the page of promises and what became of them |
@@ -25,6 +26,7 @@ pub mod dashboard;
 #[cfg(test)]
 mod fixtures;
 pub mod labels;
+pub mod learnings;
 pub mod listing;
 pub mod markdown;
 pub mod pull;

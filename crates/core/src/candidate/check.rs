@@ -6,6 +6,8 @@
 mod added;
 mod guarded;
 mod settings;
+mod shuffled;
+mod spelling;
 mod surroundings;
 mod tree;
 
@@ -76,7 +78,7 @@ pub fn objection(before: &Harness, changes: &[FileChange], policy: &PathPolicy, 
     }
     let added = added::lines(before, &after);
     settings::hit(before, &after, &added)
-        .or_else(|| surroundings::hit(&added))
+        .or_else(|| surroundings::hit(before, &added, policy))
         .or_else(|| guarded.hit(before, &added))
         .map(|hit| hit.told())
 }

@@ -38,6 +38,13 @@ max_output_tokens = 4000
 timeout = "1m"
 prices = { input = 1, cached_input = 0.1, output = 2.5 }
 
+[sandbox]
+tier = "b"
+read = ["~/models"]
+memory_mib = 512
+disk_mib = 64
+processes = 32
+
 [signals]
 issue_labels = ["bug"]
 artifacts = ["agent-traces*"]
@@ -120,6 +127,34 @@ file = "prompts/system.md"
 op = "append"
 at = "Rules"
 entry = "{should}"
+
+[[recipe]]
+name = "how many"
+mechanisms = ["*"]
+file = "agent/settings.toml"
+op = "knob"
+at = "examples"
+type = "int"
+range = [0, 16]
+
+[[recipe]]
+name = "which form"
+mechanisms = ["*"]
+file = "agent/settings.toml"
+op = "knob"
+at = "form"
+type = "choice"
+choices = ["free", "schema"]
+
+[[recipe]]
+name = "show what passed"
+mechanisms = ["*"]
+file = "agent/examples.jsonl"
+op = "few_shot"
+entry = { user = "{input}", do = "{calls}" }
+call = { name = "{tool}", args = "{arguments}" }
+most = 12
+length = 300
 "#;
 
 fn problems(text: &str) -> Vec<Problem> {
@@ -226,8 +261,8 @@ fn every_key_is_read() {
             wall_ms: 500
         }
     );
-    let [add, set, rule] = config.recipes.as_slice() else {
-        panic!("three recipes")
+    let [add, set, rule, number, form, examples] = config.recipes.as_slice() else {
+        panic!("six recipes")
     };
     assert_eq!(
         serde_json::to_string(&add.entry).expect("JSON"),
@@ -248,6 +283,10 @@ fn every_key_is_read() {
         (rule.entry.clone(), rule.positions.clone()),
         (json!("{should}"), vec![Position::End])
     );
+    assert_eq!(number.knob, Some(Knob::Int { least: 0, most: 16 }));
+    assert_eq!(form.knob, Some(Knob::Choice(vec![json!("free"), json!("schema")])));
+    assert_eq!(examples.few_shot, Some(FewShot { most: 12, length: 300 }));
+    assert_eq!((add.knob.is_some(), add.few_shot), (false, None));
 }
 
 #[test]
@@ -326,6 +365,19 @@ fn each_mistake_is_found_at_its_line() {
         ("recipe = 3".into(), 1, "recipe", "a list of tables is needed"),
         ("[[recipe]]\nname = \"r\"\nmechanisms = [\"*\"]\nfile = \"agent/a.toml\"\nat = \"x\"".into(), 1, "recipe.op", "is missing"),
         (recipe("op = \"append\"\nat = \"step\""), 5, "recipe.op", "there is no entry to append"),
+        (recipe("op = \"knob\"\nat = \"x\""), 1, "recipe.type", "is missing"),
+        (recipe("op = \"knob\"\nat = \"x\"\ntype = \"int\""), 1, "recipe.range", "is missing"),
+        (recipe("op = \"knob\"\nat = \"x\"\ntype = \"int\"\nrange = [4, 1]"), 8, "recipe.range", "the lower first"),
+        (recipe("op = \"knob\"\nat = \"x\"\ntype = \"int\"\nrange = [0.5, 1]"), 8, "recipe.range", "of the knob's type"),
+        (recipe("op = \"knob\"\nat = \"x\"\ntype = \"choice\"\nchoices = [1]"), 8, "recipe.choices", "nothing to choose"),
+        (recipe("op = \"knob\"\nat = \"x\"\ntype = \"bool\"\nrange = [0, 1]"), 8, "recipe.range", "no meaning for type \"bool\""),
+        (recipe("op = \"knob\"\nat = \"x\"\ntype = \"bool\"\nvalues = [1]"), 8, "recipe.values", "no meaning for op \"knob\""),
+        (recipe("op = \"knob\"\nat = \"x\"\ntype = \"bool\"").replace("a.toml", "a.md"), 5, "recipe.op", "the file has no keys"),
+        (recipe("op = \"few_shot\"\nat = \"x\""), 5, "recipe.op", "there is no entry to append"),
+        (recipe("op = \"few_shot\"\nat = \"x\"\nentry = \"{input}\""), 7, "recipe.entry", "shows no run"),
+        (recipe("op = \"few_shot\"\nat = \"x\"\nentry = [\"{input}\", \"{output}\", \"{say}\"]"), 7, "recipe.entry", "use `{input}`"),
+        (recipe("op = \"few_shot\"\nat = \"x\"\nentry = [\"{input}\", \"{output}\"]\nmost = 0"), 8, "recipe.most", "too small"),
+        (recipe(&format!("{set}most = 3")), 8, "recipe.most", "no meaning for op \"set\""),
         (recipe("op = \"set\"\nat = \"x\""), 5, "recipe.op", "there are no values to try"),
         (recipe("op = \"set\"\nvalues = [1]"), 1, "recipe.at", "is missing"),
         (recipe(&format!("{set}entry = 1")), 8, "recipe.entry", "no meaning for op \"set\""),
@@ -378,6 +430,11 @@ fn the_digest_is_of_the_meaning() {
         digest(""),
         digest("[runner]\nconcurrency = 3\n[budget]\nwall = \"9h\"\n"),
         "a run may be resumed faster, slower and longer"
+    );
+    assert_eq!(
+        digest(""),
+        digest("[sandbox]\ntier = \"b\"\n"),
+        "and where another tier holds"
     );
     assert_ne!(
         digest(FULL),

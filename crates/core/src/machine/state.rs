@@ -9,10 +9,10 @@ use crate::cluster::{ClusterBook, Revision};
 use crate::curation::{Curations, Subject};
 use crate::failure::{FailureKind, FailureRecord};
 use crate::harness::Harness;
-use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, RecordId, TaskId};
+use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, HarnessId, RecordId, TaskId};
 use crate::ledger::{Finding, Plan};
 use crate::score::Scorecard;
-use crate::trial::TaskVerdict;
+use crate::trial::{TaskVerdict, TrialStatus};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that is known in a run.
@@ -68,6 +68,17 @@ pub struct State {
     pub(super) asked: BTreeSet<Subject>,
     /// New cases that were tried in this batch.
     pub(super) tried_cases: BTreeSet<CaseId>,
+}
+
+/// A run of a train task that passed, and is on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedRun {
+    /// The task.
+    pub task: TaskId,
+    /// Its trial.
+    pub trial: u32,
+    /// The harness that it ran on.
+    pub harness: HarnessId,
 }
 
 impl State {
@@ -166,6 +177,55 @@ impl State {
         let shown = self.cases.open().filter(shows).map(|case| &case.task);
         let tasks: BTreeSet<&TaskId> = tasks.chain(shown).collect();
         tasks.into_iter().cloned().collect()
+    }
+
+    /// The runs of the traffic that passed, of tasks that never failed and are no case: the newest of each, the newest first. What such a run shows is
+    /// not what anything is judged by.
+    pub fn passed_runs(&self) -> Vec<PassedRun> {
+        let failed: BTreeSet<&TaskId> = self
+            .records
+            .values()
+            .map(|record| &record.task)
+            .chain(self.cases.cases.values().map(|case| &case.task))
+            .chain(
+                self.findings
+                    .iter()
+                    .filter_map(|finding| Some(&finding.record.as_ref()?.task)),
+            )
+            .collect();
+        let mut times: BTreeMap<&TaskId, u32> = BTreeMap::new();
+        let mut newest: BTreeMap<&TaskId, PassedRun> = BTreeMap::new();
+        let mut order: Vec<&TaskId> = Vec::new();
+        for (verdicts, batch) in self.batch_verdicts.iter().zip(1..) {
+            let harness = self.incumbent_of(batch).id();
+            for verdict in verdicts {
+                let times = times.entry(&verdict.task).or_default();
+                let trial = *times;
+                *times += 1;
+                if verdict.status == TrialStatus::Passed && !failed.contains(&verdict.task) {
+                    order.retain(|task| *task != &verdict.task);
+                    order.push(&verdict.task);
+                    let run = PassedRun {
+                        task: verdict.task.clone(),
+                        trial,
+                        harness: harness.clone(),
+                    };
+                    newest.insert(&verdict.task, run);
+                }
+            }
+        }
+        order.iter().rev().filter_map(|task| newest.remove(task)).collect()
+    }
+
+    /// The harness that the traffic of a batch ran on: a change is merged before the next batch.
+    fn incumbent_of(&self, batch: u32) -> Harness {
+        let accepted = self
+            .experiments
+            .iter()
+            .filter(|experiment| experiment.accepted() && experiment.batch < batch);
+        accepted.fold(self.plan.harness.clone(), |harness, experiment| {
+            harness.with(&experiment.candidate.changes)
+        })
     }
 
     /// The issues whose failures are in a cluster.

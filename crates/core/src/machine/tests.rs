@@ -1044,3 +1044,30 @@ fn a_recorded_input_that_nobody_held_against_the_held_out_tasks_joins_no_suite()
         "the failure is gone all the same"
     );
 }
+
+#[test]
+fn runs_that_passed_are_known_by_their_trial_and_harness_unless_their_task_ever_failed() {
+    let mut state = promoted([(3, 3), (3, 3)]);
+    let verdict = |task: &str, status: TrialStatus| TaskVerdict {
+        task: TaskId::new(task),
+        status,
+    };
+    let failed = state.records.values().next().unwrap().task.clone();
+    let pass = |task| verdict(task, TrialStatus::Passed);
+    state.batch_verdicts = vec![
+        vec![pass("a"), verdict("b", TrialStatus::Failed), pass("c")],
+        vec![pass("a"), pass("b"), pass(failed.as_str())],
+    ];
+    let (before, after) = (state.plan.harness.id(), state.incumbent.id());
+    assert_ne!(before, after);
+    let run = |task: &str, trial, harness: &HarnessId| PassedRun {
+        task: TaskId::new(task),
+        trial,
+        harness: harness.clone(),
+    };
+    assert_eq!(
+        state.passed_runs(),
+        [run("b", 1, &after), run("a", 1, &after), run("c", 0, &before)],
+        "the newest first; `{failed}` has a record"
+    );
+}

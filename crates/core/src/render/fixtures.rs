@@ -1,7 +1,7 @@
 //! A made-up run of a helpdesk agent, rich enough to look at, the same every time.
 
 use super::view::{BatchView, CheckView, CommentView, GateView, Provenance, PullView, ReportView, SummaryView};
-use crate::candidate::{Candidate, Experiment, Proof, Verdict};
+use crate::candidate::{Candidate, Experiment, Prediction, Proof, Verdict};
 use crate::case::{CaseState, EvalCase, FlakeStatistics};
 use crate::cluster::{Cluster, ClusterState, Member};
 use crate::config::GateMode;
@@ -18,6 +18,7 @@ pub(super) const CANARY: &str = "held-out-canary";
 pub(super) const GATE: GateView = GateView {
     mode: GateMode::Strict,
     regression_threshold: 0.8,
+    sandbox: "A (namespaces)",
 };
 
 pub(super) fn card(passed: u32, failed: u32, fixed: u32, broken: u32) -> Scorecard {
@@ -226,6 +227,7 @@ pub(super) fn pull() -> PullView {
             },
         ],
         new_cases: vec![case(1, CaseState::Open), case(2, CaseState::Open)],
+        learnings: true,
         rejections: Vec::new(),
         issues: vec![12, 19],
         issues_left: Vec::new(),
@@ -273,7 +275,13 @@ pub(super) fn summary() -> SummaryView {
         suite_size: 19,
         clusters: 11,
         resolved: 8,
+        prediction: Some(Prediction {
+            predicted: 34,
+            came_true: 25,
+            fixed: 31,
+        }),
         task_runs: 2_314,
+        sandbox: "A (namespaces)",
         files: vec![
             ("pull request".to_owned(), "out/pull/body.md".to_owned()),
             ("report".to_owned(), "out/report.html".to_owned()),

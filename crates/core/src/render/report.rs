@@ -9,7 +9,7 @@ use super::markdown::{truncate, visible};
 use super::svg;
 use super::view::{BatchView, ReportView};
 use super::words;
-use crate::candidate::{Experiment, Stage, Verdict};
+use crate::candidate::{Experiment, Prediction, Stage, Verdict};
 use crate::case::{CaseState, EvalCase};
 use crate::cluster::{Cluster, ClusterState};
 use crate::id::ClusterId;
@@ -258,7 +258,7 @@ fn tiles(view: &ReportView) -> Vec<Tile> {
         .count();
     let failures: u32 = view.batches.iter().map(|batch| batch.failed).sum();
     let traffic: u32 = view.batches.iter().map(|batch| batch.tasks).sum();
-    vec![
+    let mut tiles = vec![
         tile(
             "Changes accepted",
             kept.to_string(),
@@ -285,7 +285,18 @@ fn tiles(view: &ReportView) -> Vec<Tile> {
             words::thousands(view.task_runs),
             "recorded results not counted",
         ),
-    ]
+    ];
+    if let Some(all) = Prediction::of(&view.experiments) {
+        tiles.push(tile(
+            "Predicted fixes",
+            format!("{} of {}", all.came_true, all.predicted),
+            &format!(
+                "came true; {} of {} fixed tasks had been predicted",
+                all.came_true, all.fixed
+            ),
+        ));
+    }
+    tiles
 }
 
 fn cluster_row(cluster: &Cluster) -> ClusterRow {
@@ -366,7 +377,7 @@ fn stages(view: &ReportView, experiment: &Experiment) -> Vec<StageRow> {
     .collect()
 }
 
-/// The tasks that changed, by name. Never those of the validation set.
+/// The tasks that changed, by name, and how the prediction came out. Never a task of the validation set.
 fn named(experiment: &Experiment) -> Vec<Tile> {
     let mut named = Vec::new();
     for (stage, card) in [
@@ -380,6 +391,9 @@ fn named(experiment: &Experiment) -> Vec<Tile> {
                 named.push(tile(&format!("{stage}, {what}"), words::list(&tasks, 12), ""));
             }
         }
+    }
+    if let Some(score) = experiment.prediction().filter(|score| score.predicted > 0) {
+        named.push(tile("Prediction", score.to_string(), ""));
     }
     named
 }
@@ -432,6 +446,7 @@ fn provenance(view: &ReportView) -> Vec<Tile> {
         tile("Configuration", visible(&from.config_digest), ""),
         tile("Seed", from.seed.to_string(), ""),
         tile("Ledger head", visible(&from.ledger_head), ""),
+        tile("Sandbox", view.gate.sandbox.to_owned(), ""),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! What the render functions need to know, as plain data. Built from the state of a run; nothing here decides anything.
 
 use super::words;
-use crate::candidate::{Experiment, Proof};
+use crate::candidate::{Experiment, Prediction, Proof};
 use crate::case::EvalCase;
 use crate::cluster::{Cluster, Revision};
 use crate::config::GateMode;
@@ -20,6 +20,8 @@ pub struct GateView {
     pub mode: GateMode,
     /// What part of the regression suite must pass, from 0 to 1.
     pub regression_threshold: f64,
+    /// What held the code of others while it was measured: the tier of the sandbox, or `none`.
+    pub sandbox: &'static str,
 }
 
 /// One pull request: an experiment, and what led to it.
@@ -43,6 +45,8 @@ pub struct PullView {
     pub attempts: Vec<Experiment>,
     /// The cases that join the regression suite with the merge.
     pub new_cases: Vec<EvalCase>,
+    /// Whether `.sprag/learnings.md` is changed with it.
+    pub learnings: bool,
     /// What people did not want for this cluster, the oldest first.
     pub rejections: Vec<crate::book::Rejection>,
     /// The issues that report failures of this cluster and of no other that is still to be resolved: the merge closes them.
@@ -185,8 +189,12 @@ pub struct SummaryView {
     pub clusters: u32,
     /// How many of them are resolved.
     pub resolved: u32,
+    /// How predicted fixes came out, if any were predicted.
+    pub prediction: Option<Prediction>,
     /// Task runs, recorded results not counted.
     pub task_runs: u64,
+    /// What held the code of others.
+    pub sandbox: &'static str,
     /// What to open, by what it is: `("report", "out/report.html")`.
     pub files: Vec<(String, String)>,
 }

@@ -2,6 +2,7 @@
 //! what it means to do; the tree is what it did.
 
 use crate::case::SUITE;
+use crate::learnings;
 use crate::mine::text::shortened;
 
 /// The mode of a file, as git writes it.
@@ -23,11 +24,11 @@ pub struct TreeChange {
 }
 
 /// Why a tree may not be shown to anybody; `None` when it may. `folder` is that of the project, empty or with a `/` at its end; `allowed` says
-/// which of its paths may differ, besides the cases of the regression suite.
+/// which of its paths may differ, besides the cases of the regression suite and what was learned.
 pub fn tree_objection(changed: &[TreeChange], folder: &str, allowed: impl Fn(&str) -> bool) -> Option<String> {
     changed.iter().find_map(|change| {
         let inside = change.path.strip_prefix(folder);
-        let what = if !inside.is_some_and(|path| allowed(path) || is_case(path)) {
+        let what = if !inside.is_some_and(|path| allowed(path) || is_case(path) || path == learnings::FILE) {
             "may not be changed"
         } else if !is_file(change.before) || !is_file(change.after) {
             "is no plain file: links and submodules may not be touched"
