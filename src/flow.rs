@@ -80,6 +80,8 @@ pub struct Request<'a> {
     pub issues: Vec<Report>,
     /// What other runs and people have found.
     pub known: Known,
+    /// What holds the code of others: the tier, in words.
+    pub sandbox: &'static str,
     /// Now, as RFC 3339.
     pub clock: Clock,
     /// How long this may take.

@@ -379,6 +379,7 @@ impl Scene {
             merge: false,
             issues: notebook.book().to_run(),
             known: notebook.book().known(&hub.suite),
+            sandbox: "A (namespaces)",
             clock: self.clock(),
             wall: Duration::from_secs(3600),
             interrupted: Arc::default(),
@@ -471,13 +472,15 @@ impl Scene {
                 merge: false,
                 issues: Vec::new(),
                 known: Known::default(),
+                sandbox: "A (namespaces)",
                 clock: self.clock(),
                 wall: Duration::from_secs(3600),
                 interrupted: Arc::default(),
             };
             let (mut store, _) = DirStore::open(&request.out).map_err(FlowError::from)?;
             let progress = Progress::new(true, false);
-            Ok(gate::measure(&request, &setup.change, &mut store, &progress, tell).await?)
+            let experiment = gate::measure(&request, &setup.change, &mut store, &progress, tell).await?;
+            Ok((experiment, request.sandbox))
         };
         place.on_pull(target, measure).await
     }
