@@ -2,9 +2,11 @@
 
 use crate::support::scene::Scene;
 use sprag::bundle::{Bundle, INDEX};
+use sprag_core::candidate::Candidate;
 use sprag_core::fact::{Fact, What};
 use sprag_core::harness::FileChange;
-use sprag_core::ledger::{Entry, Event};
+use sprag_core::id::{ClusterId, RunId};
+use sprag_core::ledger::{Entry, Event, Plan};
 use std::path::Path;
 
 async fn scene() -> Scene {
@@ -53,20 +55,31 @@ fn forged(bundle: &Bundle, mut change: impl FnMut(&mut Event)) -> Bundle {
     forged
 }
 
+/// What only a job that reads GitHub may note.
+fn cursor(bundle: &Bundle) -> Fact {
+    Fact {
+        at: bundle.facts[0].at.clone(),
+        what: What::ReadUntil {
+            stream: "issues".to_owned(),
+            cursor: "9".to_owned(),
+        },
+    }
+}
+
 fn forgeries(bundle: &Bundle) -> Vec<(&'static str, Bundle)> {
     let other = |change: &dyn Fn(&mut Bundle)| {
         let mut other = bundle.clone();
         change(&mut other);
         other
     };
-    let planned = |change: &dyn Fn(&mut sprag_core::ledger::Plan)| {
+    let planned = |change: &dyn Fn(&mut Plan)| {
         forged(bundle, |event| {
             if let Event::Started(plan) = event {
                 change(plan);
             }
         })
     };
-    let proposed = |change: &dyn Fn(&mut sprag_core::candidate::Candidate)| {
+    let proposed = |change: &dyn Fn(&mut Candidate)| {
         forged(bundle, |event| {
             if let Event::Proposed { candidate, .. } = event {
                 change(candidate);
@@ -77,13 +90,6 @@ fn forgeries(bundle: &Bundle) -> Vec<(&'static str, Bundle)> {
         path: ".github/workflows/x.yml".to_owned(),
         text: Some("on: push\n".to_owned()),
     };
-    let cursor = Fact {
-        at: bundle.facts[0].at.clone(),
-        what: What::ReadUntil {
-            stream: "issues".to_owned(),
-            cursor: "9".to_owned(),
-        },
-    };
     vec![
         ("does not follow", other(&|bundle| drop(bundle.facts.remove(2)))),
         (
@@ -91,10 +97,10 @@ fn forgeries(bundle: &Bundle) -> Vec<(&'static str, Bundle)> {
             other(&|bundle| "acme/other".clone_into(&mut bundle.repository)),
         ),
         ("for the commit", other(&|bundle| bundle.commit = "0".repeat(40))),
-        ("may not write", other(&|bundle| bundle.facts.push(cursor.clone()))),
+        ("may not write", other(&|bundle| bundle.facts.push(cursor(bundle)))),
         (
             "no run that could be begun",
-            other(&|bundle| bundle.run = sprag_core::id::RunId::new("../x")),
+            other(&|bundle| bundle.run = RunId::new("../x")),
         ),
         (
             "from the future",
@@ -116,7 +122,7 @@ fn forgeries(bundle: &Bundle) -> Vec<(&'static str, Bundle)> {
         ),
         (
             "not what the run had to do next",
-            proposed(&|candidate| candidate.cluster = sprag_core::id::ClusterId::new("state")),
+            proposed(&|candidate| candidate.cluster = ClusterId::new("state")),
         ),
         (
             "another branch or tree",
