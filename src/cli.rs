@@ -15,6 +15,8 @@ mod helpdesk_worker;
 mod ingest;
 pub mod init;
 mod model;
+mod optimize;
+mod publish;
 mod run;
 mod session;
 mod simulate;
@@ -45,6 +47,8 @@ enum Command {
     Demo(demo::Args),
     Simulate(simulate::Args),
     Run(Box<run::Args>),
+    Optimize(Box<optimize::Args>),
+    Publish(Box<publish::Args>),
     Sync(Box<sync::Args>),
     Gate(Box<gate::Args>),
     Doctor(Box<doctor::Args>),
@@ -109,6 +113,8 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Demo(args) => demo::demo(args).await,
         Command::Simulate(args) => simulate::simulate(args).await,
         Command::Run(args) => run::run(*args, &job).await,
+        Command::Optimize(args) => optimize::optimize(*args, &job).await,
+        Command::Publish(args) => publish::publish(*args, &job).await,
         Command::Sync(args) => sync::sync(*args, &job).await,
         Command::Gate(args) => gate::gate(*args, &job).await,
         Command::Doctor(args) => doctor::doctor(*args, &job).await,
