@@ -15,6 +15,7 @@ mod helpdesk_worker;
 mod ingest;
 pub mod init;
 mod model;
+mod plan;
 mod run;
 mod session;
 mod simulate;
@@ -42,6 +43,7 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Simulate(simulate::Args),
+    Plan(plan::Args),
     Run(Box<run::Args>),
     Sync(Box<sync::Args>),
     Gate(Box<gate::Args>),
@@ -105,6 +107,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
     match command {
         Command::Demo(args) => demo::demo(args).await,
         Command::Simulate(args) => simulate::simulate(args).await,
+        Command::Plan(args) => plan::plan(args).await,
         Command::Run(args) => run::run(*args, &job).await,
         Command::Sync(args) => sync::sync(*args, &job).await,
         Command::Gate(args) => gate::gate(*args, &job).await,

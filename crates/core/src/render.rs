@@ -25,6 +25,7 @@ mod fixtures;
 pub mod labels;
 pub mod listing;
 pub mod markdown;
+pub mod plan;
 pub mod pull;
 pub mod reply;
 pub mod report;

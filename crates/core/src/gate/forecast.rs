@@ -177,7 +177,11 @@ mod tests {
         let policy = Policy::default();
         let said = forecast(&policy, situation(), LIMITS, 10);
         let kept = |effect| said.lines.iter().find(|line| line.effect == effect).unwrap().kept;
-        assert!(kept(None) < 0.05 && kept(Some(-0.10)) < kept(Some(0.05)), "{:?}", said.lines);
+        assert!(
+            kept(None) < 0.05 && kept(Some(-0.10)) < kept(Some(0.05)),
+            "{:?}",
+            said.lines
+        );
         assert!(
             kept(Some(0.20)) > 0.7 && kept(Some(0.20)) > kept(Some(0.0)),
             "{:?}",
