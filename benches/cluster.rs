@@ -97,6 +97,7 @@ fn record(number: usize) -> FailureRecord {
         behaviour: String::new(),
         termination: Termination::AgentStop,
         causes: vec![cause],
+        impact: None,
         draft: None,
     }
 }

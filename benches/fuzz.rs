@@ -223,6 +223,7 @@ fn issue(bytes: &[u8]) {
     };
     drop(command::parse(&body));
     let report = Report {
+        impact: None,
         number: 1,
         title: "t1".to_owned(),
         body,

@@ -77,6 +77,7 @@ fn issue(text: &str) -> Option<Report> {
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     };
     Some(Report {
+        impact: None,
         number: field("number")?.parse().ok()?,
         title: field("title")?.to_owned(),
         body: body.trim().to_owned(),

@@ -17,6 +17,8 @@ pub struct Choices {
     pub runner: RunnerChoice,
     /// Labels of issues that report a failure.
     pub labels: Vec<String>,
+    /// Whether the model of `[model]` is one of GitHub's, which is asked with the job's token.
+    pub github_models: bool,
     /// Globs of the names of workflow artifacts that hold traces.
     pub artifacts: Vec<String>,
     /// The workflows that upload them.

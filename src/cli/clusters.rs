@@ -19,6 +19,9 @@ pub(super) struct ListArgs {
     /// Resolved and ignored ones too
     #[arg(long)]
     all: bool,
+    /// Say why each has its rank
+    #[arg(long)]
+    why: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -108,6 +111,13 @@ pub(super) async fn list(args: ListArgs, job: &Job) -> Result<ExitCode, CommandE
         print_json(&json!({"clusters": told}))?;
     } else {
         print(text::clusters(&clusters, book.ranked().len()).trim_end())?;
+        if args.why {
+            let ranked = book.ranked().into_iter();
+            let ranks: Vec<_> = ranked
+                .filter_map(|(_, cluster)| Some((cluster, book.rank_of(&cluster.id)?)))
+                .collect();
+            print(&format!("\n{}", text::ranks(&ranks).trim_end()))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! `sprag gate`: the gates on a pull request, whoever made it.
 
 use super::github::{self, GithubArgs, put_conclusions};
+use super::model::ModelArgs;
 use super::session::{self, Session};
 use super::simulate::project_dir;
 use super::{print, print_json};
@@ -34,6 +35,8 @@ pub(super) struct Args {
     head: Option<String>,
     #[command(flatten)]
     github: GithubArgs,
+    #[command(flatten)]
+    model: ModelArgs,
     /// The project's configuration; its folder is the project
     #[arg(long, env = "SPRAG_CONFIG", default_value = "sprag.toml", value_name = "FILE")]
     config: PathBuf,
@@ -163,6 +166,8 @@ impl Place<'_> {
     }
 
     async fn measure(&self, setup: &Setup, tell: &dyn Tell) -> Result<Experiment, CommandError> {
+        // For what only a model can judge.
+        let advisor = self.args.model.advisor(Some(&setup.config))?;
         let session = Session {
             config: &setup.config,
             workspace: self.workspace,
@@ -176,7 +181,7 @@ impl Place<'_> {
             issues: Vec::new(),
             known: Known::default(),
             files: Some(setup.files.clone()),
-            advisor: None,
+            advisor: advisor.as_ref(),
             quiet: self.args.json,
         };
         session::with_request(session, async |request, progress| {

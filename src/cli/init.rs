@@ -11,6 +11,7 @@ use crate::project::ProjectFile;
 use crate::workspace::{Workspace, files_of_folder};
 use fs_err as fs;
 use sprag_core::config::HarnessConfig;
+use sprag_core::model::Provider;
 use std::io::{self, BufRead, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
@@ -144,6 +145,9 @@ fn choices(args: &InitArgs, project: &[ProjectFile], detected: &Detected) -> Res
             } else {
                 RunnerChoice::AsConfigured
             },
+            github_models: config
+                .model
+                .is_some_and(|model| model.provider == Provider::GithubModels),
             labels: config.signals.issue_labels,
             workflows: config.signals.workflows.iter().map(name).collect(),
             artifacts: config.signals.artifacts,
@@ -161,6 +165,7 @@ fn choices(args: &InitArgs, project: &[ProjectFile], detected: &Detected) -> Res
     Ok(Choices {
         harness,
         runner,
+        github_models: false,
         labels: session::parse_config("sprag.toml", "")?.signals.issue_labels,
         artifacts: detected.artifacts.clone(),
         workflows: detected.workflows.clone(),

@@ -3,6 +3,7 @@
 use crate::model::{Model, ModelError, Purse, Tally, Tape, open};
 use futures_util::future::join_all;
 use serde::Serialize;
+use sprag_core::case::judge;
 use sprag_core::cluster::{ClusterBook, Likeness, Question, Revision, ask, questions, read_answer, texts};
 use sprag_core::config::ModelConfig;
 use sprag_core::failure::FailureRecord;
@@ -159,6 +160,29 @@ impl Advisor {
         let question = |policy: &Policy| request(trace, record, policy);
         let reading = self.asked(question, |answer| read(answer, trace)).await?;
         Ok(reading.map_or_else(|| record.clone(), |reading| joined(record, trace, &reading)))
+    }
+
+    /// Whether a run does what each rubric says, in their order, up to the first that does not hold; `None` where the model gives no answer
+    /// that holds.
+    ///
+    /// # Errors
+    /// See [`Advisor::mine`].
+    pub async fn judge(&self, trace: &Trace, rubrics: &[String]) -> Result<Option<Vec<bool>>, ModelError> {
+        let mut holds = Vec::new();
+        for rubric in rubrics {
+            let question = |policy: &Policy| judge::request(rubric, trace, policy);
+            let Some(judged) = self.asked(question, |answer| judge::read(answer, trace)).await? else {
+                return Ok(None);
+            };
+            tracing::debug!("judged: {}", judged.why);
+            holds.push(judged.holds);
+            if !judged.holds {
+                break;
+            }
+        }
+        // What was not asked any more does not hold either.
+        holds.resize(rubrics.len(), false);
+        Ok(Some(holds))
     }
 
     /// What the model would change of the clusters.

@@ -5,6 +5,8 @@ use super::{FlowError, Request};
 use crate::progress::Progress;
 use crate::runner::{Job, Runner};
 use crate::store::{DirStore, Store, head};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use serde_json::Value;
 use sprag_core::budget::{Limits, Spent};
 use sprag_core::candidate::check::names_any;
@@ -19,7 +21,7 @@ use sprag_core::mine::text::shortened;
 use sprag_core::redact::Redactor;
 use sprag_core::signal::{self, Clue, Report};
 use sprag_core::trace::{Role, Trace};
-use sprag_core::trial::Trial;
+use sprag_core::trial::{Trial, TrialStatus};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
@@ -241,6 +243,7 @@ impl<'a> Bench<'a> {
         charged.truncate(affordable);
         let missing: Vec<usize> = charged.iter().copied().filter(|&at| trials[at].is_none()).collect();
         if !missing.is_empty() {
+            self.advisor(allowance);
             let wanted: Vec<Job> = missing.iter().map(|&at| jobs[at].clone()).collect();
             self.make(store, what, harness, &wanted, |store, at, trial| {
                 let at = missing[at];
@@ -306,24 +309,40 @@ impl<'a> Bench<'a> {
         self.progress.begin(what, jobs.len());
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let mut running = self.runner.run(harness, jobs, sender);
-        let mut ended = None;
-        loop {
-            tokio::select! {
+        let mut judging = FuturesUnordered::new();
+        let (mut ended, mut all_in) = (None, false);
+        while !all_in || !judging.is_empty() {
+            let settled = tokio::select! {
                 // Results first, so that none is left in the channel when the runner ends.
                 biased;
-                received = receiver.recv() => match received {
+                received = receiver.recv(), if !all_in => match received {
                     Some((at, mut trial)) => {
                         self.redactor.clean(&mut trial);
-                        take(store, at, trial)?;
-                        self.progress.tick();
-                        if self.interrupted.load(Ordering::Relaxed) {
-                            self.progress.end();
-                            return Err(FlowError::Interrupted);
+                        if self.advisor.is_some() && !trial.rubrics.is_empty() {
+                            judging.push(self.judged(at, trial));
+                            None
+                        } else {
+                            Some((at, trial))
                         }
                     }
-                    None => break,
+                    None => {
+                        all_in = true;
+                        None
+                    }
                 },
-                result = &mut running, if ended.is_none() => ended = Some(result),
+                Some(judged) = judging.next(), if !judging.is_empty() => Some(judged?),
+                result = &mut running, if ended.is_none() => {
+                    ended = Some(result);
+                    None
+                }
+            };
+            if let Some((at, trial)) = settled {
+                take(store, at, trial)?;
+                self.progress.tick();
+                if self.interrupted.load(Ordering::Relaxed) {
+                    self.progress.end();
+                    return Err(FlowError::Interrupted);
+                }
             }
         }
         let result = match ended {
@@ -332,6 +351,29 @@ impl<'a> Bench<'a> {
         };
         self.progress.end();
         Ok(result?)
+    }
+}
+
+impl Bench<'_> {
+    /// Whether there is a model that can judge runs.
+    pub(super) fn has_judge(&self) -> bool {
+        self.advisor.is_some()
+    }
+
+    /// A run with the verdict that only a model could give; without one where the model has none. What the model costs is part of the run's cost.
+    async fn judged(&self, at: usize, mut trial: Trial) -> Result<(usize, Trial), FlowError> {
+        if let (Some(advisor), Some(trace)) = (self.advisor, &trial.trace) {
+            match advisor.judge(trace, &trial.rubrics).await? {
+                Some(holds) => trial.judge(&holds),
+                None => {
+                    let message = "the model that should have judged the run gave no answer that holds".to_owned();
+                    let kind = FailureKind::Evaluator;
+                    trial.status = TrialStatus::Errored { kind, message };
+                }
+            }
+            trial.usage.usd += advisor.paid();
+        }
+        Ok((at, trial))
     }
 }
 

@@ -27,7 +27,9 @@ pub(super) async fn try_cases(
         if refused.iter().any(|refusal| refusal.case == trial.case) {
             continue;
         }
-        let unscorable = case.and_then(EvalCase::unscorable).map(str::to_owned);
+        let unscorable = case
+            .and_then(|case| case.unscorable(bench.has_judge()))
+            .map(str::to_owned);
         let unable = || unable.clone().filter(|_| case.is_some_and(EvalCase::is_recorded));
         let not_runnable = unscorable.or_else(unable);
         if not_runnable.is_none() {

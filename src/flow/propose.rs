@@ -174,6 +174,7 @@ fn example_tasks(state: &State, cluster: &ClusterId) -> Vec<TaskId> {
 
 fn examples<'a>(tasks: &'a [TaskId], trials: &'a [Trial]) -> Vec<Example<'a>> {
     static NONE: Trace = Trace {
+        impact: None,
         steps: Vec::new(),
         termination: Termination::Unknown,
         tools: Vec::new(),

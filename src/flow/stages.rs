@@ -85,7 +85,7 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
             .next()
             .map(|lead| lead.clue);
         bench.redactor().clean(&mut clue);
-        let (record, instead) = match clue {
+        let (mut record, instead) = match clue {
             Some(Clue::Trace(read)) => {
                 let task = TaskId::new(format!("issue #{}", issue.number));
                 let run = Run {
@@ -122,6 +122,9 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
             // Links lead to GitHub, where `sprag sync` follows them.
             Some(Clue::Attachment { .. } | Clue::Artifact { .. } | Clue::WorkflowRun { .. }) | None => (None, None),
         };
+        if let Some(record) = &mut record {
+            record.impact = record.impact.max(issue.severity());
+        }
         findings.push(Finding {
             issue: issue.number,
             record,
@@ -176,6 +179,7 @@ async fn records_of(
                 behaviour: message.clone(),
                 termination: sprag_core::trace::Termination::Unknown,
                 causes: Vec::new(),
+                impact: None,
                 draft: None,
             }),
         })

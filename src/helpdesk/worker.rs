@@ -147,6 +147,7 @@ pub(super) fn run_task(root: &Path, task: &Task) -> Result<(bool, Trace), RunErr
     let passed = checks.iter().all(|check| check.passed);
     let expected: Option<Expected> = Some(task.expected.clone());
     let trace = Trace {
+        impact: None,
         steps: transcript.steps,
         termination: transcript.termination,
         tools: tools::specs(),

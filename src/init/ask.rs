@@ -118,6 +118,7 @@ mod tests {
         Choices {
             harness: vec!["agent/**".to_owned()],
             runner: RunnerChoice::Worker(vec!["python3".to_owned(), "evals/worker.py".to_owned()]),
+            github_models: false,
             labels: vec!["agent-failure".to_owned()],
             artifacts: vec!["traces-*".to_owned()],
             workflows: vec![TraceWorkflow {

@@ -201,6 +201,7 @@ fn workflow(template: &str, choices: &Choices, setup: &Setup, place: &Place) -> 
         .replace("@workflow_run@", &trigger)
         .replace("@workflow_run_if@", condition)
         .replace("@labels@", &labels.join(" || "))
+        .replace("@models@\n", if choices.github_models { MODELS } else { "" })
         .replace("@cron@", CRON)
         .replace("@setup@", &setup_steps(setup, &place.prefix))
         .replace("@env@", ENV_EXAMPLE)
@@ -212,6 +213,9 @@ fn workflow(template: &str, choices: &Choices, setup: &Setup, place: &Place) -> 
             &format!("        with:\n{config}          command:"),
         )
 }
+
+/// What the job's token needs to ask the models of GitHub.
+const MODELS: &str = "      models: read # the model of [model] in sprag.toml\n";
 
 /// Where the secrets of the agent go; what the runner may see of them is said in `sprag.toml`.
 const ENV_EXAMPLE: &str = "        # What your agent needs; name it under runner.env in sprag.toml too, or the agent does not see it.\n\

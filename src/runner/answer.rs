@@ -100,9 +100,12 @@ fn read_broken(line: &[u8], error: &serde_json::Error) -> Answer {
 pub(crate) fn trial_of(result: RunResult, trace_wanted: bool, case: Option<&Value>) -> Trial {
     let mut usage = result.usage;
     usage.usd = usage.usd.max(0.0);
-    let (status, score) = match (&result.trace, case) {
+    let (status, score, rubrics) = match (&result.trace, case) {
         (Some(trace), Some(case)) if result.passed.is_none() && result.error.is_none() => scored(trace, case),
-        _ => verdict(&result, trace_wanted),
+        _ => {
+            let (status, score) = verdict(&result, trace_wanted);
+            (status, score, Vec::new())
+        }
     };
     let trace = result.trace.filter(|_| trace_wanted);
     Trial {
@@ -111,18 +114,22 @@ pub(crate) fn trial_of(result: RunResult, trace_wanted: bool, case: Option<&Valu
         usage,
         duration_ms: result.duration_ms,
         trace,
+        rubrics,
     }
 }
 
-/// The verdict of a case's `expect` list on a trace, with the part that holds as score.
-fn scored(trace: &Trace, case: &Value) -> (TrialStatus, f64) {
+/// The verdict of a case's `expect` list on a trace, with the part that holds as score, and what is left for a model to judge.
+fn scored(trace: &Trace, case: &Value) -> (TrialStatus, f64, Vec<String>) {
     let errored = |message: String| TrialStatus::Errored {
         kind: FailureKind::Evaluator,
         message,
     };
     let list: Vec<Expectation> = match serde_json::from_value(case["expect"].clone()) {
         Ok(list) => list,
-        Err(error) => return (errored(format!("what the case expects cannot be read: {error}")), 0.0),
+        Err(error) => {
+            let message = format!("what the case expects cannot be read: {error}");
+            return (errored(message), 0.0, Vec::new());
+        }
     };
     let scored = expect::score(&list, trace);
     let (mut held, mut n, mut unscored) = (0.0, 0.0, "nothing is expected");
@@ -134,11 +141,16 @@ fn scored(trace: &Trace, case: &Value) -> (TrialStatus, f64) {
             Outcome::Unscored => unscored = &scored.why,
         }
     }
-    match expect::verdict(&scored) {
-        Some(true) => (TrialStatus::Passed, 1.0),
-        Some(false) => (TrialStatus::Failed, held / n),
-        None => (errored(format!("the case could not be scored: {unscored}")), 0.0),
-    }
+    let rubrics = match expect::verdict(&scored) {
+        Some(true) => return (TrialStatus::Passed, 1.0, Vec::new()),
+        Some(false) => return (TrialStatus::Failed, held / n, Vec::new()),
+        None => expect::rubrics(&list, &scored),
+    };
+    (
+        errored(format!("the case could not be scored: {unscored}")),
+        0.0,
+        rubrics,
+    )
 }
 
 fn verdict(result: &RunResult, trace_wanted: bool) -> (TrialStatus, f64) {
@@ -297,6 +309,25 @@ mod tests {
         ] {
             assert!(!of(result, case.clone()).has_verdict(), "{case}");
         }
+        let judge = |other: Value| {
+            of(
+                trace,
+                serde_json::json!({"expect": [other, {"type": "judge", "rubric": "is polite"}]}),
+            )
+        };
+        let open = judge(serde_json::json!({"type": "max_steps", "steps": 1}));
+        assert_eq!(open.rubrics, ["is polite"], "all else holds, so a model can say");
+        let broken = judge(serde_json::json!({"type": "contains", "text": "glad"}));
+        assert_eq!(
+            (broken.status, broken.rubrics.len()),
+            (TrialStatus::Failed, 0),
+            "no model need be asked"
+        );
+        let unusable = judge(serde_json::json!({"type": "regex", "pattern": "("}));
+        assert!(
+            !unusable.has_verdict() && unusable.rubrics.is_empty(),
+            "no model can mend that"
+        );
     }
 
     #[test]

@@ -288,6 +288,7 @@ fn trial_of_report<E: std::fmt::Display>(name: &str, report: Result<junit::Repor
         usage: Usage::default(),
         duration_ms: 0,
         trace: None,
+        rubrics: Vec::new(),
     }
 }
 

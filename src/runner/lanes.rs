@@ -219,7 +219,9 @@ impl<'a> Work<'a> {
     fn settle(&self, mut attempt: Attempt, mut trial: Trial) {
         let usage = sum(attempt.spent_before, trial.usage);
         let mut state = self.state();
-        if !trial.has_verdict() && attempt.tries_before < self.retries {
+        // What only a model has still to judge ran well.
+        let again = !trial.has_verdict() && trial.rubrics.is_empty();
+        if again && attempt.tries_before < self.retries {
             attempt.tries_before += 1;
             attempt.spent_before = usage;
             state.queue.push_back(attempt);

@@ -402,6 +402,7 @@ mod tests {
             },
             duration_ms: 3,
             trace: None,
+            rubrics: Vec::new(),
         }
     }
 

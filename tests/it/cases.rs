@@ -2,7 +2,7 @@
 
 use crate::support::kiosk::Kiosk;
 use crate::support::program::Place;
-use crate::support::{Order, open_store, play, quick_dir, remains};
+use crate::support::{Order, model_server, open_store, play, quick_dir, remains};
 use serde_json::{Value, json};
 use sprag::store::Store as _;
 use sprag_core::case::{CaseState, Expectation, Outcome, expect, export};
@@ -73,6 +73,79 @@ async fn a_recorded_input_is_seen_to_fail_and_joins_the_suite_when_it_is_fixed()
 }
 
 #[tokio::test]
+async fn what_only_a_model_can_judge_is_a_case_where_there_is_one_and_waits_where_there_is_none() {
+    let told = |asked: &str| {
+        let mut told = failure("a", "issue #9", asked);
+        told.draft.as_mut().unwrap().expect = vec![Expectation::Judge {
+            rubric: "refunds what is late".to_owned(),
+        }];
+        told
+    };
+    let kiosk = Kiosk {
+        cases: true,
+        judged: true,
+        held_out_inputs: vec![HELD_OUT.to_owned(); 7],
+        ..Kiosk::new()
+    };
+    let (state, _) = played(&kiosk, vec![told(ASKED)]).await;
+    let case = |state: &State| {
+        state
+            .cases
+            .cases
+            .values()
+            .find(|case| case.is_recorded())
+            .unwrap()
+            .clone()
+    };
+    assert_eq!(
+        case(&state).note.as_deref(),
+        Some("not runnable: a model would have to judge it, and there is none")
+    );
+    // The tool that refunds is called, or the agent only says goodbye.
+    let judged = |asked: &str| {
+        let (mut step, mut shown) = (0, json!({}));
+        for line in asked.lines() {
+            let number = line.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+            step = number.and_then(|(number, _)| number.parse().ok()).unwrap_or(step);
+            if line.contains("calls refund") {
+                return json!({"reason": "It refunds.", "step": step, "quote": "calls refund", "holds": true});
+            }
+            if line.contains("Goodbye.") {
+                shown = json!({"reason": "It only says goodbye.", "step": step, "quote": "Goodbye.", "holds": false});
+            }
+        }
+        shown
+    };
+    let (address, asked) = model_server(move |asked, _| match asked {
+        asked if asked.contains("Does this rule hold?") => judged(asked),
+        _ => json!({}),
+    });
+    let kiosk = Kiosk {
+        paid: std::sync::Arc::default(),
+        ..kiosk
+    };
+    let order = Order {
+        known: Known {
+            failures: vec![told(ASKED)],
+            ..Known::default()
+        },
+        model: Some(address),
+        ..Order::default()
+    };
+    let dir = quick_dir();
+    let mut store = open_store(dir.path());
+    play(dir.path(), &kiosk, &mut store, &order).await.unwrap();
+    let (state, _) = machine::replay(store.entries().iter().map(|entry| &entry.event));
+    let case = case(&state.unwrap());
+    assert_eq!(
+        (case.state, case.flake.fails_before),
+        (CaseState::Promoted, 2),
+        "{case:?}"
+    );
+    assert!(asked.load(std::sync::atomic::Ordering::SeqCst) >= 4);
+}
+
+#[tokio::test]
 async fn what_a_run_is_told_of_held_out_tasks_does_not_reach_it() {
     let kiosk = Kiosk {
         cases: true,
@@ -80,6 +153,7 @@ async fn what_a_run_is_told_of_held_out_tasks_does_not_reach_it() {
         ..Kiosk::new()
     };
     let issue = |number, body: String| Report {
+        impact: None,
         number,
         title: "canary-title".to_owned(),
         body,

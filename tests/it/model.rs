@@ -1,13 +1,10 @@
 //! The whole way with a model: failures are read, a server on this machine is asked about them, what it says is kept, recorded, and replayed
 //! without it.
 
-use crate::support::json_body;
 use crate::support::program::Place;
+use crate::support::{model_server, model_table};
 use serde_json::{Value, json};
-use std::io::Write;
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 const RUNS: [(&str, &str); 3] = [
     ("t1", "Cancel order O-1, please."),
@@ -56,53 +53,16 @@ fn answer(asked: &str, mended: bool) -> Value {
     }
 }
 
-/// A server with the interface of `OpenAI` that answers in events; how often it was asked.
-fn server() -> (String, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}/v1", listener.local_addr().unwrap());
-    let asked = Arc::new(AtomicUsize::new(0));
-    let count = asked.clone();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            count.fetch_add(1, Ordering::SeqCst);
-            std::thread::spawn(move || serve(stream.unwrap()));
-        }
-    });
-    (address, asked)
-}
-
-fn serve(mut stream: TcpStream) {
-    let body = json_body(&stream);
-    let messages = body["messages"].as_array().unwrap();
-    let said = answer(messages[1]["content"].as_str().unwrap(), messages.len() > 2).to_string();
-    let (start, end) = said.split_at(said.len() / 2);
-    let delta = |text: &str| {
-        format!(
-            "data: {}\n\n",
-            json!({"choices": [{"index": 0, "delta": {"content": text}}]})
-        )
-    };
-    let stop = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1000, "completion_tokens": 100}});
-    let events = format!("{}{}data: {stop}\n\ndata: [DONE]\n\n", delta(start), delta(end));
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n";
-    write!(stream, "{head}content-length: {}\r\n\r\n{events}", events.len()).unwrap();
-}
-
 fn place(address: &str) -> Place {
     let place = Place::new();
     place.write("project/night.jsonl", &runs());
-    place.write(
-        "project/sprag.toml",
-        &format!(
-            "[model]\nprovider = \"openai-compatible\"\nname = \"m\"\nbase_url = \"{address}\"\nprices = {{ input = 1, output = 10 }}\n"
-        ),
-    );
+    place.write("project/sprag.toml", &model_table(address));
     place
 }
 
 #[test]
 fn what_a_model_says_of_failures_is_checked_kept_recorded_and_replayed() {
-    let (address, asked) = server();
+    let (address, asked) = model_server(answer);
     let place = place(&address);
     let alone = place.sprag(&["ingest", "night.jsonl", "--no-model", "--dry-run"]);
     assert!(alone.stdout.contains("nobody knows why"), "{alone:?}");

@@ -8,20 +8,24 @@ pub(crate) mod story;
 
 use git2::Repository;
 use kiosk::Kiosk;
-use serde_json::Value;
+use serde_json::{Value, json};
+use sprag::flow::advise::Advisor;
 use sprag::flow::{self, FlowError, Request, Summary};
+use sprag::model::Tape;
 use sprag::progress::Progress;
 use sprag::project::{Project, ProjectFile};
 use sprag::store::{DirStore, Store};
 use sprag::workspace::Workspace;
 use sprag_core::config::{self, Config};
 use sprag_core::ledger::Known;
+use sprag_core::redact::Redactor;
 use sprag_core::signal::Report;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Read};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -38,6 +42,8 @@ pub(crate) struct Order {
     pub(crate) known: Known,
     /// Labelled issues.
     pub(crate) issues: Vec<Report>,
+    /// The address of a model, if there is one.
+    pub(crate) model: Option<String>,
 }
 
 /// A short run with everything in it: issues, two accepted and two rejected changes, and a cluster that nothing is proposed for.
@@ -49,6 +55,7 @@ impl Default for Order {
             merge: true,
             known: Known::default(),
             issues: issues(),
+            model: None,
         }
     }
 }
@@ -99,7 +106,15 @@ pub(crate) async fn play(
         file("sprag.toml", kiosk::CONFIG),
     ];
     let workspace = Workspace::create(&out.join("repo"), &files).unwrap();
-    let config = config();
+    let config = match &order.model {
+        None => config(),
+        Some(address) => config::parse(&format!("{}\n{}", kiosk::CONFIG, model_table(address))).unwrap(),
+    };
+    let asked = |config: &Config| {
+        let model = config.model.as_ref()?;
+        Some(Advisor::new(model, &Tape::Off, Redactor::default(), config.budget.usd, |_| None).unwrap())
+    };
+    let advisor = asked(&config);
     let project =
         Project::new(workspace.files()?, &config.harness, &config.runner.command).expect("globs that can be read");
     let request = Request {
@@ -108,7 +123,7 @@ pub(crate) async fn play(
         harness: project.files.harness,
         policy: project.policy,
         runner: kiosk,
-        advisor: None,
+        advisor: advisor.as_ref(),
         agent: None,
         runner_identity: "kiosk".to_owned(),
         project: "kiosk".to_owned(),
@@ -130,6 +145,7 @@ pub(crate) async fn play(
 /// One issue that names a task, and one that helps nobody.
 fn issues() -> Vec<Report> {
     let issue = |number, body: &str| Report {
+        impact: None,
         number,
         title: "The kiosk does nothing".to_owned(),
         body: body.to_owned(),
@@ -243,4 +259,45 @@ pub(crate) fn json_body(stream: &TcpStream) -> Value {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
     serde_json::from_slice(&body).unwrap()
+}
+
+/// What a configuration says of a model at an address.
+pub(crate) fn model_table(address: &str) -> String {
+    format!(
+        "[model]\nprovider = \"openai-compatible\"\nname = \"m\"\nbase_url = \"{address}\"\nprices = {{ input = 1, output = 10 }}\n"
+    )
+}
+
+/// A server with the interface of `OpenAI` that answers in events: its address, and how often it was asked. `answer` gets what was asked, and
+/// whether that was to mend an answer.
+pub(crate) fn model_server(answer: impl Fn(&str, bool) -> Value + Send + Sync + 'static) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/v1", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (count, answer) = (asked.clone(), Arc::new(answer));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            count.fetch_add(1, Ordering::SeqCst);
+            let answer = answer.clone();
+            std::thread::spawn(move || serve(stream.unwrap(), &*answer));
+        }
+    });
+    (address, asked)
+}
+
+fn serve(mut stream: TcpStream, answer: &dyn Fn(&str, bool) -> Value) {
+    let body = json_body(&stream);
+    let messages = body["messages"].as_array().unwrap();
+    let said = answer(messages[1]["content"].as_str().unwrap(), messages.len() > 2).to_string();
+    let (start, end) = said.split_at(said.len() / 2);
+    let delta = |text: &str| {
+        format!(
+            "data: {}\n\n",
+            json!({"choices": [{"index": 0, "delta": {"content": text}}]})
+        )
+    };
+    let stop = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1000, "completion_tokens": 100}});
+    let events = format!("{}{}data: {stop}\n\ndata: [DONE]\n\n", delta(start), delta(end));
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n";
+    write!(stream, "{head}content-length: {}\r\n\r\n{events}", events.len()).unwrap();
 }

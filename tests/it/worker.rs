@@ -229,6 +229,25 @@ async fn a_worker_that_hangs_is_killed_with_its_children() {
 }
 
 #[tokio::test]
+async fn a_grandchild_that_kept_the_pipes_of_a_dead_worker_keeps_nobody_waiting() {
+    let script = r#"mkfifo "$SPRAG_PROJECT/gate" 2>/dev/null
+    while read -r line; do case "$line" in
+        *hello*) echo '{"type":"ready","protocol":1,"name":"sh"}' ;;
+        *leave*) setsid sh -c 'read -r word < "$SPRAG_PROJECT/gate"' & exit ;;
+        *run*) echo '{"type":"result","id":"r2","passed":true,"trace":{"steps":[]}}' ;;
+        *) exit ;;
+    esac; done"#;
+    let bench = Bench::with(workers::shell(script), |config| {
+        config.timeout = Duration::from_millis(300);
+    });
+    let trials = bench.run("base", &["leave", "ok"]).await.unwrap();
+    assert_eq!(error_of(&trials[0]), "infrastructure: did not answer within 300 ms");
+    assert!(trials[1].passed(), "{trials:?}");
+    // Lets the grandchild go; it is in no group of ours any more.
+    fs_err::write(bench.project.path().join("gate"), "go\n").unwrap();
+}
+
+#[tokio::test]
 async fn floods_are_breaches_and_the_next_run_goes_on() {
     let bench = Bench::scripted(&[]);
     let trials = bench.run("base", &["flood", "flood-lines", "ok"]).await.unwrap();

@@ -10,7 +10,7 @@ use crate::candidate::Proof;
 use crate::case::{CaseState, EvalCase};
 use crate::cluster::{ClusterBook, ClusterState};
 use crate::fact::{Fact, Reading, What};
-use crate::failure::{FailureKind, FailureRecord};
+use crate::failure::{FailureKind, FailureRecord, Mechanism, RootCause};
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, RunId, TaskId};
 use crate::ledger::{Entry, Event, Known};
 use crate::machine::{self, State};
@@ -89,6 +89,10 @@ pub struct PullEntry {
     pub base_sha: String,
     /// Where it stands.
     pub state: PullState,
+    /// The mechanisms that its cluster had when it was measured; none where nobody knew the cluster then.
+    pub mechanisms: BTreeSet<Mechanism>,
+    /// What people made part of its cluster since, which was never measured with it.
+    pub unmeasured: BTreeSet<RecordId>,
     /// What people said against it.
     pub reasons: Vec<String>,
     /// The number of the open pull request that offers to take it back.
@@ -119,6 +123,15 @@ pub enum PullState {
         /// RFC 3339.
         at: String,
     },
+}
+
+impl PullEntry {
+    /// Whether its change was measured for a failure: one of a mechanism that the cluster had then, and that nobody has moved there since.
+    pub fn is_for(&self, record: &FailureRecord) -> bool {
+        let measured = |cause: &RootCause| self.mechanisms.contains(&cause.mechanism);
+        let known = self.mechanisms.is_empty() || record.causes.iter().any(measured);
+        known && !self.unmeasured.contains(&record.id)
+    }
 }
 
 impl PullState {
@@ -174,6 +187,7 @@ impl Book {
         }
         let mut book = Self::default();
         ordered.values().for_each(|fact| book.take(fact));
+        book.clusters.name_parts(&book.records);
         book.clusters.weigh();
         book
     }

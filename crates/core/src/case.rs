@@ -4,6 +4,7 @@ mod admit;
 mod derive;
 pub mod expect;
 pub mod export;
+pub mod judge;
 
 pub use admit::{NEAR, Refusal, near, refusals};
 pub use derive::{draft, draft_of_told, drafted};
@@ -205,14 +206,14 @@ impl EvalCase {
         Some(json!({"input": input, "expect": self.expect, "fixtures": self.fixtures}))
     }
 
-    /// Why it cannot be run or scored whatever the runner can do, as half a sentence.
-    pub fn unscorable(&self) -> Option<&'static str> {
+    /// Why it cannot be run or scored whatever the runner can do, as half a sentence. `judged` says that there is a model to judge runs.
+    pub fn unscorable(&self, judged: bool) -> Option<&'static str> {
         match () {
             () if !self.is_recorded() => None,
             () if self.input.is_none() => Some("the trace does not say what the run began with"),
             () if self.expect.is_empty() => Some("no check expresses what went wrong"),
-            () if self.expect.iter().any(Expectation::needs_model) => {
-                Some("a model would have to judge it, and none is asked to")
+            () if !judged && self.expect.iter().any(Expectation::needs_model) => {
+                Some("a model would have to judge it, and there is none")
             }
             () => None,
         }

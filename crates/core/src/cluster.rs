@@ -3,6 +3,7 @@
 mod curate;
 mod explain;
 mod neighbour;
+mod part;
 mod rank;
 mod revise;
 mod signature;
@@ -11,13 +12,14 @@ mod title;
 pub use curate::{Likeness, Question, ask, questions, read as read_answer, texts};
 pub use explain::{Explanation, Trend, explain};
 pub use rank::Rank;
-pub use revise::{Author, Change, Revision};
+pub use revise::{Author, Change, Revision, part_of};
 pub use signature::signature;
 pub use title::of as title;
 
 use crate::failure::{FailureKind, FailureRecord, Mechanism};
 use crate::hash;
 use crate::id::{ClusterId, RecordId, TaskId};
+use crate::severity::Severity;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,8 +42,8 @@ pub struct Cluster {
     pub title: String,
     /// The members, and whether each is resolved by the incumbent.
     pub members: BTreeMap<RecordId, Member>,
-    /// From 0 to 1.
-    pub severity: f64,
+    /// The share of all failed runs that show it, from 0 to 1.
+    pub share: f64,
     /// Where it stands.
     pub state: ClusterState,
     /// The batch that founded it, and the last one that added to it.
@@ -59,6 +61,11 @@ pub struct Member {
     pub batch: u32,
     /// Whether the incumbent no longer shows the mechanism on this task.
     pub resolved: bool,
+    /// Which of the cluster's mechanisms it shows.
+    pub mechanism: Mechanism,
+    /// How bad it was, where somebody told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impact: Option<Severity>,
 }
 
 /// Where a cluster stands.
@@ -129,7 +136,7 @@ impl Cluster {
             also: BTreeSet::new(),
             title: title::of(mechanism),
             members: BTreeMap::new(),
-            severity: 0.0,
+            share: 0.0,
             state: ClusterState::Open,
             first_batch: batch,
             last_batch: batch,
@@ -139,7 +146,7 @@ impl Cluster {
     /// A new failure shows that the incumbent has the mechanism on this task, whatever was thought before.
     ///
     /// But one that is older than what `fixed` the cluster shows nothing of the incumbent.
-    fn add(&mut self, record: &FailureRecord, batch: u32, fixed: bool) {
+    fn add(&mut self, record: &FailureRecord, mechanism: &Mechanism, batch: u32, fixed: bool) {
         if self.members.contains_key(&record.id) {
             return;
         }
@@ -151,6 +158,8 @@ impl Cluster {
                 task: record.task.clone(),
                 batch,
                 resolved: fixed,
+                mechanism: mechanism.clone(),
+                impact: record.impact,
             },
         );
         self.first_batch = self.first_batch.min(batch);
@@ -346,6 +355,20 @@ impl ClusterBook {
         current.clone()
     }
 
+    /// Takes in that a failure was read once more. What is explained otherwise than before leaves its clusters, for the caller to place it
+    /// anew; of the rest only what is told of how bad it was is news. Whether it left comes back.
+    pub fn reread(&mut self, known: &FailureRecord, record: &FailureRecord) -> bool {
+        let left = !known.is_explained_like(record);
+        if left {
+            self.leave(&record.id);
+        } else if known.impact != record.impact {
+            let members = self.clusters.values_mut();
+            let told = members.filter_map(|cluster| cluster.members.get_mut(&record.id));
+            told.for_each(|member| member.impact = record.impact);
+        }
+        left
+    }
+
     /// Takes a record that was no failure after all out of its clusters. One that only it had founded, and nobody has worked on, is gone.
     pub fn leave(&mut self, record: &RecordId) {
         self.runs = None;
@@ -379,13 +402,13 @@ impl ClusterBook {
             if !cluster.shows(&cause.mechanism) {
                 cluster.also.insert(cause.mechanism.clone());
             }
-            cluster.add(record, batch, fixed(&id));
+            cluster.add(record, &cause.mechanism, batch, fixed(&id));
             joined.push(id);
         }
         joined
     }
 
-    /// Weighs all clusters: severity is the share of all failed runs that show the mechanism.
+    /// Weighs all clusters: counts which share of all failed runs that show the mechanism.
     pub fn weigh(&mut self) {
         // Sorting what is mostly sorted and counting it is several times faster than a set of it.
         let mut runs: Vec<&RecordId> = self
@@ -402,7 +425,7 @@ impl ClusterBook {
     fn weigh_among(&mut self, runs: usize) {
         self.runs = Some(runs);
         for cluster in self.clusters.values_mut() {
-            cluster.severity = crate::agreement::share(cluster.members.len(), runs);
+            cluster.share = crate::agreement::share(cluster.members.len(), runs);
         }
     }
 }

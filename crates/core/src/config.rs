@@ -16,6 +16,7 @@ pub use redact::{Pattern, RedactConfig};
 
 use crate::edit::Position;
 use crate::hash;
+use crate::severity::SeverityLabels;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -150,6 +151,9 @@ pub struct SignalsConfig {
     pub artifacts: Vec<String>,
     /// Workflow files whose artifacts are read.
     pub workflows: Vec<String>,
+    /// Labels that say how bad an issue is, besides the usual spellings. Not in the digest when there are none.
+    #[serde(skip_serializing_if = "SeverityLabels::is_default")]
+    pub severity: SeverityLabels,
     /// Where things stand in records of the team's own making. Not in the digest when it is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mapping: Option<Mapping>,
@@ -168,6 +172,9 @@ pub struct Mapping {
     pub passed: Option<String>,
     /// The score, in a record.
     pub score: Option<String>,
+    /// How bad a failure is, in a record: `critical`, `high`, `P1`, … Not in the digest when it is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub impact: Option<String>,
     /// Who speaks, in a message. Default `/role`.
     pub role: Option<String>,
     /// What is said, in a message. Default `/content`.

@@ -2,6 +2,7 @@
 
 use crate::case::Draft;
 use crate::id::{RecordId, TaskId};
+use crate::severity::Severity;
 use crate::trace::{ExpectedAction, Termination};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -96,6 +97,9 @@ pub struct FailureRecord {
     pub termination: Termination,
     /// Why it failed, the most likely reason first. Empty when nothing was found.
     pub causes: Vec<RootCause>,
+    /// How bad it was, where a person, the trace or what the agent said tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impact: Option<Severity>,
     /// What it would need to become an eval case, if anybody made that of its trace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draft: Option<Box<Draft>>,
@@ -109,5 +113,13 @@ impl FailureRecord {
             .iter()
             .flat_map(|cause| cause.evidence.iter().filter_map(|evidence| evidence.step));
         steps.next()
+    }
+
+    /// Whether the same run, read once more, is explained as before: by the same party for the same reasons. One that is not has to
+    /// leave the clusters that it was in.
+    pub fn is_explained_like(&self, other: &Self) -> bool {
+        let mechanisms =
+            |record: &Self| -> Vec<Mechanism> { record.causes.iter().map(|cause| cause.mechanism.clone()).collect() };
+        self.kind == other.kind && mechanisms(self) == mechanisms(other)
     }
 }

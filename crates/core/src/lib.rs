@@ -28,6 +28,7 @@ pub mod protocol;
 pub mod redact;
 pub mod render;
 pub mod score;
+pub mod severity;
 pub mod signal;
 pub mod similar;
 pub mod trace;

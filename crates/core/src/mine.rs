@@ -26,6 +26,7 @@ mod policy;
 mod policy_violated;
 mod premature_handover;
 mod repeated_call;
+mod secret_said;
 mod settle;
 mod skipped_confirmation;
 mod termination;
@@ -43,7 +44,7 @@ mod wrong_order;
 mod wrong_tool;
 
 pub use beside::{Judged, JudgedBuilder, mine_beside};
-pub(crate) use calls::{hands_over, writes};
+pub(crate) use calls::{hands_over, writes, writes_by_name};
 pub use category::{Category, category};
 pub use clump::clumps;
 pub use lack::lack;
@@ -141,6 +142,7 @@ pub fn mine(source: &str, task: &TaskId, trace: &Trace) -> FailureRecord {
         behaviour: behaviour(trace),
         termination: trace.termination,
         causes: causes.into_iter().take(MAX_CAUSES).map(bounded).collect(),
+        impact: trace.impact.max(secret_said::impact(trace)),
         draft: None,
     }
 }

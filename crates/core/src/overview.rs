@@ -108,6 +108,7 @@ impl Overview {
         for fact in facts {
             overview.take_fact(&fact.what, batch);
         }
+        overview.clusters.name_parts(&overview.records);
         overview.clusters.weigh();
         overview
     }
@@ -140,12 +141,8 @@ impl Overview {
                 let origin = Origin::Files { names: files.clone() };
                 for record in failures {
                     // Read again beside other runs, it may be explained better than before.
-                    if self
-                        .records
-                        .get(&record.id)
-                        .is_some_and(|known| known.causes != record.causes)
-                    {
-                        self.clusters.leave(&record.id);
+                    if let Some(known) = self.records.get(&record.id) {
+                        self.clusters.reread(known, record);
                     }
                     self.take(record, &origin);
                     self.clusters.place(record, batch, |_| false);

@@ -16,6 +16,7 @@ mod scope;
 mod token;
 mod walk;
 
+pub(crate) use placeholder::credentials;
 pub use placeholder::{holds_placeholder, without_placeholders};
 pub use walk::Redact;
 

@@ -12,6 +12,7 @@ pub use label::{LabelStanding, labelled_by_trusted, same_label};
 pub use links::Place;
 
 use crate::id::TaskId;
+use crate::severity::Severity;
 use crate::trace::read::{ReadTrace, read_any};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,16 @@ pub struct Report {
     /// What people wrote below it; not what sprag or other machines did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub comments: Vec<Remark>,
+    /// How bad its labels say it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impact: Option<Severity>,
+}
+
+impl Report {
+    /// How bad its labels or its form say it is: the worse of both.
+    pub fn severity(&self) -> Option<Severity> {
+        self.impact.max(form::impact(&self.body))
+    }
 }
 
 /// A comment below an issue.

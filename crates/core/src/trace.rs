@@ -26,6 +26,7 @@ mod tau_bench;
 mod window;
 mod worker;
 
+use crate::severity::{self, Severity};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -46,6 +47,9 @@ pub struct Trace {
     /// What the evaluator looked at.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
+    /// How bad a failure of this run is, if its source says.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "severity::lenient")]
+    pub impact: Option<Severity>,
 }
 
 /// One message.

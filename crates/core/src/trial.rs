@@ -21,6 +21,9 @@ pub struct Trial {
     /// The trace, if one was asked for and given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<Trace>,
+    /// What a model has still to judge before there is a verdict: rubrics of a case of which all else holds. Never on record.
+    #[serde(skip)]
+    pub rubrics: Vec<String>,
 }
 
 /// How a trial went. An error is never a pass and never a failure of the agent.
@@ -52,7 +55,20 @@ impl Trial {
             usage: Usage::default(),
             duration_ms: 0,
             trace: None,
+            rubrics: Vec::new(),
         }
+    }
+
+    /// The verdict once a model has said of each rubric whether it holds; the score is the part of them that does.
+    pub fn judge(&mut self, holds: &[bool]) {
+        self.rubrics.clear();
+        let held = holds.iter().filter(|holds| **holds).count();
+        self.score = crate::agreement::share(held, holds.len());
+        self.status = if held == holds.len() {
+            TrialStatus::Passed
+        } else {
+            TrialStatus::Failed
+        };
     }
 
     /// Whether the agent did what it should.

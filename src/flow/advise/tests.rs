@@ -150,6 +150,37 @@ async fn an_answer_that_does_not_hold_is_mended_once_and_then_the_rules_stand() 
 }
 
 #[tokio::test]
+async fn a_secret_that_the_model_spells_out_does_not_reach_the_record() {
+    let leaky = good().replace(
+        "It cancelled what was shipped.",
+        "It wrote to ann@example.com that it cancelled.",
+    );
+    let (advisor, _) = advisor(move |_, _| Ok(leaky.clone()));
+    let record = mined(&advisor).await;
+    assert_eq!(record.causes[0].finding, "It wrote to [email-1] that it cancelled.");
+}
+
+#[tokio::test]
+async fn a_run_is_judged_by_rubrics_until_one_does_not_hold_and_not_at_all_by_what_is_made_up() {
+    let answer = |holds: bool, quote: &str| {
+        json!({"reason": "So it is.", "step": 1, "quote": quote, "holds": holds}).to_string()
+    };
+    let (advisor, model) = advisor(move |before, request| {
+        let made_up = format!("{request:?}").contains("is quick");
+        Ok(answer(before == 0, if made_up { "never said" } else { "cancel_order" }))
+    });
+    let rubrics = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let judged = advisor
+        .judge(&run(), &rubrics(&["cancels", "is polite", "is brief"]))
+        .await
+        .unwrap();
+    assert_eq!(judged, Some(vec![true, false, false]));
+    assert_eq!(lock(&model.seen).len(), 2, "the third could not save it");
+    assert_eq!(advisor.judge(&run(), &rubrics(&["is quick"])).await.unwrap(), None);
+    assert_eq!(advisor.account().counts.wrong, 1);
+}
+
+#[tokio::test]
 async fn a_request_that_is_too_long_is_made_shorter() {
     let long = |request: &ModelRequest| request.most_input_tokens() > 9_000;
     let (advisor, model) = advisor(move |_, request| {

@@ -192,6 +192,7 @@ async fn read_issue(
         title: issue.title.clone(),
         body: issue.body.clone(),
         comments: remarks(hub, issue, around).await?,
+        impact: hub.config.signals.severity.of(issue.labels.iter().map(String::as_str)),
     };
     // What is kept is the issue without its secrets; what leads to traces is the issue as it stands.
     let mut shown = said.clone();
@@ -313,6 +314,9 @@ async fn read_report(
             }
             Err(problem) => instead = Some(redactor.text(&problem).into_owned()),
         }
+    }
+    for record in records.iter_mut().chain(&mut told) {
+        record.impact = record.impact.max(said.severity());
     }
     let reading = match told {
         _ if !records.is_empty() => Reading::Failures { records },

@@ -7,6 +7,7 @@ fn choices() -> Choices {
         harness: vec!["agent/**".to_owned()],
         runner: RunnerChoice::Template,
         labels: vec!["agent-failure".to_owned()],
+        github_models: false,
         artifacts: Vec::new(),
         workflows: Vec::new(),
     }
@@ -130,7 +131,11 @@ fn issues_count_by_any_of_their_labels() {
 
 /// A job of a written workflow.
 fn job(workflow: &str, name: &str) -> String {
-    let text = text_of(workflow, &choices(), &Setup::default(), &Place::default());
+    job_of(workflow, name, &choices())
+}
+
+fn job_of(workflow: &str, name: &str, choices: &Choices) -> String {
+    let text = text_of(workflow, choices, &Setup::default(), &Place::default());
     let lines = text.lines().skip_while(|line| *line != format!("  {name}:")).skip(1);
     lines
         .take_while(|line| line.is_empty() || line.starts_with("   "))
@@ -163,8 +168,12 @@ fn a_pressed_button_is_dropped_by_no_other_event() {
 #[test]
 fn each_job_may_do_what_its_command_does_and_no_more() {
     // By the endpoints that src/flow calls for it. Who may do what is asked with `metadata`, which every token has.
-    let permissions = |workflow, name| {
-        let job = job(workflow, name);
+    let permissions = |workflow, name, github_models| {
+        let choices = Choices {
+            github_models,
+            ..choices()
+        };
+        let job = job_of(workflow, name, &choices);
         let lines = job
             .lines()
             .skip_while(|line| !line.starts_with("    permissions:"))
@@ -179,13 +188,22 @@ fn each_job_may_do_what_its_command_does_and_no_more() {
         "contents: read, checks: write",
         "contents: read, pull-requests: read, checks: write",
     );
-    assert_eq!(permissions(WORKFLOWS[1], "gate"), gate);
-    assert_eq!(permissions(WORKFLOWS[0], "gate"), asked);
-    assert_eq!(permissions(WORKFLOWS[0], "again"), asked);
     let rest =
         |checks: &str| format!("contents: write, issues: write, pull-requests: write, checks: {checks}, actions: read");
-    assert_eq!(permissions(WORKFLOWS[0], "sync"), rest("read"));
-    assert_eq!(permissions(WORKFLOWS[0], "run"), rest("write"));
+    for (workflow, name, may) in [
+        (WORKFLOWS[1], "gate", gate),
+        (WORKFLOWS[0], "gate", asked),
+        (WORKFLOWS[0], "again", asked),
+        (WORKFLOWS[0], "sync", &rest("read")),
+        (WORKFLOWS[0], "run", &rest("write")),
+    ] {
+        assert_eq!(permissions(workflow, name, false), may);
+        assert_eq!(
+            permissions(workflow, name, true),
+            format!("{may}, models: read"),
+            "GitHub's models are asked with the job's token"
+        );
+    }
 }
 
 #[test]
@@ -268,6 +286,7 @@ fn the_issue_form_asks_exactly_what_signals_reads() {
             "What was the agent asked to do?",
             "What did it do?",
             "What should it have done?",
+            "How bad is it?",
             "Trace",
             "Task",
             "Version"

@@ -260,3 +260,18 @@ async fn a_key_is_never_shown() {
     let bench = Bench::new(|_, _| said("Hi")).await;
     assert!(!format!("{:?}", bench.model).contains(KEY));
 }
+
+#[tokio::test]
+async fn a_key_that_the_provider_repeats_is_taken_out_of_its_error() {
+    let refused = format!(
+        r#"{{"error":{{"message":"Incorrect API key provided: {KEY}. Find yours at …","code":"invalid_api_key"}}}}"#
+    );
+    let bench = Bench::new(move |_, _| status(401, &refused)).await;
+    let error = bench.model.complete(&request("hello")).await.unwrap_err();
+    assert_eq!(class(&error), FaultClass::Auth);
+    let told = format!("{error} {error:?}");
+    assert!(
+        told.contains("Incorrect API key provided: [key]") && !told.contains(KEY),
+        "{told}"
+    );
+}

@@ -133,6 +133,8 @@ pub(crate) struct Kiosk {
     pub(crate) slips: String,
     /// Whether it takes recorded inputs. Each is as the first ticket.
     pub(crate) cases: bool,
+    /// Whether it leaves the verdict of recorded inputs to whoever can judge what they expect.
+    pub(crate) judged: bool,
     /// What runs of held-out tasks begin with.
     pub(crate) held_out_inputs: Vec<String>,
 }
@@ -188,6 +190,14 @@ impl Runner for Kiosk {
                     *self.paid.lock().unwrap().entry(paid).or_default() += 1;
                     let mut trial = make(harness, job, self.nuisance.as_deref());
                     slip(&mut trial, &self.slips);
+                    if let Some(case) = job.case.as_ref().filter(|_| self.judged) {
+                        let rubric = case["expect"][0]["rubric"].as_str().unwrap().to_owned();
+                        trial = Trial {
+                            trace: trial.trace,
+                            rubrics: vec![rubric],
+                            ..Trial::errored(FailureKind::Evaluator, "nobody judged")
+                        };
+                    }
                     done.send((*at, trial)).ok();
                 }
                 // As a process would: what has ended is taken before more is begun.
@@ -237,6 +247,7 @@ fn make(harness: &Harness, job: &Job, nuisance: Option<&str>) -> Trial {
         usage,
         duration_ms: 1,
         trace: job.trace.then_some(trace),
+        rubrics: Vec::new(),
     }
 }
 
@@ -333,6 +344,7 @@ impl Ticket {
         let mut run = Run {
             ticket: self,
             trace: Trace {
+                impact: None,
                 steps: vec![said(Role::User, &format!("Please look at order O-{:03}.", self.number))],
                 termination: Termination::AgentStop,
                 tools: tools(),

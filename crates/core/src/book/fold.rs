@@ -7,12 +7,13 @@ use crate::failure::FailureRecord;
 use crate::id::{ClusterId, RecordId, RunId};
 use crate::ledger::{Entry, Event, Finding};
 use crate::overview::Origin;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Book {
     /// Adds a fact that was learned after all others.
     pub fn learn(&mut self, fact: &Fact) {
         self.take(fact);
+        self.clusters.name_parts(&self.records);
         self.clusters.weigh();
     }
 
@@ -127,7 +128,16 @@ impl Book {
         self.clusters.mark(&pull.cluster, ClusterState::InProgress);
         self.preferred.remove(&pull.cluster);
         let reasons = known.map(|known| known.reasons).unwrap_or_default();
-        self.pulls.insert(number, PullEntry { reasons, ..pull });
+        let measured = self.clusters.clusters.get(&pull.cluster);
+        let mechanisms = measured.map(|cluster| cluster.also.iter().chain([&cluster.mechanism]).cloned());
+        self.pulls.insert(
+            number,
+            PullEntry {
+                reasons,
+                mechanisms: mechanisms.into_iter().flatten().collect(),
+                ..pull
+            },
+        );
     }
 
     fn read_issue(&mut self, issue: u64, digest: &str, told: impl Fn(&RecordId) -> String, reading: &Reading) {
@@ -180,15 +190,16 @@ impl Book {
     fn join(&mut self, record: &FailureRecord, happened: &str, origin: &Origin) {
         match self.records.insert(record.id.clone(), record.clone()) {
             // Read again beside other runs, it may be explained better than before.
-            Some(known) if !same_mechanisms(&known, record) => self.clusters.leave(&record.id),
-            Some(_) => return,
-            None => {}
+            Some(known) if !self.clusters.reread(&known, record) => return,
+            Some(_) | None => {}
         }
         self.happened.insert(record.id.clone(), happened.to_owned());
         self.origins.entry(record.id.clone()).or_insert_with(|| origin.clone());
         let fixed_since = |cluster: &ClusterId| {
             let mut of_cluster = self.pulls.values().filter(|pull| pull.cluster == *cluster);
-            of_cluster.any(|pull| matches!(&pull.state, PullState::Merged { at, .. } if at.as_str() >= happened))
+            of_cluster.any(|pull| {
+                matches!(&pull.state, PullState::Merged { at, .. } if at.as_str() >= happened) && pull.is_for(record)
+            })
         };
         self.clusters.place(record, self.n_runs.max(1), fixed_since);
     }
@@ -259,9 +270,32 @@ impl Book {
         }
     }
 
+    /// What becomes part of a cluster while a change for it waits was not measured with it.
+    fn note_unmeasured(&mut self, change: &Change) {
+        let Change::Merge { into, from } = change else {
+            return;
+        };
+        let (into, from) = (self.clusters.current(into), self.clusters.current(from));
+        let open = self.pulls.values_mut().filter(|pull| pull.state == PullState::Open);
+        for pull in open {
+            let other = match () {
+                () if into == from => continue,
+                () if pull.cluster == into => &from,
+                () if pull.cluster == from => &into,
+                () => continue,
+            };
+            let new = self.clusters.clusters.get(other).into_iter();
+            pull.unmeasured
+                .extend(new.flat_map(|cluster| cluster.members.keys().cloned()));
+        }
+    }
+
     /// Whatever was said of a cluster that goes is said of the one that stays.
     fn revise(&mut self, revisions: &[Revision]) {
-        self.clusters.revise(revisions);
+        for revision in revisions {
+            self.note_unmeasured(&revision.change);
+            self.clusters.revise(std::slice::from_ref(revision));
+        }
         for pull in self.pulls.values_mut() {
             pull.cluster = self.clusters.current(&pull.cluster);
         }
@@ -325,9 +359,10 @@ impl Book {
                 sha: sha.clone(),
                 at: at.to_owned(),
             };
-            let happened = &self.happened;
+            let (happened, records, pull) = (&self.happened, &self.records, &*pull);
             self.clusters.resolve_members(&cluster, |record| {
                 happened.get(record).is_none_or(|happened| happened.as_str() <= at)
+                    && records.get(record).is_some_and(|record| pull.is_for(record))
             });
             // What failed between the measurement and the merge fails still.
             if self.state_of(&cluster) == Some(ClusterState::InProgress) {
@@ -342,12 +377,6 @@ impl Book {
             }
         }
     }
-}
-
-fn same_mechanisms(one: &FailureRecord, other: &FailureRecord) -> bool {
-    let mechanisms =
-        |record: &FailureRecord| -> Vec<_> { record.causes.iter().map(|cause| cause.mechanism.clone()).collect() };
-    one.kind == other.kind && mechanisms(one) == mechanisms(other)
 }
 
 /// The pull request that a fact tells was opened.
@@ -372,6 +401,8 @@ fn opened(what: &What) -> Option<PullEntry> {
         head_sha: head_sha.clone(),
         base_sha: base_sha.clone(),
         state: PullState::Open,
+        mechanisms: BTreeSet::new(),
+        unmeasured: BTreeSet::new(),
         reasons: Vec::new(),
         revert: None,
     })

@@ -113,10 +113,10 @@ impl Book {
         if clusters.iter().all(|cluster| cluster.state == ClusterState::Ignored) {
             return Some(Standing::Ignored { record, cluster: first });
         }
-        if let Some((cluster, pull)) = clusters
-            .iter()
-            .find_map(|cluster| Some((*cluster, self.open_pull(&cluster.id)?.0)))
-        {
+        if let Some((cluster, pull)) = clusters.iter().find_map(|cluster| {
+            let (number, pull) = self.open_pull(&cluster.id)?;
+            pull.is_for(record).then_some((*cluster, number))
+        }) {
             let closes = clusters
                 .iter()
                 .all(|other| other.id == cluster.id || other.state == ClusterState::Resolved);

@@ -24,6 +24,7 @@ fn record(id: &str, subject: &str) -> FailureRecord {
             should: String::new(),
             action: None,
         }],
+        impact: None,
         draft: None,
     }
 }
@@ -525,7 +526,10 @@ fn a_pull_request_stands_for_the_cluster_that_its_own_became_part_of() {
     assert_eq!(book.open_pull(&other).map(|(number, _)| number), Some(10));
     assert_eq!(book.state_of(&other), Some(ClusterState::InProgress));
     let merged = [&facts[..], &[settled(4, 10, true)]].concat();
-    assert_eq!(Book::fold(&merged).state_of(&other), Some(ClusterState::Resolved));
+    let book = Book::fold(&merged);
+    let resolved = |id: &str| book.clusters.clusters[&other].members[&RecordId::new(id)].resolved;
+    assert!(resolved("a") && !resolved("b"), "it was measured for its own");
+    assert_eq!(book.state_of(&other), Some(ClusterState::Reopened));
 }
 
 #[test]
@@ -590,4 +594,63 @@ fn an_issue_of_two_causes_is_settled_only_by_the_second() {
         alone.standing(1),
         Some(Standing::Proposed { closes: true, .. })
     ));
+}
+
+#[test]
+fn what_people_merge_into_a_cluster_under_its_pull_request_is_not_resolved_with_it() {
+    let merge = |day| {
+        let from = Book::fold(&[issue(1, 2, "b", "cancel")]).clusters_of(2)[0].clone();
+        decided(day, Decision::Merge { into: cluster(), from })
+    };
+    let facts = [
+        issue(1, 1, "a", "refund"),
+        issue(1, 2, "b", "cancel"),
+        opened(2, 10),
+        merge(3),
+        issue(4, 3, "c", "cancel"),
+        settled(5, 10, true),
+        issue(6, 4, "d", "refund"),
+    ];
+    let book = Book::fold(&facts[..6]);
+    let resolved = |book: &Book, id: &str| book.clusters.clusters[&cluster()].members[&RecordId::new(id)].resolved;
+    assert_eq!(["a", "b", "c"].map(|id| resolved(&book, id)), [true, false, false]);
+    assert_eq!(
+        book.state_of(&cluster()),
+        Some(ClusterState::Reopened),
+        "there is something left to do"
+    );
+    let early = [
+        issue(1, 1, "a", "refund"),
+        issue(1, 2, "b", "cancel"),
+        merge(2),
+        opened(3, 10),
+        settled(4, 10, true),
+    ];
+    assert_eq!(
+        state(&early),
+        ClusterState::Resolved,
+        "what was merged before was measured"
+    );
+    assert_eq!(standing(&facts[..4], 1), "proposed in 10");
+    assert_eq!(
+        standing(&facts[..4], 2),
+        "mined, 1 clusters",
+        "nothing is promised to whom it was not measured for"
+    );
+}
+
+#[test]
+fn one_of_two_pull_requests_of_a_cluster_closed_leaves_the_other_at_work() {
+    let facts = [
+        issue(1, 1, "a", "refund"),
+        opened(2, 10),
+        opened(3, 11),
+        settled(4, 10, false),
+    ];
+    let book = Book::fold(&facts);
+    assert_eq!(book.state_of(&cluster()), Some(ClusterState::InProgress));
+    assert_eq!(book.open_pull(&cluster()).map(|(number, _)| number), Some(11));
+    assert_eq!(book.rejections(&cluster()).len(), 1);
+    let both = [&facts[..], &[settled(5, 11, false)]].concat();
+    assert_eq!(state(&both), ClusterState::Open);
 }

@@ -1,6 +1,6 @@
 //! What may not enter the pool: a case that is there already, or one that says nearly the same.
 
-use super::{CaseState, EvalCase};
+use super::{CaseState, EvalCase, Fixture};
 use crate::id::CaseId;
 use crate::similar::Rarity;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,12 @@ pub fn refusals(pool: &[&EvalCase], candidates: &[&EvalCase]) -> Vec<Refusal> {
     };
     let (recorded, tasks): (Vec<&EvalCase>, Vec<&EvalCase>) = candidates.iter().partition(|case| case.is_recorded());
     for task in tasks {
+        let other = kept.iter().filter(|case| !case.is_recorded());
+        let double = other.filter_map(|case| Some((case, likeness(case, task)?))).next();
+        if let Some((case, likeness)) = double {
+            refused.push(refusal(task, case, likeness));
+            continue;
+        }
         kept.retain(|case| {
             let gives_way = case.is_recorded() && !matches!(case.state, CaseState::Promoted | CaseState::Quarantined);
             let likeness = likeness(case, task).filter(|_| gives_way);
@@ -55,15 +61,18 @@ pub fn refusals(pool: &[&EvalCase], candidates: &[&EvalCase]) -> Vec<Refusal> {
     refused
 }
 
-/// Why two cases are one, as the beginning of half a sentence; `None` when they are two. What a task begins with is not all that it is, so two
-/// tasks of the runner are two, however alike they begin.
+/// Why two cases are one, as the beginning of half a sentence; `None` when they are two. Two tasks of the runner are more than what is known of
+/// them: they are one only if they begin nearly the same, expect the same to the value, and met the same world.
 fn likeness(case: &EvalCase, other: &EvalCase) -> Option<&'static str> {
-    let tasks = !case.is_recorded() && !other.is_recorded();
-    if tasks || case.id == other.id || case.expect.is_empty() {
+    if case.id == other.id || case.expect.is_empty() {
         return None;
     }
     let text = |case: &EvalCase| Some(case.input.as_ref()?.messages.join("\n"));
     let (left, right) = (text(case)?, text(other)?);
+    if !case.is_recorded() && !other.is_recorded() {
+        let same = case.expect == other.expect && near(&left, &right) && same_world(&case.fixtures, &other.fixtures);
+        return same.then_some("begins nearly the same, expects the same and met the same world as");
+    }
     if case.expect == other.expect && left == right {
         return Some("runs and expects the same as");
     }
@@ -74,4 +83,15 @@ fn likeness(case: &EvalCase, other: &EvalCase) -> Option<&'static str> {
             .collect::<Vec<_>>()
     };
     (mechanisms(case) == mechanisms(other) && near(&left, &right)).then_some("begins and expects nearly the same as")
+}
+
+/// Whether two runs made a call that both were answered alike, and none that they were answered differently. Runs that called nothing, or
+/// nothing in common, do not say what world they met.
+fn same_world(left: &[Fixture], right: &[Fixture]) -> bool {
+    let pairs = left.iter().flat_map(|one| right.iter().map(move |other| (one, other)));
+    let mut shared = pairs
+        .filter(|(one, other)| one.name == other.name && one.arguments == other.arguments)
+        .map(|(one, other)| one.result == other.result && one.error == other.error)
+        .peekable();
+    shared.peek().is_some() && shared.all(|same| same)
 }

@@ -133,6 +133,19 @@ pub fn verdict(scored: &[Scored]) -> Option<bool> {
     }
 }
 
+/// What a model has to judge before there is a verdict; nothing where something is broken, or cannot be scored by a model either.
+pub fn rubrics(expect: &[Expectation], scored: &[Scored]) -> Vec<String> {
+    let mut rubrics = Vec::new();
+    for (expectation, scored) in expect.iter().zip(scored) {
+        match (expectation, scored.outcome) {
+            (Expectation::Judge { rubric }, _) => rubrics.push(rubric.clone()),
+            (_, Outcome::Held) => {}
+            (_, Outcome::Broken | Outcome::Unscored) => return Vec::new(),
+        }
+    }
+    rubrics
+}
+
 impl Expectation {
     /// The word that names its kind, such as `tool_called`.
     pub fn kind(&self) -> &'static str {

@@ -38,7 +38,7 @@ fn the_name_of_a_recorded_input_is_the_id_of_its_case() {
     let case = EvalCase::new(id.clone(), TaskId::new(id.as_str()), String::new());
     assert!(case.is_recorded() && case.recorded_run().is_none());
     assert_eq!(
-        case.unscorable(),
+        case.unscorable(true),
         Some("the trace does not say what the run began with")
     );
     let judged = EvalCase {
@@ -50,11 +50,12 @@ fn the_name_of_a_recorded_input_is_the_id_of_its_case() {
     };
     assert!(judged.recorded_run().is_some());
     assert_eq!(
-        judged.unscorable(),
-        Some("a model would have to judge it, and none is asked to")
+        judged.unscorable(false),
+        Some("a model would have to judge it, and there is none")
     );
+    assert_eq!(judged.unscorable(true), None);
     let task = EvalCase::new(EvalCase::id_of(&TaskId::new("a")), TaskId::new("a"), String::new());
-    assert_eq!(task.unscorable(), None, "its verdict is the runner's");
+    assert_eq!(task.unscorable(false), None, "its verdict is the runner's");
     for task in [
         "recorded-",
         "recorded-0123456789abc",
@@ -157,5 +158,38 @@ proptest! {
     fn a_text_is_near_to_itself_and_nearness_has_no_direction(left in "[a-z]{1,8}( [a-z]{1,8}){0,8}", right in "[a-z ]{0,40}") {
         prop_assert!(near(&left, &left));
         prop_assert_eq!(near(&left, &right), near(&right, &left));
+    }
+}
+
+#[test]
+fn two_tasks_are_one_only_if_they_met_the_same_world() {
+    const ASKED: &str = "My parcel has been on its way for three weeks now. Could you please give me my money back?";
+    let seen = |id: &str, order: &str, result: &str| EvalCase {
+        fixtures: vec![Fixture {
+            name: "get_order".to_owned(),
+            arguments: Map::from_iter([("order".to_owned(), order.into())]),
+            result: result.to_owned(),
+            error: false,
+        }],
+        ..case(id, ASKED, "refund")
+    };
+    let old = [seen("task-a", "O-1", "late")];
+    assert_eq!(
+        refused(&old, &[seen("task-b", "O-1", "late")]),
+        [(
+            "task-b".to_owned(),
+            "begins nearly the same, expects the same and met the same world as task-a".to_owned()
+        )]
+    );
+    for other in [
+        seen("task-b", "O-1", "delivered"),
+        seen("task-b", "O-2", "late"),
+        case("task-b", ASKED, "refund"),
+        EvalCase {
+            expect: vec![Expectation::MaxSteps { steps: 3 }],
+            ..seen("task-b", "O-1", "late")
+        },
+    ] {
+        assert_eq!(refused(&old, std::slice::from_ref(&other)), [], "{other:?}");
     }
 }

@@ -44,10 +44,6 @@ pub enum Trend {
 
 /// Explains every cluster; records that are not given are left out. The words of a member are those of its request and of its first finding.
 pub fn explain(book: &ClusterBook, records: &BTreeMap<RecordId, FailureRecord>) -> BTreeMap<ClusterId, Explanation> {
-    let text = |record: &FailureRecord| {
-        let finding = record.causes.first().map_or("", |cause| cause.finding.as_str());
-        format!("{}\n{finding}", record.context)
-    };
     let texts: BTreeMap<&RecordId, String> = records.iter().map(|(id, record)| (id, text(record))).collect();
     let rarity = Rarity::of(texts.values().map(String::as_str));
     let profiles: BTreeMap<&ClusterId, Profile> = book
@@ -87,6 +83,21 @@ pub fn explain(book: &ClusterBook, records: &BTreeMap<RecordId, FailureRecord>) 
         ((*id).clone(), explanation)
     });
     explained.collect()
+}
+
+/// Words that members of a cluster have and those of another do not, the most telling first.
+pub(super) fn unlike(cluster: &Cluster, other: &Cluster, records: &BTreeMap<RecordId, FailureRecord>) -> Vec<String> {
+    let members = cluster.members.keys().chain(other.members.keys());
+    let texts: BTreeMap<&RecordId, String> = members.filter_map(|id| Some((id, text(records.get(id)?)))).collect();
+    let rarity = Rarity::of(texts.values().map(String::as_str));
+    let profile = |cluster: &Cluster| Profile::new(cluster, &texts, &rarity);
+    profile(cluster).unlike(&profile(other))
+}
+
+/// The words of a member: its request and its first finding.
+fn text(record: &FailureRecord) -> String {
+    let finding = record.causes.first().map_or("", |cause| cause.finding.as_str());
+    format!("{}\n{finding}", record.context)
 }
 
 /// The words of a cluster.

@@ -1,7 +1,8 @@
 //! Changes of clusters that no failure made: merges, splits and titles, by rules, a model or people. They go into the ledger, and are told to later
 //! runs, so that they outlive every new clustering.
 
-use super::{Cluster, ClusterBook};
+use super::{Cluster, ClusterBook, Member, part};
+use crate::failure::Mechanism;
 use crate::hash;
 use crate::id::{ClusterId, RecordId};
 use serde::{Deserialize, Serialize};
@@ -191,7 +192,7 @@ impl ClusterBook {
 
     /// Takes records out of a cluster; they found one of their own, whose id follows from both. Those that come later go there too.
     fn split_off(&mut self, cluster: &ClusterId, records: &[RecordId]) -> Option<ClusterId> {
-        let part = ClusterId::new(format!("c-{}", &hash::of(&(cluster, records))[..8]));
+        let part = part_of(cluster, records);
         let mut new = false;
         for record in records {
             let known = self.moved.insert((cluster.clone(), record.clone()), part.clone());
@@ -204,15 +205,20 @@ impl ClusterBook {
                 .partition(|(record, _)| leaves(record));
             whole.members = kept;
             let (like, empty) = (whole.clone(), whole.members.is_empty());
-            if !gone.is_empty() {
+            if let Some(mechanism) = mostly(&gone) {
                 let title = self.titles.get(&part).cloned();
-                let founded = self.clusters.entry(part.clone()).or_insert_with(|| Cluster {
-                    id: part.clone(),
-                    title: title.unwrap_or_else(|| format!("{} (split off)", like.title)),
-                    also: like.also.clone(),
-                    last_batch: like.last_batch,
-                    ..Cluster::founded_by(&like.mechanism, like.first_batch)
+                let founded = self.clusters.entry(part.clone()).or_insert_with(|| {
+                    let founded = Cluster::founded_by(&mechanism, like.first_batch);
+                    Cluster {
+                        id: part.clone(),
+                        title: title.unwrap_or_else(|| part::untold(&founded.title)),
+                        last_batch: like.last_batch,
+                        ..founded
+                    }
                 });
+                let others = gone.values().map(|member| &member.mechanism);
+                let new = others.filter(|other| **other != founded.mechanism);
+                founded.also.extend(new.cloned());
                 founded.members.extend(gone);
             }
             if empty {
@@ -228,6 +234,22 @@ impl ClusterBook {
         }
         self.titles.insert(cluster.clone(), title.to_owned()).as_deref() != Some(title)
     }
+}
+
+/// The id of the cluster that records found when they leave another.
+pub fn part_of(cluster: &ClusterId, records: &[RecordId]) -> ClusterId {
+    ClusterId::new(format!("c-{}", &hash::of(&(cluster, records))[..8]))
+}
+
+/// The mechanism that most members show; of several the first by name.
+fn mostly(members: &BTreeMap<RecordId, Member>) -> Option<Mechanism> {
+    let mut counts: BTreeMap<&Mechanism, usize> = BTreeMap::new();
+    for member in members.values() {
+        *counts.entry(&member.mechanism).or_default() += 1;
+    }
+    let most = counts.values().max().copied()?;
+    let mut first = counts.into_iter().filter(|(_, count)| *count == most);
+    first.next().map(|(mechanism, _)| mechanism.clone())
 }
 
 #[cfg(test)]

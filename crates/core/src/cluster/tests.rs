@@ -24,6 +24,7 @@ pub(crate) fn record(id: &str, task: &str, mechanisms: &[(&str, &str)]) -> Failu
         behaviour: String::new(),
         termination: Termination::AgentStop,
         causes: mechanisms.iter().map(cause).collect(),
+        impact: None,
         draft: None,
     }
 }
@@ -46,7 +47,7 @@ fn a_record_joins_a_cluster_for_each_of_its_mechanisms() {
         (refund.title.as_str(), refund.total_failures()),
         ("never does `refund` when it is needed", 2)
     );
-    assert_eq!((refund.severity, book.clusters[&joined[1]].severity), (1.0, 0.5));
+    assert_eq!((refund.share, book.clusters[&joined[1]].share), (1.0, 0.5));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::{
     RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, model, proposer, recipe, redact,
 };
 use crate::harness::PathPolicy;
+use crate::severity::SeverityLabels;
 use globset::Glob;
 use std::collections::BTreeSet;
 use toml::de::{DeTable, DeValue};
@@ -191,6 +192,15 @@ fn signals(table: &Reader<'_>) -> SignalsConfig {
             .unwrap_or_else(|| vec!["agent-failure".to_owned()]),
         artifacts: table.many("artifacts", glob).unwrap_or_default(),
         workflows: table.many("workflows", text).unwrap_or_default(),
+        severity: table.table("severity", |severity| {
+            let labels = |level: &str| severity.many(level, text).unwrap_or_default();
+            SeverityLabels {
+                critical: labels("critical"),
+                high: labels("high"),
+                medium: labels("medium"),
+                low: labels("low"),
+            }
+        }),
         mapping: mapping(table),
     }
 }
@@ -211,6 +221,7 @@ fn mapping(signals: &Reader<'_>) -> Option<Mapping> {
             trial: at("trial"),
             passed: at("passed"),
             score: at("score"),
+            impact: at("impact"),
             role: at("role"),
             content: at("content"),
             tool_calls: at("tool_calls"),

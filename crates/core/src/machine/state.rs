@@ -202,6 +202,7 @@ impl State {
     /// Changes clusters. What is known of one that goes is known of the one that stays.
     pub(super) fn revise(&mut self, revisions: &[Revision]) {
         self.clusters.revise(revisions);
+        self.clusters.name_parts(&self.records);
         for case in self.cases.cases.values_mut() {
             let mut clusters: BTreeSet<ClusterId> = case.clusters.iter().map(|id| self.clusters.current(id)).collect();
             clusters.extend(case.records.iter().flat_map(|record| self.clusters.holding(record)));

@@ -80,6 +80,7 @@ impl Tape {
             behaviour: "did nothing".to_owned(),
             termination: Termination::AgentStop,
             causes: [first, second].into_iter().take_while(|n| *n < 4).map(cause).collect(),
+            impact: None,
             draft: None,
         }
     }
@@ -278,6 +279,7 @@ fn known(tape: &mut Tape) -> Known {
 
 fn plan(tape: &mut Tape) -> Plan {
     let issue = Report {
+        impact: None,
         number: 3,
         title: String::new(),
         body: String::new(),
@@ -778,6 +780,7 @@ fn recorded(name: &str) -> FailureRecord {
         ..Draft::default()
     };
     FailureRecord {
+        impact: None,
         draft: Some(Box::new(draft)),
         ..failure("issue #3", name)
     }

@@ -16,14 +16,17 @@ pub(crate) fn writes(trace: &Trace, tool: &str) -> bool {
     match trace.effect_of(tool) {
         Effect::Read => false,
         Effect::Write => true,
-        Effect::Unknown => {
-            let words = words(tool);
-            let looks = words
-                .first()
-                .is_some_and(|first| LOOKING.split_whitespace().any(|looking| looking == first));
-            !looks && words.last().is_none_or(|last| last != "test")
-        }
+        Effect::Unknown => writes_by_name(tool),
     }
+}
+
+/// Whether a tool changes something, by its name alone.
+pub(crate) fn writes_by_name(tool: &str) -> bool {
+    let words = words(tool);
+    let looks = words
+        .first()
+        .is_some_and(|first| LOOKING.split_whitespace().any(|looking| looking == first));
+    !looks && words.last().is_none_or(|last| last != "test")
 }
 
 /// Whether the person (or their simulator) made the call. A solo agent acts for the person itself.

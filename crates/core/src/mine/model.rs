@@ -9,6 +9,7 @@ mod read;
 
 pub use compact::compact;
 pub use join::{joined, wanted};
+pub(crate) use read::found as quoted;
 pub use read::{Reading, read};
 
 use crate::config::ModelConfig;

@@ -187,6 +187,7 @@ fn traces() -> impl Strategy<Value = Trace> {
         prop::collection::vec(checks(), 0..4),
     )
         .prop_map(|(steps, termination, expected, checks)| Trace {
+            impact: None,
             steps,
             termination,
             tools: Vec::new(),

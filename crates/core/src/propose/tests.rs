@@ -85,6 +85,7 @@ impl Run {
             required: required.iter().map(|&name| name.to_owned()).collect(),
         };
         let trace = Trace {
+            impact: None,
             steps,
             termination: Termination::AgentStop,
             tools: vec![

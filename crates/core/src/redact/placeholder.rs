@@ -72,6 +72,11 @@ pub(super) fn numbers(text: &str) -> impl Iterator<Item = (&'static str, u32)> {
     })
 }
 
+/// Families and numbers of the placeholders of what nobody else may know: keys, tokens, passwords, card numbers.
+pub(crate) fn credentials(text: &str) -> impl Iterator<Item = (&'static str, u32)> {
+    numbers(text).filter(|(family, _)| !["custom", "email", "phone", "iban"].contains(family))
+}
+
 /// What lies between placeholders.
 pub(super) fn gaps(text: &str) -> Vec<Range<usize>> {
     let mut gaps = Vec::new();

@@ -81,7 +81,9 @@ fn clusters(book: &Book) -> String {
     if ranked.is_empty() {
         return "## Clusters\n\nNo failure is unresolved.".to_owned();
     }
-    let mut text = String::from("## Clusters\n\nBy rank. Tick a box to have its cluster worked on next.\n\n");
+    let mut text = String::from(
+        "## Clusters\n\nBy rank: recent failures × (1 + share of all failed runs) × weight of the severity × (1 − resolved share). Tick a box to have its cluster worked on next.\n\n",
+    );
     for (index, (_, cluster)) in ranked.iter().enumerate() {
         let row = row(book, cluster);
         if index >= ROWS || text.len() + row.len() > MAX_BODY {
@@ -111,6 +113,9 @@ fn row(book: &Book, cluster: &Cluster) -> String {
     }
     if !issues.is_empty() {
         facts.push(format!("reported in {}", issues.join(", ")));
+    }
+    if let Some(rank) = book.clusters.rank_of(&cluster.id) {
+        facts.push(words::rank(&rank));
     }
     format!(
         "- [{tick}] {} **{}** `{}`: {}\n",
@@ -275,9 +280,9 @@ mod tests {
 
         ## Clusters
 
-        By rank. Tick a box to have its cluster worked on next.
+        By rank: recent failures × (1 + share of all failed runs) × weight of the severity × (1 − resolved share). Tick a box to have its cluster worked on next.
 
-        - [ ] <!-- sprag:cluster id=c-576cd7b8 ticked=no --> **never does `open_parcel_trace` when it is needed** `c-576cd7b8`: 1 failure, 0 resolved, open, reported in #7
+        - [ ] <!-- sprag:cluster id=c-576cd7b8 ticked=no --> **never does `open_parcel_trace` when it is needed** `c-576cd7b8`: 1 failure, 0 resolved, open, reported in #7, medium severity, rank 2.0 = 1.0 × 2.00 × 1 × 1.00
 
         ## Failures by who is to blame
 

@@ -107,6 +107,10 @@ pub(super) fn cluster(
     resolved: u32,
     state: ClusterState,
 ) -> Cluster {
+    let mechanism = Mechanism {
+        rule: rule.to_owned(),
+        subject: subject.to_owned(),
+    };
     let members = (1..=failures).map(|n| {
         let task = TaskId::new(format!("task-{id}-{}", n % 7));
         (
@@ -115,19 +119,18 @@ pub(super) fn cluster(
                 task,
                 batch: n / 2 + 1,
                 resolved: n <= resolved,
+                mechanism: mechanism.clone(),
+                impact: None,
             },
         )
     });
     Cluster {
         id: ClusterId::new(id),
-        mechanism: Mechanism {
-            rule: rule.to_owned(),
-            subject: subject.to_owned(),
-        },
         also: std::collections::BTreeSet::new(),
         title: title.to_owned(),
         members: members.collect(),
-        severity: 0.8,
+        mechanism: mechanism.clone(),
+        share: 0.8,
         state,
         first_batch: 1,
         last_batch: failures / 2 + 1,
@@ -178,6 +181,7 @@ pub(super) fn record() -> FailureRecord {
             should: "Call open_parcel_trace with order_id O-7 before answering".to_owned(),
             action: None,
         }],
+        impact: None,
         draft: None,
     }
 }

@@ -121,18 +121,21 @@ pub fn status(book: &Book) -> String {
     if ranked.is_empty() {
         return text;
     }
-    text += "\n| rank | cluster | failures | resolved | state |\n|---:|---|---:|---:|---|\n";
+    text += "\n| rank | cluster | failures | resolved | state | why it has its rank |\n|---:|---|---:|---:|---|---|\n";
     for (rank, (_, cluster)) in (1..).zip(ranked.iter().take(10)) {
         text += &format!(
-            "| {rank} | {} `{}` | {} | {} | {} |\n",
+            "| {rank} | {} `{}` | {} | {} | {} | {} |\n",
             escape(&truncate(&cluster.title, 120)),
             cluster.id,
             cluster.total_failures(),
             cluster.resolved(),
-            words::cluster_state(cluster.state)
+            words::cluster_state(cluster.state),
+            book.clusters
+                .rank_of(&cluster.id)
+                .map_or_else(String::new, |rank| words::rank(&rank))
         );
     }
-    text
+    text + "\nRank: recent failures × (1 + share of all failed runs) × weight of the severity × (1 − resolved share).\n"
 }
 
 #[cfg(test)]

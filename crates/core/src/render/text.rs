@@ -159,10 +159,13 @@ pub fn clusters(clusters: &[Cluster], ranked: usize) -> String {
         .max()
         .unwrap_or(0)
         .max("cluster".len());
-    let mut text = format!("rank  {:<width$}  failures  resolved  state        title\n", "cluster");
+    let mut text = format!(
+        "rank  {:<width$}  failures  resolved  severity  state        title\n",
+        "cluster"
+    );
     for (index, cluster) in clusters.iter().enumerate() {
         text += &format!(
-            "{:>4}  {:<width$}  {:>8}  {:>8}  {:<11}  {}\n",
+            "{:>4}  {:<width$}  {:>8}  {:>8}  {:<8}  {:<11}  {}\n",
             if index < ranked {
                 (index + 1).to_string()
             } else {
@@ -171,11 +174,18 @@ pub fn clusters(clusters: &[Cluster], ranked: usize) -> String {
             id(cluster),
             cluster.total_failures(),
             cluster.resolved(),
+            cluster.severity().0.to_string(),
             words::cluster_state(cluster.state),
             short(&cluster.title, 100)
         );
     }
     text
+}
+
+/// Why clusters have their ranks, one a line: the formula with its numbers.
+pub fn ranks(ranks: &[(&Cluster, Rank)]) -> String {
+    let line = |(cluster, rank): &(&Cluster, Rank)| format!("{}  rank {rank}\n", short(cluster.id.as_str(), 24));
+    ranks.iter().map(line).collect()
 }
 
 /// Why a cluster has its rank, and what it says of itself.
@@ -287,10 +297,10 @@ mod tests {
     #[test]
     fn clusters_are_listed_by_rank() {
         insta::assert_snapshot!(clusters(&fixtures::report().clusters[..3], 2), @r"
-        rank  cluster     failures  resolved  state        title
-           1  c-handover        11         4  reopened     Hands over to a person although a tool would have helped
-           2  c-date             6         1  in progress  Does not tell the customer the date of delivery
-           -  c-loop             3         0  open         Calls get_order again and again with the same argument
+        rank  cluster     failures  resolved  severity  state        title
+           1  c-handover        11         4  medium    reopened     Hands over to a person although a tool would have helped
+           2  c-date             6         1  medium    in progress  Does not tell the customer the date of delivery
+           -  c-loop             3         0  medium    open         Calls get_order again and again with the same argument
         ");
         assert_eq!(clusters(&[], 0), "no cluster is open\n");
     }
@@ -301,7 +311,9 @@ mod tests {
         let rank = Rank {
             value: 7.5,
             recurrence: 10.0,
-            severity: 0.5,
+            share: 0.5,
+            severity: crate::severity::Severity::High,
+            told: true,
             resolution_rate: 0.5,
         };
         let why = Explanation {
@@ -313,7 +325,7 @@ mod tests {
             trend: Trend::Falling,
         };
         insta::assert_snapshot!(explained(cluster, &rank, &why), @r"
-        c-handover  rank 7.5 = 10.0 recent failures × (1 + 0.50 of all failed runs) × (1 − 0.50 resolved)
+        c-handover  rank 7.5 = 10.0 recent failures × (1 + 0.50 of all failed runs) × 2 (high severity, as told) × (1 − 0.50 resolved)
           members share: parcel, late
           unlike c-date: lost
           look at: 0123456789a…

@@ -2,7 +2,7 @@
 
 use crate::candidate::Verdict;
 use crate::case::CaseState;
-use crate::cluster::{Cluster, ClusterState};
+use crate::cluster::{Cluster, ClusterState, Rank};
 use crate::config::GateMode;
 use crate::score::Scorecard;
 
@@ -129,6 +129,12 @@ pub(super) fn list(items: &[String], most: usize) -> String {
         ([only], _) => only.clone(),
         ([head @ .., last], _) => format!("{} and {last}", head.join(", ")),
     }
+}
+
+/// How bad a cluster is, and why it has its rank: `high severity as told, rank 6.0 = 1.5 × 2.00 × 2 × 1.00`.
+pub(super) fn rank(rank: &Rank) -> String {
+    let told = if rank.told { " as told" } else { "" };
+    format!("{} severity{told}, rank {}", rank.severity, rank.in_short())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::failure::{FailureKind, FailureRecord};
 use crate::hash;
 use crate::id::{RecordId, TaskId};
 use crate::mine::text::shortened;
+use crate::severity::Severity;
 use crate::trace::Termination;
 
 /// What GitHub writes for a field that was left empty.
@@ -47,6 +48,16 @@ pub fn told(body: &str) -> Option<Told> {
     says.then_some(told)
 }
 
+/// What the form says of how bad it is.
+pub(super) fn impact(body: &str) -> Option<Severity> {
+    let (prose, _) = blocks::split(body);
+    let fields = fields(&prose);
+    let said = fields
+        .iter()
+        .find(|(label, _)| label.to_lowercase().trim_end_matches('?') == "how bad is it");
+    said.and_then(|(_, value)| Severity::of_word(value))
+}
+
 /// Headings of the third level with what stands below them.
 fn fields(prose: &str) -> Vec<(String, String)> {
     let mut fields: Vec<(String, String)> = Vec::new();
@@ -80,6 +91,7 @@ pub fn record_of_told(source: &str, issue: u64, told: &Told) -> FailureRecord {
         behaviour: shortened(&behaviour, KEPT),
         termination: Termination::Unknown,
         causes: Vec::new(),
+        impact: None,
         draft: Some(Box::new(crate::case::draft_of_told(source, told))),
     }
 }

@@ -7,6 +7,7 @@ fn report(body: &str) -> Report {
         title: String::new(),
         body: body.to_owned(),
         comments: Vec::new(),
+        impact: None,
     }
 }
 
@@ -119,6 +120,23 @@ fn a_form_tells_what_happened_and_its_headings_in_code_do_not() {
     );
     assert_eq!(record.kind, crate::failure::FailureKind::Unknown);
     assert_eq!(found(&report("### Version\n\n1\n")), [""; 0], "that is no story");
+    let how_bad = |labels: Option<Severity>, said: &str| {
+        let body = format!("{body}\n### How bad is it?\n\n{said}\n");
+        let impact = Report {
+            impact: labels,
+            ..report(&body)
+        };
+        impact.severity()
+    };
+    assert_eq!(
+        how_bad(None, "high: something was done that should not have been"),
+        Some(Severity::High)
+    );
+    assert_eq!(
+        how_bad(Some(Severity::Critical), "low: it was annoying"),
+        Some(Severity::Critical)
+    );
+    assert_eq!(how_bad(None, "_No response_"), None);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::read::{ReadTrace, Warning, decoded, unnamed_task};
 use super::{Role, Step, ToolCall, Trace, message, tau2};
 use crate::config::Mapping;
 use crate::id::TaskId;
+use crate::severity::Severity;
 
 /// Reads the records; `None` if the file has none that the mapping fits.
 pub(super) fn read(mapping: &Mapping, bytes: &[u8], warnings: &mut Vec<Warning>) -> Option<Vec<ReadTrace>> {
@@ -63,6 +64,7 @@ fn record(mapping: &Mapping, node: &Node<'_>, warnings: &mut Vec<Warning>) -> Op
     }
     let trace = Trace {
         steps,
+        impact: said(&mapping.impact).and_then(|word| Severity::of_word(&word)),
         ..Trace::default()
     };
     let task = said(&mapping.task).map(TaskId::new);

@@ -97,6 +97,7 @@ impl Run<'_> {
             Some(definitions.read(message::tools))
         });
         let trace = Trace {
+            impact: None,
             steps: spoken::steps(&self.spans, root, warnings),
             termination,
             tools: tools.unwrap_or_default(),

@@ -107,6 +107,7 @@ fn simulation(run: &Object<'_>, tasks: &BTreeMap<String, Criteria>, warnings: &m
         ),
     };
     let trace = Trace {
+        impact: None,
         steps,
         termination: termination(run, warnings),
         tools: Vec::new(),

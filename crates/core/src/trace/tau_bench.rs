@@ -34,6 +34,7 @@ fn one(run: &Object<'_>, warnings: &mut Vec<Warning>) -> Option<ReadTrace> {
     // The run of a harness that crashed: reward 0, no messages, and the exception beside it.
     let crashed = info.as_ref().is_some_and(|info| info.has("error"));
     let trace = Trace {
+        impact: None,
         termination: if crashed {
             Termination::InfrastructureError
         } else {

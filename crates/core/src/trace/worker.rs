@@ -6,6 +6,7 @@ use super::read::{ReadTrace, Warning};
 use super::{Expected, Trace, message, tau2};
 use crate::failure::FailureKind;
 use crate::id::TaskId;
+use crate::severity::Severity;
 
 pub(super) fn recognises(run: &Object<'_>) -> bool {
     run.has("steps") || run.has("trace")
@@ -68,6 +69,7 @@ fn trace_of(trace: &Object<'_>, warnings: &mut Vec<Warning>) -> Trace {
         tools: parsed(trace, "tools", warnings),
         expected,
         checks: parsed(trace, "checks", warnings),
+        impact: trace.text("impact", warnings).and_then(|word| Severity::of_word(&word)),
     }
 }
 

@@ -151,7 +151,7 @@ fn evidence(written: &Written, trace: &Trace, problems: &mut Vec<String>) -> Vec
 }
 
 /// The quote as it stands in the step, but for the white space; else why it does not.
-fn found(step: &Step, quote: &str) -> Result<String, &'static str> {
+pub(crate) fn found(step: &Step, quote: &str) -> Result<String, &'static str> {
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let quote = words(quote.trim().trim_matches(['"', '…']));
     // Where something was left out between two parts, both must stand there.

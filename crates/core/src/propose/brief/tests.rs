@@ -28,6 +28,7 @@ fn record() -> FailureRecord {
             should: "call refund".to_owned(),
             action: None,
         }],
+        impact: None,
         draft: None,
     }
 }

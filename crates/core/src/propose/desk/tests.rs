@@ -16,6 +16,7 @@ fn call(name: &str, arguments: &Value) -> Call {
 
 pub(crate) fn cluster() -> Cluster {
     let record = FailureRecord {
+        impact: None,
         id: RecordId::new("r"),
         task: TaskId::new("t1"),
         kind: FailureKind::Agent,
