@@ -42,20 +42,21 @@ fn line(name: &str, rates: [f64; 4], points: i32) {
     gate.traffic(&[0, 1].map(|task| Seen {
         task,
         passed: false,
-        cluster: Some(0),
+        clusters: vec![0],
     }));
     world.drive(&mut gate);
     world.runs = 0;
     let (mut accepted, mut harm, mut idle) = (0_u32, 0_u32, 0_u32);
     for _ in 0..CANDIDATES {
         gate.candidate(Proposal {
+            cluster: Some(0),
             visible: vec![0],
             hidden: vec![1],
             share: 0.1,
             ..Proposal::default()
         });
         if let Ask::Decide(judgement) = world.drive(&mut gate) {
-            match judgement.verdict {
+            match judgement.verdict() {
                 Verdict::Accepted => accepted += 1,
                 Verdict::Rejected if judgement.reason.starts_with("proven worse") => harm += 1,
                 Verdict::Rejected => idle += 1,

@@ -98,6 +98,10 @@ impl From<StoreError> for CommandError {
                 Exit::Outside,
                 "check that the path is writable and that the disk has room; nothing that was written is lost",
             ),
+            StoreError::Older { .. } => (
+                Exit::Config,
+                "its run was measured in another way and cannot be gone on with: begin a new one with another --out, or remove the folder",
+            ),
             StoreError::Newer { .. } => (Exit::Config, "use the sprag that wrote it, or a newer one"),
             StoreError::Locked { .. } => (
                 Exit::Nothing,

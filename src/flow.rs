@@ -29,7 +29,6 @@ use advise::Advisor;
 use bench::Bench;
 use sprag_core::budget::Limits;
 use sprag_core::config::Config;
-use sprag_core::gate::GatePolicy;
 use sprag_core::harness::{Harness, PathPolicy};
 use sprag_core::ledger::{Event, Known, Plan};
 use sprag_core::machine::{self, Command, State};
@@ -130,9 +129,9 @@ pub enum FlowError {
     )]
     NoBaseline {
         /// How many have no verdict.
-        errored: u32,
+        errored: usize,
         /// Of how many.
-        total: u32,
+        total: usize,
     },
     /// The ledger belongs to another run.
     #[error("{out} holds a run with another {what}")]
@@ -210,7 +209,11 @@ async fn perform(
     progress: &Progress,
 ) -> Result<Event, FlowError> {
     match command {
-        Command::MeasureBaseline => stages::baseline(bench, store, state).await,
+        Command::Buy {
+            experiment,
+            request,
+            trials,
+        } => stages::buy(bench, store, state, experiment.as_ref(), request, trials).await,
         Command::ReadSignals => stages::signals(bench, store, state).await,
         Command::RunTraffic { batch, tasks } => stages::traffic(bench, store, state, *batch, tasks, progress).await,
         Command::ReviseClusters { found } => stages::clusters(bench, state, found).await,
@@ -218,21 +221,24 @@ async fn perform(
         Command::Propose { experiment, cluster } => {
             propose::propose(request, bench, store, state, experiment, cluster).await
         }
-        Command::Measure {
-            experiment,
-            stage,
-            tasks,
-        } => stages::measure(bench, store, state, experiment, *stage, tasks).await,
         Command::Decide {
             experiment,
-            verdict,
+            ground,
             reason,
         } => Ok(Event::Decided {
             experiment: experiment.clone(),
-            verdict: *verdict,
+            ground: *ground,
             reason: reason.clone(),
         }),
-        Command::Promote { experiment, cases } => stages::promote(bench, store, state, experiment, cases).await,
+        Command::Promote {
+            experiment,
+            cases,
+            resolved,
+        } => Ok(Event::Promoted {
+            experiment: experiment.clone(),
+            cases: cases.clone(),
+            resolved: resolved.clone(),
+        }),
         Command::Publish { experiment } => publish::publish(request, state, experiment),
         Command::Finish { reason } => Ok(Event::Finished { reason: reason.clone() }),
     }
@@ -282,10 +288,7 @@ fn plan(
             task_runs: config.budget.task_runs,
             usd: config.budget.usd,
         },
-        gate: GatePolicy {
-            mode: config.gate.mode,
-            regression_threshold: config.gate.regression_threshold,
-        },
+        gate: config.gate,
         train,
         advised: request.advisor.is_some(),
         n_validation,

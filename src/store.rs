@@ -69,6 +69,16 @@ pub enum StoreError {
         /// Ours.
         known: u32,
     },
+    /// An older sprag wrote it.
+    #[error("the state in {path} has format {found}, and this sprag reads format {known}")]
+    Older {
+        /// Where.
+        path: PathBuf,
+        /// Its major version.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
     /// Another sprag works on it.
     #[error("another sprag is working on {path}")]
     Locked {

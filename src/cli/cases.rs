@@ -77,13 +77,12 @@ fn list(json: bool, overview: &Overview) -> Result<ExitCode, CommandError> {
 fn write(json: bool, export: &ExportArgs, overview: &Overview) -> Result<ExitCode, CommandError> {
     let wanted = |case: &&EvalCase| match case.state {
         CaseState::Promoted => true,
-        CaseState::Open => export.all,
+        CaseState::Open | CaseState::Resolved => export.all,
         CaseState::Candidate | CaseState::Unconfirmed | CaseState::Quarantined => false,
     };
     let cases: Vec<&EvalCase> = overview.cases.values().filter(wanted).collect();
     if cases.is_empty() {
-        let hint =
-            "`sprag cases` lists all; `--all` also exports open ones, and `--out` names the folder of a local run";
+        let hint = "`sprag cases` lists all; `--all` also exports open and fixed ones, and `--out` names the folder of a local run";
         return Err(CommandError::new(Exit::Nothing, "there is no case to export", hint));
     }
     let worker = match load_config(&export.config)?.runner {

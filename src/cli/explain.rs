@@ -1,4 +1,4 @@
-//! `sprag explain`: one failure with its evidence in context.
+//! `sprag explain`: one failure with its evidence in context, or one verdict made again from its runs.
 
 use super::ingest;
 use super::source::{SourceArgs, state_dir, unknown};
@@ -10,10 +10,11 @@ use crate::reading::Reading;
 use crate::store::DirStore;
 use serde_json::json;
 use sprag_core::failure::{FailureRecord, RootCause};
-use sprag_core::id::ClusterId;
+use sprag_core::id::{ClusterId, ExperimentId};
+use sprag_core::machine;
 use sprag_core::mine::text::counted;
 use sprag_core::overview::{Origin, Overview};
-use sprag_core::render::listing;
+use sprag_core::render::{listing, text};
 use sprag_core::trace::Trace;
 use sprag_core::trace::read::Format;
 use std::path::{Path, PathBuf};
@@ -23,9 +24,12 @@ use std::process::ExitCode;
 ///
 /// Names a failure as `sprag failures` lists it, or a trace file, whose failed runs are explained one after the other. Files are read as
 /// `sprag ingest` reads them, and nothing is kept.
+///
+/// With the id of an experiment (`E007`) of the run in `--out`, its verdict is made again from the recorded runs, told with what speaks for it, and held
+/// against what the ledger says; exit code 5 if they differ.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The id of a failure (its beginning is enough), or a trace file
+    /// The id of a failure (its beginning is enough), a trace file, or the id of an experiment
     #[arg(value_name = "TRACE")]
     trace: String,
     /// The most failures of a file that are explained
@@ -52,6 +56,9 @@ struct Found {
 }
 
 pub(super) async fn explain(args: Args, job: &Job) -> Result<ExitCode, CommandError> {
+    if let Some(experiment) = experiment_named(&args.trace) {
+        return decided(&args, &experiment);
+    }
     let overview = args.source.overview(job).await?;
     let (found, left) = if Path::new(&args.trace).exists() {
         in_file(&args)?
@@ -84,6 +91,40 @@ pub(super) async fn explain(args: Args, job: &Job) -> Result<ExitCode, CommandEr
         print(&format!("\n{left} more failed; `--limit` shows more"))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The experiment that is meant, if one is: `E007`.
+fn experiment_named(name: &str) -> Option<ExperimentId> {
+    let digits = name.strip_prefix('E')?;
+    let is_one = digits.len() >= 3 && digits.bytes().all(|byte| byte.is_ascii_digit()) && !Path::new(name).exists();
+    is_one.then(|| ExperimentId::new(name))
+}
+
+fn decided(args: &Args, id: &ExperimentId) -> Result<ExitCode, CommandError> {
+    let ledger = DirStore::ledger(&state_dir(&args.source.out))?;
+    let again = machine::decide_again(ledger.iter().map(|entry| &entry.event), id).ok_or_else(|| {
+        CommandError::new(
+            Exit::Nothing,
+            format!("the run in {} has no verdict of {id}", args.source.out.display()),
+            "`--out` names the folder of a run; its results.tsv lists the experiments",
+        )
+    })?;
+    let agrees = again.agrees();
+    if args.json {
+        let experiment = &again.experiment;
+        let follows = again
+            .again
+            .as_ref()
+            .map(|(ground, reason)| json!({"ground": ground, "reason": reason}));
+        print_json(&json!({"experiment": experiment, "again": follows, "agrees": agrees}))?;
+    } else {
+        print(text::decided_again(&again).trim_end())?;
+    }
+    Ok(if agrees {
+        ExitCode::SUCCESS
+    } else {
+        Exit::Rejected.into()
+    })
 }
 
 fn told(found: &Found, overview: &Overview) -> String {

@@ -1,7 +1,6 @@
 //! `sprag gate-agent`: a gate on stdin and stdout, for simulators and benchmarks that play against it.
 
 mod protocol;
-mod strict;
 
 use crate::error::{CommandError, Exit};
 use protocol::{Answer, Decision, Event, VERSION};
@@ -11,7 +10,6 @@ use sprag_core::gate::purchase::{Arm, Ask, Outcome, Promotion, Proposal, Purpose
 use sprag_core::gate::sequential::{Policy, Rule, Sequential};
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
-use strict::Strict;
 
 /// Plays a gate over JSON Lines: reads events on stdin, asks for runs and decides on stdout.
 ///
@@ -51,45 +49,6 @@ fn margin(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(margin) if (0.0..0.9).contains(&margin) => Ok(margin),
         _ => Err("a number from 0 and below 0.9, such as 0.02".to_owned()),
-    }
-}
-
-/// A gate that is told what happened and asked what it wants.
-trait Player {
-    fn ask(&self) -> &Ask;
-    fn take(&mut self, outcomes: &[Outcome]);
-    fn traffic(&mut self, traffic: &[Seen]);
-    fn candidate(&mut self, proposal: Proposal);
-    fn kept(&mut self);
-    fn stop(&mut self);
-    fn level(&self) -> f64;
-    fn suite(&self) -> Vec<Task>;
-}
-
-impl Player for Sequential {
-    fn ask(&self) -> &Ask {
-        Self::ask(self)
-    }
-    fn take(&mut self, outcomes: &[Outcome]) {
-        Self::take(self, outcomes);
-    }
-    fn traffic(&mut self, traffic: &[Seen]) {
-        Self::traffic(self, traffic);
-    }
-    fn candidate(&mut self, proposal: Proposal) {
-        Self::candidate(self, proposal);
-    }
-    fn kept(&mut self) {
-        Self::kept(self);
-    }
-    fn stop(&mut self) {
-        Self::stop(self);
-    }
-    fn level(&self) -> f64 {
-        Self::level(self)
-    }
-    fn suite(&self) -> Vec<Task> {
-        Self::suite(self)
     }
 }
 
@@ -133,7 +92,7 @@ fn play(args: Args, input: impl BufRead, mut output: impl Write) -> Result<(), C
 
 /// One world, from its `hello` on.
 struct World {
-    player: Box<dyn Player>,
+    player: Sequential,
     validation: Vec<Task>,
     incumbent: String,
     candidate: String,
@@ -155,25 +114,22 @@ impl World {
             return Err(format!("version {proto} of the protocol is not known, only {VERSION}"));
         }
         let tasks = u32::try_from(val.len()).map_err(|_too_many| "too many validation tasks".to_owned())?;
-        let bought = |rule| -> Box<dyn Player> {
-            let policy = Policy {
-                rule,
-                ..Policy::default()
-            };
-            Box::new(Sequential::new(policy, tasks))
-        };
-        let player = match args.mode {
-            Mode::Efficient => bought(Rule::Efficient),
-            Mode::Assured => bought(Rule::Assured(Proof {
+        let rule = match args.mode {
+            Mode::Efficient => Rule::Efficient,
+            Mode::Assured => Rule::Assured(Proof {
                 alpha: args.alpha,
                 margin: args.margin,
                 seed,
                 ..Proof::default()
-            })),
-            Mode::Strict => Box::new(Strict::new(threshold, tasks)),
+            }),
+            Mode::Strict => Rule::Strict(threshold),
+        };
+        let policy = Policy {
+            rule,
+            ..Policy::default()
         };
         Ok(Self {
-            player,
+            player: Sequential::new(policy, tasks),
             validation: val,
             candidate: baseline.clone(),
             incumbent: baseline,
@@ -204,7 +160,7 @@ impl World {
                 let seen = traffic.into_iter().map(|(task, passed, cluster)| Seen {
                     task,
                     passed: passed != 0,
-                    cluster,
+                    clusters: cluster.into_iter().collect(),
                 });
                 self.player.traffic(&seen.collect::<Vec<_>>());
             }
@@ -220,9 +176,10 @@ impl World {
             ) => {
                 self.candidate = id;
                 self.player.candidate(Proposal {
-                    cluster,
+                    cluster: Some(cluster),
                     visible,
                     hidden,
+                    others: Vec::new(),
                     share,
                 });
             }
@@ -249,7 +206,7 @@ impl World {
                 promoted: None,
                 suite: None,
             },
-            Ask::Promote(Promotion { resolved, promoted }) => Answer::Ready {
+            Ask::Promote(Promotion { resolved, promoted, .. }) => Answer::Ready {
                 claimed,
                 resolved: Some(resolved.clone()),
                 promoted: Some(promoted.clone()),
@@ -262,11 +219,11 @@ impl World {
                     val_score: evidence.val_score,
                     best_seen: evidence.level_now,
                     regression_score: evidence.regression_score,
-                    verdict: judgement.verdict.to_string(),
+                    verdict: judgement.verdict().to_string(),
                     reason: judgement.reason.clone(),
                     evidence,
                 };
-                match judgement.verdict {
+                match judgement.verdict() {
                     Verdict::Accepted => Answer::Accept(decision),
                     _ => Answer::Reject(decision),
                 }

@@ -10,6 +10,7 @@ use sprag_core::id::TaskId;
 use sprag_core::ledger::{CaseTry, Event};
 use sprag_core::machine::{CaseTrial, State};
 use sprag_core::trial::Trial;
+use std::collections::BTreeMap;
 
 pub(super) async fn try_cases(
     bench: &Bench<'_>,
@@ -44,21 +45,48 @@ pub(super) async fn try_cases(
             runs: 0,
             fails: 0,
             not_runnable,
+            repeats: None,
             unchecked: case.is_some_and(EvalCase::is_recorded) && !bench.knows_held_out_inputs(),
         });
     }
     if !runs.is_empty() {
         progress.phase(&format!("new cases: {} on the unchanged harness", runs.len()));
     }
+    // The run before, which the traffic has made, shows whether the agent does the same under another seed.
+    let earlier = |(at, (task, trial)): &(usize, (TaskId, u32))| Some((*at, (task.clone(), trial.checked_sub(1)?)));
+    let first_of_case = |at: usize| at == 0 || runs[at - 1].0 != runs[at].0;
+    let earlier: Vec<(usize, (TaskId, u32))> = (0..runs.len())
+        .filter(|at| first_of_case(*at))
+        .filter_map(|at| earlier(&runs[at]))
+        .collect();
+    let (firsts, earlier): (Vec<usize>, Vec<(TaskId, u32)>) = earlier.into_iter().unzip();
     let (of_case, wanted): (Vec<usize>, Vec<(TaskId, u32)>) = runs.into_iter().unzip();
-    let (made, spent) = bench
-        .train(store, "new cases", &state.incumbent, &wanted, allowance(state))
+    let mut left = allowance(state);
+    let (first, mut spent) = bench
+        .train(store, "new cases", &state.incumbent, &earlier, left)
         .await?;
+    left.spent.add(spent);
+    let (made, more) = bench.train(store, "new cases", &state.incumbent, &wanted, left).await?;
+    spent.add(more);
+    let mut before: BTreeMap<usize, Trial> = BTreeMap::new();
+    for (at, trial) in firsts.into_iter().zip(first) {
+        before.insert(at, trial);
+    }
     for (at, trial) in of_case.into_iter().zip(&made) {
         tried[at].runs += u32::from(trial.has_verdict());
         tried[at].fails += u32::from(trial.has_verdict() && !Trial::passed(trial));
+        if let Some(same) = before.insert(at, trial.clone()).and_then(|before| same(&before, trial)) {
+            let all = tried[at].repeats.get_or_insert(true);
+            *all = *all && same;
+        }
     }
     Ok(Event::CasesTried { tried, refused, spent })
+}
+
+/// Whether two runs of a task went the same way to the letter; `None` when there is nothing to compare.
+fn same(one: &Trial, other: &Trial) -> Option<bool> {
+    let comparable = one.has_verdict() && other.has_verdict() && one.trace.is_some() && other.trace.is_some();
+    comparable.then(|| one.status == other.status && one.trace == other.trace)
 }
 
 /// What is held out, and what is there already.

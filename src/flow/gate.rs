@@ -1,21 +1,22 @@
 //! The gates on a pull request, whoever made it: its harness on the base's files, against the base.
 
 use super::bench::{Allowance, Bench};
-use super::context::scorecard;
 use super::pull::Tell;
-use super::stages::{Pair, on_tasks, on_validation};
+use super::stages::outcome;
 use super::{FlowError, Request, check_splits};
 use crate::progress::Progress;
 use crate::store::Store;
 use sprag_core::budget::{Limits, Spent};
-use sprag_core::candidate::{Candidate, Experiment, Stage};
+use sprag_core::candidate::{Candidate, Experiment, Ground, Stage};
 use sprag_core::case::EvalCase;
-use sprag_core::gate::{self, GatePolicy, GateStep};
+use sprag_core::gate::account::Account;
+use sprag_core::gate::purchase::{Arm, Ask, Evidence, Judgement, Outcome, Proposal, Purpose, Request as Purchase};
+use sprag_core::gate::{self, sequential::Sequential};
 use sprag_core::harness::{FileChange, Harness};
 use sprag_core::hash;
 use sprag_core::id::{CandidateId, ClusterId, ExperimentId, TaskId};
-use sprag_core::score::Scorecard;
-use sprag_core::trial::Split;
+use sprag_core::score::{self, Pair, Scorecard};
+use sprag_core::trial::{Split, Trial};
 
 /// A pull request to measure.
 #[derive(Debug, Clone)]
@@ -41,44 +42,121 @@ pub async fn measure(
     let train = request.runner.list(Split::Train).await?;
     let validation = request.runner.list(Split::Validation).await?;
     check_splits(&train, &validation)?;
+    let tasks = u32::try_from(validation.len()).unwrap_or(u32::MAX);
     let bench = Bench::new(request, validation, progress);
     bench.know(&change.suite);
-    let mut left = allowance(request);
-    let policy = GatePolicy {
-        mode: request.config.gate.mode,
-        regression_threshold: request.config.gate.regression_threshold,
+    let config = &request.config.gate;
+    let suite = (0..)
+        .zip(&change.suite)
+        .map(|(number, case)| (number, case.flake.since()));
+    let mut gate = Sequential::of_change(gate::policy(config, request.seed), tasks).with_suite(suite);
+    let mut under_test = UnderTest {
+        request,
+        change,
+        bench: &bench,
+        head: request.harness.with(&change.changes),
+        account: Account::new(config.mode),
+        left: allowance(request),
+        experiment: begun(request, change),
     };
-    let head = request.harness.with(&change.changes);
-    let pair = Pair {
-        before: &request.harness,
-        after: &head,
-    };
-    let tasks: Vec<TaskId> = change.suite.iter().map(|case| case.task.clone()).collect();
-    let mut experiment = begun(request, change);
+    // It is for no cluster: there is nothing that it should fix, so only what it must not break is measured.
+    gate.candidate(Proposal::default());
+    let mut at = None;
     loop {
-        let stage = match gate::of_pull(&policy, &experiment, tasks.len()) {
-            GateStep::Decide(verdict, reason) => {
-                experiment.verdict = Some((verdict, reason));
-                return Ok(experiment);
+        let asked = match gate.ask().clone() {
+            Ask::Run(asked) => asked,
+            Ask::Decide(judgement) => {
+                let Judgement {
+                    ground,
+                    reason,
+                    evidence,
+                } = *judgement;
+                let reason = under_test.named(ground, reason, &evidence);
+                under_test.experiment.decide(ground, &reason, Some(evidence));
+                return Ok(under_test.experiment);
             }
-            GateStep::Measure(stage) => stage,
+            Ask::Ready | Ask::Promote(_) => return Ok(under_test.experiment),
         };
-        tell.tell(&experiment, stage).await?;
-        let label = format!("{} {stage}", change.name);
-        let (card, spent) = if stage == Stage::Validation {
-            let (card, spent) = on_validation(&bench, store, &label, pair, left).await?;
-            experiment.best_before = before(&card);
-            (card, spent)
-        } else {
-            let (before, after, spent) = on_tasks(&bench, store, &label, pair, &tasks, left).await?;
-            (scorecard(&after, &before, Some(&tasks)), spent)
-        };
-        left.spent.add(spent);
-        experiment.task_runs += spent.task_runs;
-        match stage {
-            Stage::Validation => experiment.validation = Some(card),
-            Stage::Cluster | Stage::Regression => experiment.regression = Some(card),
+        if let Some(reason) = under_test.left.spent.over(&under_test.left.limits) {
+            under_test.experiment.decide(Ground::Budget, &reason, gate.evidence());
+            return Ok(under_test.experiment);
         }
+        let stage = Stage::of(asked.purpose).unwrap_or(Stage::Validation);
+        if at != Some(stage) {
+            at = Some(stage);
+            tell.tell(&under_test.experiment, stage).await?;
+        }
+        under_test.buy(store, &mut gate, &asked).await?;
+    }
+}
+
+/// A change that is being measured.
+struct UnderTest<'a> {
+    request: &'a Request<'a>,
+    change: &'a Change,
+    bench: &'a Bench<'a>,
+    head: Harness,
+    account: Account,
+    left: Allowance,
+    experiment: Experiment,
+}
+
+impl UnderTest<'_> {
+    /// Makes the runs that the gate asks for.
+    async fn buy(&mut self, store: &mut dyn Store, gate: &mut Sequential, asked: &Purchase) -> Result<(), FlowError> {
+        let harness = match asked.arm {
+            Arm::Incumbent => &self.request.harness,
+            Arm::Candidate => &self.head,
+        };
+        let label = format!("{} {}", self.change.name, asked.purpose);
+        let trials = self.account.trials(asked, gate.known().repeats_itself());
+        let numbered: Vec<(u32, u32)> = asked.tasks.iter().copied().zip(trials).collect();
+        let (made, spent) = if asked.purpose.is_held_out() {
+            self.bench
+                .held_out(store, &label, harness, &numbered, self.left)
+                .await?
+        } else {
+            let tasks: Vec<(TaskId, u32)> = numbered
+                .iter()
+                .filter_map(|(number, trial)| Some((self.case(*number)?.task.clone(), *trial)))
+                .collect();
+            self.bench.train(store, &label, harness, &tasks, self.left).await?
+        };
+        self.left.spent.add(spent);
+        let outcomes: Vec<Outcome> = made.iter().map(outcome).collect();
+        self.account.take(gate.known(), asked, &outcomes);
+        if let Some(stage) = Stage::of(asked.purpose) {
+            let name = |number| match stage {
+                Stage::Validation => None,
+                Stage::Cluster | Stage::Regression => self.case(number).map(|case| case.task.to_string()),
+            };
+            *self.experiment.stage_mut(stage) = Some(self.account.card(stage, name));
+        }
+        gate.take(&outcomes);
+        if asked.purpose == Purpose::Baseline {
+            self.experiment.best_before = gate.level();
+        }
+        let evidence = match gate.ask() {
+            Ask::Decide(judgement) => Some(judgement.evidence.clone()),
+            _ => gate.evidence(),
+        };
+        self.experiment.take(asked.purpose, spent.task_runs, evidence.as_ref());
+        Ok(())
+    }
+
+    /// The case that the gate knows by a number.
+    fn case(&self, number: u32) -> Option<&EvalCase> {
+        self.change.suite.get(usize::try_from(number).ok()?)
+    }
+
+    /// The reason with the cases in it that broke.
+    fn named(&self, ground: Ground, reason: String, evidence: &Evidence) -> String {
+        let broken = evidence.broken_cases.iter().filter_map(|number| self.case(*number));
+        let broken: Vec<String> = broken.map(EvalCase::named).collect();
+        if ground == Ground::Regression && !broken.is_empty() {
+            return format!("{reason}: {}", broken.join(", "));
+        }
+        reason
     }
 }
 
@@ -96,38 +174,19 @@ fn allowance(request: &Request<'_>) -> Allowance {
     }
 }
 
-/// What the base scored where the change was measured.
-fn before(card: &Scorecard) -> f64 {
-    let measured = card.passed + card.failed;
-    let passed = (card.passed + card.broken).saturating_sub(card.fixed);
-    if measured == 0 {
-        return 0.0;
-    }
-    f64::from(passed) / f64::from(measured)
-}
-
 fn begun(request: &Request<'_>, change: &Change) -> Experiment {
-    Experiment {
-        id: ExperimentId::new(change.name.clone()),
-        batch: 0,
-        candidate: Candidate {
-            id: CandidateId::new(hash::of(&change.changes)),
-            cluster: ClusterId::new(change.name.clone()),
-            parent: request.harness.id(),
-            title: format!("Pull request {}", change.name),
-            hypothesis: String::new(),
-            changes: change.changes.clone(),
-            diff: request.harness.diff(&request.harness.with(&change.changes)),
-            predicted: Vec::new(),
-            origin: "a pull request".to_owned(),
-        },
-        cluster_cases: None,
-        regression: None,
-        validation: None,
-        best_before: 0.0,
-        verdict: None,
-        task_runs: 0,
-    }
+    let candidate = Candidate {
+        id: CandidateId::new(hash::of(&change.changes)),
+        cluster: ClusterId::new(change.name.clone()),
+        parent: request.harness.id(),
+        title: format!("Pull request {}", change.name),
+        hypothesis: String::new(),
+        changes: change.changes.clone(),
+        diff: request.harness.diff(&request.harness.with(&change.changes)),
+        predicted: Vec::new(),
+        origin: "a pull request".to_owned(),
+    };
+    Experiment::new(ExperimentId::new(change.name.clone()), 0, candidate)
 }
 
 /// Runs the regression suite on a harness: what `.sprag/suite` promises must hold on the default branch too.
@@ -152,7 +211,8 @@ pub async fn suite(
         )
         .await?;
     // Every case passed when it joined: what fails now is broken.
-    let mut card = scorecard(&trials, &[], None);
+    let pairs: Vec<Pair> = trials.iter().map(alone).collect();
+    let mut card = score::card(pairs.iter().map(|pair| (None, pair)));
     let failed = trials
         .iter()
         .zip(&tasks)
@@ -160,4 +220,10 @@ pub async fn suite(
     card.broken_tasks = failed.map(|(_, task)| task.to_string()).collect();
     card.broken = card.failed;
     Ok(card)
+}
+
+fn alone(trial: &Trial) -> Pair {
+    let mut pair = Pair::default();
+    pair.take(outcome(trial));
+    pair
 }

@@ -21,6 +21,7 @@ use sprag_core::propose::Example;
 use sprag_core::propose::brief::{Material, brief};
 use sprag_core::trace::{Termination, Trace};
 use sprag_core::trial::Trial;
+use std::collections::BTreeSet;
 
 /// How many train tasks the proposer looks at: the cluster's own first, then others for contrast.
 const EXAMPLES: usize = 40;
@@ -57,19 +58,18 @@ pub(super) async fn propose(
     experiment: &ExperimentId,
     cluster_id: &ClusterId,
 ) -> Result<Event, FlowError> {
-    let cluster = state
-        .clusters
-        .clusters
-        .get(cluster_id)
-        .expect("the machine names only clusters it has");
+    let known = state.clusters.clusters.get(cluster_id);
+    let mut cluster = known.expect("the machine names only clusters it has").clone();
+    let hidden = state.hidden_tasks(cluster_id);
+    cluster.members.retain(|_, member| !hidden.contains(&member.task));
     let question = Question {
         request,
         bench,
         state,
-        cluster,
+        cluster: &cluster,
         look: Look {
             bench,
-            tasks: example_tasks(state, cluster_id),
+            tasks: example_tasks(state, cluster_id, &hidden),
             label: format!("{experiment} looking"),
             state,
         },
@@ -160,14 +160,15 @@ impl Look<'_, '_> {
     }
 }
 
-/// The cluster's unresolved tasks, then the others of the traffic so far, the newest first.
-fn example_tasks(state: &State, cluster: &ClusterId) -> Vec<TaskId> {
+/// The cluster's unresolved tasks, then the others of the traffic so far, the newest first; none of those that are kept for the probe.
+fn example_tasks(state: &State, cluster: &ClusterId, hidden: &BTreeSet<TaskId>) -> Vec<TaskId> {
     let mut tasks = state.cluster_tasks(cluster);
     for verdict in state.batch_verdicts.iter().rev().flatten() {
         if !tasks.contains(&verdict.task) {
             tasks.push(verdict.task.clone());
         }
     }
+    tasks.retain(|task| !hidden.contains(task));
     tasks.truncate(EXAMPLES);
     tasks
 }

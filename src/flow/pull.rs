@@ -6,7 +6,7 @@ use crate::forge::Forge;
 use crate::project::{Project, ProjectFile};
 use crate::workspace::{Remote, Workspace, WorkspaceError};
 use futures_util::future::LocalBoxFuture;
-use sprag_core::candidate::{Experiment, Stage, Verdict};
+use sprag_core::candidate::{Experiment, Ground, Stage, Verdict};
 use sprag_core::case::{CaseState, EvalCase};
 use sprag_core::command::{self, SlashCommand};
 use sprag_core::config::{self, Config};
@@ -68,6 +68,12 @@ pub struct Outcome {
     pub verdict: String,
     /// Why.
     pub reason: String,
+    /// What the verdict rests on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ground: Option<Ground>,
+    /// What speaks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<serde_json::Value>,
     /// For the page of the workflow run, Markdown.
     #[serde(skip)]
     pub summary: String,
@@ -466,6 +472,8 @@ pub fn skipped(target: &Target, reason: &str, summary: String) -> Outcome {
         of: target.name.clone(),
         verdict: "skipped".to_owned(),
         reason: reason.to_owned(),
+        ground: None,
+        evidence: None,
         summary,
         conclusions: None,
     }
@@ -488,6 +496,11 @@ pub fn outcome(target: &Target, experiment: &Experiment, summary: String, runs: 
         of: target.name.clone(),
         verdict: verdict.to_string(),
         reason,
+        ground: experiment.ground,
+        evidence: experiment
+            .evidence
+            .as_deref()
+            .and_then(|evidence| serde_json::to_value(evidence).ok()),
         summary,
         conclusions: conclusions(runs),
     }

@@ -1,42 +1,24 @@
-//! The measurements: baseline, traffic, the stages of an experiment, promotion.
+//! The measurements: traffic, signals, and the runs that the gate buys.
 
 use super::FlowError;
 use super::advise::{self, Advisor};
 use super::bench::{Allowance, Bench};
-use super::context::{allowance, candidate_harness, experiment, scorecard};
+use super::context::{allowance, candidate_harness, experiment};
 use crate::progress::Progress;
 use crate::store::Store;
 use sprag_core::budget::Spent;
-use sprag_core::candidate::Stage;
 use sprag_core::case::drafted;
 use sprag_core::cluster::{Cluster, Revision};
 use sprag_core::failure::{FailureKind, FailureRecord, Mechanism};
-use sprag_core::harness::Harness;
-use sprag_core::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
-use sprag_core::ledger::{CaseRerun, Event, Finding};
-use sprag_core::machine::{PROMOTION_RUNS, State};
+use sprag_core::gate::purchase::{Arm, Outcome, Purpose, Request as Purchase};
+use sprag_core::id::{ClusterId, ExperimentId, RecordId, TaskId};
+use sprag_core::ledger::{Event, Finding};
+use sprag_core::machine::State;
 use sprag_core::mine::{self, Judged, Run};
-use sprag_core::score::Scorecard;
 use sprag_core::signal::{self, Clue};
 use sprag_core::trace::Trace;
 use sprag_core::trial::{TaskVerdict, Trial, TrialStatus};
 use std::collections::BTreeSet;
-
-pub(super) async fn baseline(bench: &Bench<'_>, store: &mut dyn Store, state: &State) -> Result<Event, FlowError> {
-    let left = allowance(state);
-    let (trials, spent) = bench
-        .validation(store, "validation baseline", &state.incumbent, left)
-        .await?;
-    let validation = scorecard(&trials, &[], None);
-    // A bar made of the runs that happened to have a verdict could be far too low. Without money the loop ends by itself.
-    if !validation.complete() && spent.over(&left.limits).is_none() {
-        return Err(FlowError::NoBaseline {
-            errored: validation.errored,
-            total: validation.total(),
-        });
-    }
-    Ok(Event::BaselineMeasured { validation, spent })
-}
 
 pub(super) async fn traffic(
     bench: &Bench<'_>,
@@ -213,102 +195,159 @@ async fn mined(
     Ok(records)
 }
 
-pub(super) async fn measure(
+/// Makes the runs that the gate asks for.
+pub(super) async fn buy(
     bench: &Bench<'_>,
     store: &mut dyn Store,
     state: &State,
-    id: &ExperimentId,
-    stage: Stage,
-    tasks: &[TaskId],
+    id: Option<&ExperimentId>,
+    request: &Purchase,
+    trials: &[u32],
 ) -> Result<Event, FlowError> {
-    let experiment = experiment(state, id);
-    let harness = candidate_harness(state, experiment);
-    let label = format!("{id} {stage}");
-    let pair = Pair {
-        before: &state.incumbent,
-        after: &harness,
+    let subject = id.map(|id| experiment(state, id));
+    let harness = match (request.arm, subject) {
+        // After an acceptance the incumbent is the candidate.
+        (Arm::Candidate, Some(experiment)) if !experiment.accepted() => candidate_harness(state, experiment),
+        _ => state.incumbent.clone(),
     };
-    let (card, spent) = if stage == Stage::Validation {
-        on_validation(bench, store, &label, pair, allowance(state)).await?
-    } else {
-        let (before, after, spent) = on_tasks(bench, store, &label, pair, tasks, allowance(state)).await?;
-        let mut card = scorecard(&after, &before, Some(tasks));
-        if stage == Stage::Cluster {
-            count_gone(&mut card, state, &experiment.candidate.cluster, tasks, &before, &after);
+    let label = id.map_or_else(
+        || format!("validation {}", request.purpose),
+        |id| format!("{id} {}", request.purpose),
+    );
+    let numbered: Vec<(u32, u32)> = request.tasks.iter().copied().zip(trials.iter().copied()).collect();
+    let left = allowance(state);
+    let mut cleared = Vec::new();
+    let (outcomes, spent) = if request.purpose.is_held_out() {
+        let (made, spent) = bench.held_out(store, &label, &harness, &numbered, left).await?;
+        if request.purpose == Purpose::Baseline {
+            check_baseline(&made, spent, left)?;
         }
-        (card, spent)
+        (made.iter().map(outcome).collect(), spent)
+    } else {
+        let name = |(number, trial): &(u32, u32)| {
+            let task = state
+                .task(*number)
+                .expect("the gate names only tasks that it was told of");
+            (task.clone(), *trial)
+        };
+        let tasks: Vec<(TaskId, u32)> = numbered.iter().map(name).collect();
+        let (made, mut spent) = bench.train(store, &label, &harness, &tasks, left).await?;
+        let mut outcomes: Vec<Outcome> = made.iter().map(outcome).collect();
+        let both = Made {
+            tasks: &tasks,
+            trials: &made,
+        };
+        if let Some(experiment) = subject.filter(|_| matches!(request.purpose, Purpose::Probe | Purpose::Promotion)) {
+            if request.purpose == Purpose::Probe {
+                let cluster = &experiment.candidate.cluster;
+                let more = tell_moved(bench, store, state, (cluster, both), &mut outcomes, spent).await?;
+                spent.add(more);
+            }
+            cleared = no_longer_shown(state, both);
+        }
+        (outcomes, spent)
     };
-    Ok(Event::StageMeasured {
-        experiment: id.clone(),
-        stage,
-        card,
+    Ok(Event::Bought {
+        experiment: id.cloned(),
+        request: request.clone(),
+        outcomes,
+        cleared,
         spent,
     })
 }
 
-/// Two harnesses that are compared.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pair<'a> {
-    pub(super) before: &'a Harness,
-    pub(super) after: &'a Harness,
+/// A bar made of the runs that happened to have a verdict could be far too low. Without money the loop ends by itself.
+pub(super) fn check_baseline(made: &[Trial], spent: Spent, left: Allowance) -> Result<(), FlowError> {
+    let errored = made.iter().filter(|trial| !trial.has_verdict()).count();
+    if errored > 0 && spent.over(&left.limits).is_none() {
+        return Err(FlowError::NoBaseline {
+            errored,
+            total: made.len(),
+        });
+    }
+    Ok(())
 }
 
-/// Runs the validation set on both harnesses and counts.
-pub(super) async fn on_validation(
+/// How a run ended, for the gate.
+pub(super) fn outcome(trial: &Trial) -> Outcome {
+    match trial.status {
+        TrialStatus::Passed => Outcome::Passed,
+        TrialStatus::Failed => Outcome::Failed,
+        TrialStatus::Errored { .. } => Outcome::Errored,
+    }
+}
+
+/// Runs that were made: task and trial, and how each went.
+#[derive(Clone, Copy)]
+struct Made<'a> {
+    tasks: &'a [(TaskId, u32)],
+    trials: &'a [Trial],
+}
+
+/// Finds the failed runs from which the cluster's mechanism is gone while nothing new has taken its place. A run that still fails for its other
+/// reasons has moved; one whose root cause only got another name has not. What the incumbent did is mostly on record.
+async fn tell_moved(
     bench: &Bench<'_>,
     store: &mut dyn Store,
-    label: &str,
-    pair: Pair<'_>,
-    mut left: Allowance,
-) -> Result<(Scorecard, Spent), FlowError> {
-    let (after, mut spent) = bench.validation(store, label, pair.after, left).await?;
-    left.spent.add(spent);
-    let (before, more) = bench.validation(store, label, pair.before, left).await?;
-    spent.add(more);
-    Ok((scorecard(&after, &before, None), spent))
-}
-
-/// Runs train tasks once on both harnesses.
-pub(super) async fn on_tasks(
-    bench: &Bench<'_>,
-    store: &mut dyn Store,
-    label: &str,
-    pair: Pair<'_>,
-    tasks: &[TaskId],
-    mut left: Allowance,
-) -> Result<(Vec<Trial>, Vec<Trial>, Spent), FlowError> {
-    let first: Vec<(TaskId, u32)> = tasks.iter().map(|task| (task.clone(), 0)).collect();
-    let (before, mut spent) = bench.train(store, label, pair.before, &first, left).await?;
-    left.spent.add(spent);
-    let (after, more) = bench.train(store, label, pair.after, &first, left).await?;
-    spent.add(more);
-    Ok((before, after, spent))
-}
-
-/// In how many runs the cluster's mechanism is gone and nothing new has taken its place. A run that still fails for its other reasons
-/// has moved; one whose root cause only got another name has not.
-fn count_gone(
-    card: &mut Scorecard,
     state: &State,
-    cluster: &ClusterId,
-    tasks: &[TaskId],
-    before: &[Trial],
-    now: &[Trial],
-) {
+    (cluster, made): (&ClusterId, Made<'_>),
+    outcomes: &mut [Outcome],
+    spent: Spent,
+) -> Result<Spent, FlowError> {
     let Some(cluster) = state.clusters.clusters.get(cluster) else {
-        return;
+        return Ok(Spent::default());
     };
     let lacks = lacks(cluster);
-    for ((task, before), now) in tasks.iter().zip(before).zip(now) {
-        let moved = match (causes(task, before), causes(task, now)) {
-            (_, Some(now)) if now.is_empty() => true,
-            (Some(before), Some(now)) => {
-                !lacks.is_disjoint(&before) && lacks.is_disjoint(&now) && now.is_subset(&before)
-            }
-            _ => false,
-        };
-        card.mechanism_gone += u32::from(moved);
+    let may = |at: &usize| {
+        let now = causes(&made.tasks[*at].0, &made.trials[*at]);
+        outcomes[*at] == Outcome::Failed && now.is_some_and(|now| lacks.is_disjoint(&now))
+    };
+    let open: Vec<usize> = (0..made.tasks.len()).filter(may).collect();
+    // The traffic and the new cases have run the first two trials.
+    let before = |at: &usize| (made.tasks[*at].0.clone(), made.tasks[*at].1.min(1));
+    let wanted: Vec<(TaskId, u32)> = open.iter().map(before).collect();
+    let mut left = allowance(state);
+    left.spent.add(spent);
+    let (trials, spent) = bench.train(store, "before", &state.incumbent, &wanted, left).await?;
+    for (at, before) in open.into_iter().zip(&trials) {
+        let task = &made.tasks[at].0;
+        if let (Some(before), Some(now)) = (causes(task, before), causes(task, &made.trials[at]))
+            && !lacks.is_disjoint(&before)
+            && now.is_subset(&before)
+        {
+            outcomes[at] = Outcome::Moved;
+        }
     }
+    Ok(spent)
+}
+
+/// The memberships of failures that none of the runs of their tasks show any more.
+fn no_longer_shown(state: &State, made: Made<'_>) -> Vec<(ClusterId, RecordId)> {
+    let mut gone = Vec::new();
+    let tasks: BTreeSet<&TaskId> = made.tasks.iter().map(|(task, _)| task).collect();
+    for task in tasks {
+        let of_task = made.tasks.iter().zip(made.trials).filter(|((of, _), _)| of == task);
+        let trials: Vec<&Trial> = of_task
+            .map(|(_, trial)| trial)
+            .filter(|trial| trial.has_verdict())
+            .collect();
+        for (cluster, record) in state.shown_by(task) {
+            let Some(of) = state.clusters.clusters.get(&cluster) else {
+                continue;
+            };
+            let lacks = lacks(of);
+            // What was found beside other runs, or by a model, cannot be looked for in these: then only a pass shows that it is gone.
+            let by_model = mine::model::is_in_own_words(&of.mechanism);
+            let tells = |trial: &Trial| !by_model && trial.trace.as_ref().is_some_and(|trace| trace.expected.is_some());
+            let lacks_it = |trial: &&Trial| {
+                (trial.passed() || tells(trial)) && causes(task, trial).is_some_and(|found| lacks.is_disjoint(&found))
+            };
+            if !trials.is_empty() && trials.iter().all(lacks_it) {
+                gone.push((cluster, record));
+            }
+        }
+    }
+    gone
 }
 
 /// The mechanisms of a cluster, as [`causes`] names them.
@@ -328,62 +367,4 @@ fn causes(task: &TaskId, trial: &Trial) -> Option<BTreeSet<Mechanism>> {
         }
         (TrialStatus::Failed, None) | (TrialStatus::Errored { .. }, _) => None,
     }
-}
-
-/// Whether a case shows a failure: it repeats its task, or was made of it.
-fn shown_by(state: &State, case: &CaseId, task: &TaskId, record: &RecordId, failed: &TaskId) -> bool {
-    let case = state.cases.cases.get(case);
-    failed == task || case.is_some_and(|case| case.records.contains(record))
-}
-
-pub(super) async fn promote(
-    bench: &Bench<'_>,
-    store: &mut dyn Store,
-    state: &State,
-    id: &ExperimentId,
-    cases: &[(CaseId, TaskId)],
-) -> Result<Event, FlowError> {
-    let label = format!("{id} promotion");
-    let tasks: Vec<(TaskId, u32)> = cases
-        .iter()
-        .flat_map(|(_, task)| (0..PROMOTION_RUNS).map(move |trial| (task.clone(), trial)))
-        .collect();
-    let (trials, spent) = bench
-        .train(store, &label, &state.incumbent, &tasks, allowance(state))
-        .await?;
-    let runs = PROMOTION_RUNS as usize;
-    let mut reruns = Vec::new();
-    let mut resolved = Vec::new();
-    for ((case, task), trials) in cases.iter().zip(trials.chunks(runs)) {
-        let count = |wanted: fn(&Trial) -> bool| {
-            u32::try_from(trials.iter().filter(|trial| wanted(trial)).count()).unwrap_or(u32::MAX)
-        };
-        reruns.push(CaseRerun {
-            case: case.clone(),
-            task: task.clone(),
-            runs: count(Trial::has_verdict),
-            passes: count(Trial::passed),
-        });
-        // What was found beside other runs, or by a model, cannot be looked for in these: then only a pass shows that it is gone.
-        let tells =
-            |trial: &Trial| trial.passed() || trial.trace.as_ref().is_some_and(|trace| trace.expected.is_some());
-        for cluster in state.clusters.clusters.values() {
-            let lacks = lacks(cluster);
-            let by_model = mine::model::is_in_own_words(&cluster.mechanism);
-            let gone = trials.iter().all(|trial| {
-                (trial.passed() || !by_model && tells(trial))
-                    && causes(task, trial).is_some_and(|found| lacks.is_disjoint(&found))
-            });
-            let members = cluster.members.iter().filter(|(record, member)| {
-                gone && !member.resolved && shown_by(state, case, task, record, &member.task)
-            });
-            resolved.extend(members.map(|(record, _)| (cluster.id.clone(), record.clone())));
-        }
-    }
-    Ok(Event::Promoted {
-        experiment: id.clone(),
-        cases: reruns,
-        resolved,
-        spent,
-    })
 }

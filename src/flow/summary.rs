@@ -7,6 +7,7 @@ use fs_err as fs;
 use serde::Serialize;
 use sprag_core::candidate::{Experiment, Verdict};
 use sprag_core::case::CaseState;
+use sprag_core::gate::purchase::Purpose;
 use sprag_core::ledger::{CaseTry, Entry, Event};
 use sprag_core::machine::State;
 use sprag_core::render::view::{self, BatchView, Provenance, ReportView, SummaryView};
@@ -22,6 +23,8 @@ pub struct Summary {
     pub baseline_validation: f64,
     /// Held-out score of the harness it ended with.
     pub final_validation: f64,
+    /// The same as the gate estimates it from all runs that speak for that harness: what may be claimed.
+    pub level: f64,
     /// Batches of traffic.
     pub batches: u32,
     /// Experiments made.
@@ -68,6 +71,7 @@ impl Summary {
         Ok(Self {
             baseline_validation: score(state.baseline.as_ref()),
             final_validation: score(state.incumbent_validation()),
+            level: state.gate.level(),
             batches: state.batch,
             experiments: state.n_experiments(),
             accepted: count(&state.experiments, Verdict::Accepted),
@@ -125,8 +129,8 @@ impl Summary {
 pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
     let last = || state.experiments.last().cloned();
     let told = match event {
-        Event::BaselineMeasured { validation, .. } => Some(view::Progress::Baseline {
-            validation: validation.clone(),
+        Event::Bought { request, .. } if request.purpose == Purpose::Baseline => Some(view::Progress::Baseline {
+            validation: state.baseline.clone().unwrap_or_default(),
         }),
         Event::TrafficRan { .. } => batches(state).pop().map(|batch| view::Progress::Mined {
             batch,
@@ -171,7 +175,7 @@ pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
         }),
         Event::Started(_)
         | Event::SignalsRead { .. }
-        | Event::StageMeasured { .. }
+        | Event::Bought { .. }
         | Event::Published { .. }
         | Event::Finished { .. } => None,
     };

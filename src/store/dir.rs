@@ -1,6 +1,6 @@
 //! The state as a folder, `.sprag/state/`:
 //!
-//! - `format.json`: `{"major","minor","written_by"}`; a newer major is refused.
+//! - `format.json`: `{"major","minor","written_by"}`; another major is refused.
 //! - `events.jsonl`: the newest entries, one a line, each synced before `append` returns.
 //! - `segments/000001.jsonl.zst`: older entries, 256 a segment; written whole, then renamed.
 //! - `runs/ab/<key>.json.zst`: one recorded run; written whole, then renamed.
@@ -60,7 +60,7 @@ impl DirStore {
     /// Opens a state folder, or makes one. Damage is set aside and returned.
     ///
     /// # Errors
-    /// When the folder cannot be read or written, was written by a newer sprag, or another process holds it.
+    /// When the folder cannot be read or written, was written in another format, or another process holds it.
     pub fn open(root: &Path) -> Result<(Self, Vec<Damage>), StoreError> {
         let lock = Lock::of(root)?;
         check_format(root)?;
@@ -92,7 +92,7 @@ impl DirStore {
     /// The ledger in a folder that somebody else may be writing, up to the first entry that cannot be believed; empty if there is none.
     ///
     /// # Errors
-    /// When the folder cannot be read or was written by a newer sprag.
+    /// When the folder cannot be read or was written in another format.
     pub fn ledger(root: &Path) -> Result<Vec<Entry>, StoreError> {
         let mut entries = Vec::new();
         if !root.join("format.json").exists() {
@@ -221,6 +221,13 @@ fn check_format(root: &Path) -> Result<(), StoreError> {
     })?;
     if format.major > FORMAT_MAJOR {
         return Err(StoreError::Newer {
+            path: root.to_owned(),
+            found: format.major,
+            known: FORMAT_MAJOR,
+        });
+    }
+    if format.major < FORMAT_MAJOR {
+        return Err(StoreError::Older {
             path: root.to_owned(),
             found: format.major,
             known: FORMAT_MAJOR,
@@ -544,18 +551,23 @@ mod tests {
     }
 
     #[test]
-    fn a_state_is_held_by_one_at_a_time_and_refused_when_it_is_newer() {
+    fn a_state_is_held_by_one_at_a_time_and_refused_when_it_is_of_another_format() {
         let dir = state_of(1);
         let held = open(dir.path());
         assert!(matches!(DirStore::open(dir.path()), Err(StoreError::Locked { .. })));
         drop(held);
         let format = dir.path().join("format.json");
-        fs::write(&format, r#"{"major":2,"minor":0,"written_by":"sprag 9"}"#).unwrap();
+        fs::write(&format, r#"{"major":3,"minor":0,"written_by":"sprag 9"}"#).unwrap();
         assert!(matches!(
             DirStore::open(dir.path()),
-            Err(StoreError::Newer { found: 2, .. })
+            Err(StoreError::Newer { found: 3, .. })
         ));
-        fs::write(&format, r#"{"major":1,"minor":7,"written_by":"sprag 9"}"#).unwrap();
+        fs::write(&format, r#"{"major":1,"minor":0,"written_by":"sprag 0"}"#).unwrap();
+        assert!(matches!(
+            DirStore::open(dir.path()),
+            Err(StoreError::Older { found: 1, .. })
+        ));
+        fs::write(&format, r#"{"major":2,"minor":7,"written_by":"sprag 9"}"#).unwrap();
         assert_eq!(
             open(dir.path()).0.entries().len(),
             1,

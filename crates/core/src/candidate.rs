@@ -3,10 +3,12 @@
 pub mod check;
 
 use crate::case::EvalCase;
+use crate::gate::purchase::{Evidence, Purpose};
 use crate::harness::FileChange;
 use crate::id::{CandidateId, ClusterId, ExperimentId, HarnessId, TaskId};
 use crate::score::Scorecard;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// One proposed harness change.
@@ -57,6 +59,64 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// What a verdict rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ground {
+    /// Accepted: it is better.
+    Gain,
+    /// Accepted: the cluster's root cause is gone and nothing broke; the tasks still fail for other causes.
+    Enabling,
+    /// Accepted: it is for no cluster, or may be a little worse, and nothing speaks for harm.
+    NoHarm,
+    /// Rejected: it does nothing for its own cluster.
+    Probe,
+    /// Rejected: a case of the regression suite broke again.
+    Regression,
+    /// Rejected: it makes the agent worse.
+    Harm,
+    /// Rejected: it is not expected to gain enough.
+    NoGain,
+    /// Indecisive: not enough could be seen to tell.
+    Coverage,
+    /// Indecisive: runs broke off.
+    Infrastructure,
+    /// Indecisive: the money was spent.
+    Budget,
+    /// Invalid: it is no legal change.
+    Illegal,
+}
+
+impl Ground {
+    /// The verdict that follows from it.
+    pub fn verdict(self) -> Verdict {
+        match self {
+            Self::Gain | Self::Enabling | Self::NoHarm => Verdict::Accepted,
+            Self::Probe | Self::Regression | Self::Harm | Self::NoGain => Verdict::Rejected,
+            Self::Coverage | Self::Infrastructure | Self::Budget => Verdict::Indecisive,
+            Self::Illegal => Verdict::Invalid,
+        }
+    }
+}
+
+impl fmt::Display for Ground {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gain => "gain",
+            Self::Enabling => "enabling change",
+            Self::NoHarm => "no harm",
+            Self::Probe => "no effect on its cluster",
+            Self::Regression => "regression",
+            Self::Harm => "harm",
+            Self::NoGain => "no gain",
+            Self::Coverage => "coverage",
+            Self::Infrastructure => "infrastructure",
+            Self::Budget => "budget",
+            Self::Illegal => "not allowed",
+        })
+    }
+}
+
 /// The part of the evaluation a measurement belongs to, in the order they are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -67,6 +127,18 @@ pub enum Stage {
     Regression,
     /// The held-out validation set.
     Validation,
+}
+
+impl Stage {
+    /// The stage that runs of a purpose belong to.
+    pub fn of(purpose: Purpose) -> Option<Self> {
+        match purpose {
+            Purpose::Probe => Some(Self::Cluster),
+            Purpose::Suite => Some(Self::Regression),
+            Purpose::Validation => Some(Self::Validation),
+            Purpose::Baseline | Purpose::Reproduce | Purpose::Promotion => None,
+        }
+    }
 }
 
 impl fmt::Display for Stage {
@@ -80,7 +152,7 @@ impl fmt::Display for Stage {
 }
 
 /// The evaluation of one candidate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Experiment {
     /// Its id.
     pub id: ExperimentId,
@@ -94,12 +166,44 @@ pub struct Experiment {
     pub regression: Option<Scorecard>,
     /// The validation set: counts only.
     pub validation: Option<Scorecard>,
-    /// The best validation score before this experiment.
+    /// The validation score that it is held against: the incumbent's estimated level; in `strict` the best seen.
     pub best_before: f64,
     /// What was decided, and why; `None` while it runs.
     pub verdict: Option<(Verdict, String)>,
+    /// What the verdict rests on.
+    pub ground: Option<Ground>,
+    /// What speaks for the verdict.
+    pub evidence: Option<Box<Evidence>>,
+    /// How the evidence grew.
+    pub course: Vec<Point>,
     /// Task runs spent on it, cached ones not counted.
     pub task_runs: u64,
+    /// The same, by what they were bought for; what the proposer looked at is not among them.
+    pub bought: BTreeMap<Purpose, u64>,
+}
+
+/// The evidence after some runs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Runs with a verdict so far.
+    pub runs: u32,
+    /// What they were bought for.
+    pub purpose: Purpose,
+    /// How probable it is that keeping the change is right; in `assured` the e-value.
+    pub value: f64,
+}
+
+/// What a stage said of a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// It held.
+    Passed,
+    /// The candidate fell there.
+    Failed,
+    /// It was not measured, or not to its end.
+    Undecided,
+    /// It was not needed.
+    NotRun,
 }
 
 /// What speaks for an accepted change.
@@ -116,6 +220,46 @@ pub struct Proof {
 }
 
 impl Experiment {
+    /// An experiment of which nothing is measured yet.
+    pub fn new(id: ExperimentId, batch: u32, candidate: Candidate) -> Self {
+        Self {
+            id,
+            batch,
+            candidate,
+            cluster_cases: None,
+            regression: None,
+            validation: None,
+            best_before: 0.0,
+            verdict: None,
+            ground: None,
+            evidence: None,
+            course: Vec::new(),
+            task_runs: 0,
+            bought: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in what was bought for it: the runs that were made, and where the evidence stands since.
+    pub fn take(&mut self, purpose: Purpose, made: u64, evidence: Option<&Evidence>) {
+        self.task_runs += made;
+        *self.bought.entry(purpose).or_default() += made;
+        if let Some(evidence) = evidence {
+            self.course
+                .extend(evidence.e_value.or(evidence.better).map(|value| Point {
+                    runs: evidence.runs.values().sum(),
+                    purpose,
+                    value,
+                }));
+        }
+    }
+
+    /// Takes in the verdict.
+    pub fn decide(&mut self, ground: Ground, reason: &str, evidence: Option<Evidence>) {
+        self.verdict = Some((ground.verdict(), reason.to_owned()));
+        self.ground = Some(ground);
+        self.evidence = evidence.map(Box::new);
+    }
+
     /// Whether it passed both gates.
     pub fn accepted(&self) -> bool {
         matches!(self.verdict, Some((Verdict::Accepted, _)))
@@ -130,7 +274,29 @@ impl Experiment {
         }
     }
 
-    pub(crate) fn stage_mut(&mut self, stage: Stage) -> &mut Option<Scorecard> {
+    /// What the regression suite or the validation set said.
+    pub fn said(&self, stage: Stage) -> Said {
+        let unmeasured = self.ground.is_some_and(|ground| {
+            let verdict = ground.verdict();
+            matches!(verdict, Verdict::Indecisive | Verdict::Invalid)
+        });
+        let Some(card) = self.stage(stage) else {
+            return if unmeasured { Said::Undecided } else { Said::NotRun };
+        };
+        let last = stage == Stage::Validation || self.validation.is_none();
+        match self.ground {
+            Some(Ground::Regression) if stage == Stage::Regression => Said::Failed,
+            Some(Ground::Harm | Ground::NoGain) if stage == Stage::Validation => Said::Failed,
+            // The runs of a change that makes them break off are what it fell for.
+            Some(Ground::Harm) if last => Said::Failed,
+            _ if !card.complete() || unmeasured => Said::Undecided,
+            None if stage == Stage::Validation => Said::Undecided,
+            _ => Said::Passed,
+        }
+    }
+
+    /// See [`stage`](Self::stage).
+    pub fn stage_mut(&mut self, stage: Stage) -> &mut Option<Scorecard> {
         match stage {
             Stage::Cluster => &mut self.cluster_cases,
             Stage::Regression => &mut self.regression,

@@ -10,6 +10,7 @@ pub use admit::{NEAR, Refusal, near, refusals};
 pub use derive::{draft, draft_of_told, drafted};
 pub use expect::{Expectation, Outcome, Scored};
 
+use crate::gate::stats::Tally;
 use crate::hash;
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
 use serde::{Deserialize, Serialize};
@@ -141,6 +142,8 @@ pub enum CaseState {
     Unconfirmed,
     /// Fails so far; waiting for a change that fixes it.
     Open,
+    /// Fixed, and not needed in the suite: others of its cluster are there.
+    Resolved,
     /// In the regression suite.
     Promoted,
     /// Wavers on an unchanged harness: kept and shown, not counted.
@@ -158,6 +161,16 @@ pub struct FlakeStatistics {
     pub runs_after: u32,
     /// How many of them passed.
     pub passes_after: u32,
+}
+
+impl FlakeStatistics {
+    /// What it did since it was fixed. That it was fixed counts as a pass where nothing more is known.
+    pub fn since(self) -> Tally {
+        Tally {
+            passed: f64::from(self.passes_after.max(1)),
+            failed: f64::from(self.runs_after.saturating_sub(self.passes_after)),
+        }
+    }
 }
 
 impl EvalCase {
@@ -192,6 +205,14 @@ impl EvalCase {
             return CaseId::new(task.as_str());
         }
         CaseId::new(format!("case-{}", &hash::of(task)[..12]))
+    }
+
+    /// How people know it: by its id and what it runs.
+    pub fn named(&self) -> String {
+        match self.is_recorded() {
+            true => format!("`{}`", self.id),
+            false => format!("`{}` (task `{}`)", self.id, self.task),
+        }
     }
 
     /// Whether it runs a recorded input, and no task of the runner.

@@ -265,21 +265,77 @@ pub enum ProposerKind {
     Command,
 }
 
+/// The usual rate of false acceptances.
+const USUAL_ALPHA: f64 = 0.05;
+
 /// How a candidate is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct GateConfig {
-    /// The rule.
+    /// The rule. Default `efficient`.
     pub mode: GateMode,
-    /// What part of the regression suite must pass, from 0 to 1. Default 0.80.
+    /// `strict`: what part of the regression suite must pass, from 0 to 1. Default 0.80.
     pub regression_threshold: f64,
+    /// `efficient`: what weighs more. Default `balance`.
+    #[serde(skip_serializing_if = "is_balance")]
+    pub prefer: Preference,
+    /// `assured`: the rate of false acceptances. Default 0.05.
+    #[serde(skip_serializing_if = "is_usual_alpha")]
+    pub alpha: f64,
+    /// `assured`: how much worse a candidate may be, from 0 to 1; with 0 it must be better. Default 0.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub margin: f64,
+}
+
+impl Default for GateConfig {
+    fn default() -> Self {
+        Self {
+            mode: GateMode::Efficient,
+            regression_threshold: 0.80,
+            prefer: Preference::Balance,
+            alpha: USUAL_ALPHA,
+            margin: 0.0,
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_balance(prefer: &Preference) -> bool {
+    *prefer == Preference::Balance
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_usual_alpha(alpha: &f64) -> bool {
+    alpha.to_bits() == USUAL_ALPHA.to_bits()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(margin: &f64) -> bool {
+    *margin == 0.0
 }
 
 /// The rules there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GateMode {
+    /// By what is expected to be better, with each run bought while it is worth its price.
+    Efficient,
+    /// By proof, at a rate of false acceptances.
+    Assured,
     /// One trial a task; regression at or above the threshold, then validation at or above the best seen.
     Strict,
+}
+
+/// How growth, harm and the price of a run are weighed against each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Preference {
+    /// A point of score is worth twice as many runs.
+    Growth,
+    /// A change is kept at even odds, and a point of score is worth 500 runs.
+    Balance,
+    /// A change is kept at four in five.
+    Safety,
 }
 
 /// What may be spent.

@@ -1,7 +1,9 @@
 //! Gates: what must be measured next about a candidate, and what the measurements say.
 //!
-//! A gate is asked again after every stage, so that a mode that buys its runs one by one fits behind the same question.
+//! There is one way of measuring, [`sequential`]: a gate asks for runs and takes their outcomes, until it knows. `efficient`, `assured` and `strict`
+//! are three rules behind it.
 
+pub mod account;
 pub mod assured;
 mod efficient;
 pub mod forecast;
@@ -12,39 +14,35 @@ pub mod sequential;
 pub mod stats;
 mod strict;
 
-use crate::candidate::{Experiment, Stage, Verdict};
-use crate::config::GateMode;
-use serde::{Deserialize, Serialize};
+pub use efficient::odds;
 
-/// The rule a candidate is judged by.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct GatePolicy {
-    /// The mode.
-    pub mode: GateMode,
-    /// What part of the regression suite must pass, from 0 to 1.
-    pub regression_threshold: f64,
-}
+use crate::config::{GateConfig, GateMode, Preference};
+use assured::Proof;
+use sequential::{Policy, Rule};
 
-/// What a gate wants.
-#[derive(Debug, Clone, PartialEq)]
-pub enum GateStep {
-    /// A stage must be measured.
-    Measure(Stage),
-    /// Everything needed is known.
-    Decide(Verdict, String),
-}
-
-/// Asks the gate about an experiment. `suite_size` is the number of promoted cases.
-pub fn next(policy: &GatePolicy, experiment: &Experiment, suite_size: usize) -> GateStep {
-    match policy.mode {
-        GateMode::Strict => strict::next(policy.regression_threshold, experiment, suite_size),
-    }
-}
-
-/// Asks the gate about a change that is for no cluster, such as a person's pull request: there is nothing it should fix, so only what it
-/// must not break is measured.
-pub fn of_pull(policy: &GatePolicy, experiment: &Experiment, suite_size: usize) -> GateStep {
-    match policy.mode {
-        GateMode::Strict => strict::after_screen(policy.regression_threshold, experiment, suite_size),
+/// The settings of the gate that a configuration wants; `seed` decides what it draws.
+pub fn policy(config: &GateConfig, seed: u64) -> Policy {
+    let rule = match config.mode {
+        GateMode::Efficient => Rule::Efficient,
+        GateMode::Assured => Rule::Assured(Proof {
+            alpha: config.alpha,
+            margin: config.margin,
+            seed,
+            ..Proof::default()
+        }),
+        GateMode::Strict => Rule::Strict(config.regression_threshold),
+    };
+    let usual = Policy {
+        rule,
+        ..Policy::default()
+    };
+    match config.prefer {
+        Preference::Growth => Policy { price: 1e-5, ..usual },
+        Preference::Balance => usual,
+        Preference::Safety => Policy {
+            confidence: 0.8,
+            harms: (0.25, usual.harms.1),
+            ..usual
+        },
     }
 }

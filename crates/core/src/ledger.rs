@@ -1,22 +1,22 @@
 //! The ledger: everything that happened, in order, as events. Folding the events gives the state; what is not in the ledger did not happen.
 
 use crate::budget::{Limits, Spent};
-use crate::candidate::{Candidate, Stage, Verdict};
-use crate::case::{EvalCase, Refusal};
+use crate::candidate::{Candidate, Ground};
+use crate::case::{CaseState, EvalCase, Refusal};
 use crate::cluster::Revision;
+use crate::config::GateConfig;
 use crate::failure::FailureRecord;
-use crate::gate::GatePolicy;
+use crate::gate::purchase::{Outcome, Request};
 use crate::harness::Harness;
 use crate::hash;
 use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, RecordId, TaskId};
-use crate::score::Scorecard;
 use crate::signal::Report;
 use crate::trial::TaskVerdict;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// The format of an entry. A higher major version is refused.
-pub const FORMAT_MAJOR: u32 = 1;
+/// The format of an entry. Another major version is refused: what ledgers of version 1 measured stage by stage is not what is measured since, run by run.
+pub const FORMAT_MAJOR: u32 = 2;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,11 +24,20 @@ pub const FORMAT_MAJOR: u32 = 1;
 pub enum Event {
     /// A run began.
     Started(Box<Plan>),
-    /// The validation set was measured on the harness the run began with.
-    BaselineMeasured {
-        /// Counts only.
-        validation: Scorecard,
-        /// What it cost.
+    /// Runs that the gate had asked for were made.
+    Bought {
+        /// The experiment they are for; none before the first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        experiment: Option<ExperimentId>,
+        /// What was asked for. Tasks have numbers: train tasks in the order of the plan, held-out tasks in an order of their own, which says
+        /// nothing of which is which.
+        request: Request,
+        /// How each run ended, in the order of the request.
+        outcomes: Vec<Outcome>,
+        /// The memberships that the runs of their tasks no longer show.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        cleared: Vec<(ClusterId, RecordId)>,
+        /// What they cost.
         spent: Spent,
     },
     /// The labelled issues were read, and what they point at was run and mined.
@@ -88,36 +97,23 @@ pub enum Event {
         /// What the proposer spent on looking.
         spent: Spent,
     },
-    /// One stage of an experiment was measured.
-    StageMeasured {
-        /// The experiment.
-        experiment: ExperimentId,
-        /// The stage.
-        stage: Stage,
-        /// What it said; counts only for the validation set.
-        card: Scorecard,
-        /// What it cost.
-        spent: Spent,
-    },
     /// An experiment was decided.
     Decided {
         /// The experiment.
         experiment: ExperimentId,
-        /// The verdict.
-        verdict: Verdict,
+        /// What the verdict rests on; the verdict follows from it.
+        ground: Ground,
         /// Why, for a person.
         reason: String,
     },
-    /// After an acceptance: the open cases of the cluster ran again, repeatedly, on the new incumbent.
+    /// After an acceptance: what becomes of the cases that ran on the new incumbent.
     Promoted {
         /// The experiment.
         experiment: ExperimentId,
-        /// What each case did.
+        /// What each case did, and what it is now.
         cases: Vec<CaseRerun>,
         /// The memberships that the new incumbent no longer shows.
         resolved: Vec<(ClusterId, RecordId)>,
-        /// What it cost.
-        spent: Spent,
     },
     /// The change stands as a branch with its pull request and check runs.
     Published {
@@ -139,18 +135,18 @@ impl Event {
     /// What it cost.
     pub fn spent(&self) -> Spent {
         match self {
-            Self::BaselineMeasured { spent, .. }
+            Self::Bought { spent, .. }
             | Self::SignalsRead { spent, .. }
             | Self::TrafficRan { spent, .. }
             | Self::ClustersRevised { spent, .. }
             | Self::CasesTried { spent, .. }
             | Self::Proposed { spent, .. }
-            | Self::NothingProposed { spent, .. }
-            | Self::StageMeasured { spent, .. }
-            | Self::Promoted { spent, .. } => *spent,
-            Self::Started(_) | Self::Decided { .. } | Self::Published { .. } | Self::Finished { .. } => {
-                Spent::default()
-            }
+            | Self::NothingProposed { spent, .. } => *spent,
+            Self::Started(_)
+            | Self::Decided { .. }
+            | Self::Promoted { .. }
+            | Self::Published { .. }
+            | Self::Finished { .. } => Spent::default(),
         }
     }
 }
@@ -173,7 +169,7 @@ pub struct Plan {
     /// What may be spent.
     pub limits: Limits,
     /// The rule.
-    pub gate: GatePolicy,
+    pub gate: GateConfig,
     /// The train tasks, as the runner lists them.
     pub train: Vec<TaskId>,
     /// Whether a model is asked about clusters.
@@ -251,6 +247,9 @@ pub struct CaseTry {
     /// Why it did not run, as half a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_runnable: Option<String>,
+    /// Whether its runs were the same to the letter, though their seeds differ; none where there were not two to compare.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<bool>,
     /// Whether it is a recorded input that nobody could hold against the held-out tasks.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unchecked: bool,
@@ -279,6 +278,11 @@ pub struct CaseRerun {
     pub runs: u32,
     /// How many of them passed.
     pub passes: u32,
+    /// Where it stands now.
+    pub becomes: CaseState,
+    /// Why it is not counted, as half a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// An event in its place. The id covers everything but the time, and the id before it: two ledgers with the same last id are the same.

@@ -3,28 +3,36 @@
 //! Every command leads to exactly one event (see [`Command`]), so a run that was killed is resumed by folding the ledger and doing
 //! the commands of the last step again.
 
+mod buying;
 mod cases;
 mod schedule;
 mod state;
 
-pub use cases::{CaseTrial, PROMOTION_RUNS};
+pub use cases::CaseTrial;
 pub use schedule::batches;
 pub use state::State;
 
-use crate::candidate::{Candidate, Experiment, Stage, Verdict};
+use crate::candidate::{Candidate, Experiment, Ground, Verdict};
+use crate::case::EvalCase;
 use crate::cluster::{ClusterState, Revision};
 use crate::failure::{FailureKind, FailureRecord};
-use crate::gate::{self, GateStep};
-use crate::id::{CaseId, ClusterId, ExperimentId, TaskId};
-use crate::ledger::Event;
-use crate::score::Scorecard;
+use crate::gate::purchase::{Ask, Promotion, Purpose, Request};
+use crate::id::{ClusterId, ExperimentId, RecordId, TaskId};
+use crate::ledger::{CaseRerun, Event};
 use crate::trial::TrialStatus;
 
 /// What must be done next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Measure the validation set on the incumbent; leads to `BaselineMeasured`.
-    MeasureBaseline,
+    /// Make the runs that the gate asks for; leads to `Bought`.
+    Buy {
+        /// The experiment they are for; none before the first.
+        experiment: Option<ExperimentId>,
+        /// The runs, with the gate's numbers of their tasks.
+        request: Request,
+        /// The trial of each.
+        trials: Vec<u32>,
+    },
     /// Read the labelled issues of the plan; leads to `SignalsRead`.
     ReadSignals,
     /// Run these tasks on the incumbent and mine the failures; leads to `TrafficRan`.
@@ -51,30 +59,23 @@ pub enum Command {
         /// The cluster to work on.
         cluster: ClusterId,
     },
-    /// Measure a stage of an experiment; leads to `StageMeasured`.
-    Measure {
-        /// The experiment.
-        experiment: ExperimentId,
-        /// The stage.
-        stage: Stage,
-        /// The tasks, but for the validation set, whose tasks the core does not know.
-        tasks: Vec<TaskId>,
-    },
     /// Write the verdict down; leads to `Decided`.
     Decide {
         /// The experiment.
         experiment: ExperimentId,
-        /// The verdict.
-        verdict: Verdict,
+        /// What the verdict rests on.
+        ground: Ground,
         /// Why.
         reason: String,
     },
-    /// Run the open cases again on the new incumbent, repeatedly; leads to `Promoted`.
+    /// Write down what becomes of the cases after an acceptance; leads to `Promoted`.
     Promote {
         /// The experiment.
         experiment: ExperimentId,
-        /// The open cases of its cluster, and open recorded inputs of others.
-        cases: Vec<(CaseId, TaskId)>,
+        /// The cases that ran.
+        cases: Vec<CaseRerun>,
+        /// The memberships that no run shows any more.
+        resolved: Vec<(ClusterId, RecordId)>,
     },
     /// Write branch, pull request and check runs; leads to `Published`.
     Publish {
@@ -92,7 +93,11 @@ pub enum Command {
 pub fn step(state: Option<State>, event: &Event) -> (Option<State>, Vec<Command>) {
     let Some(mut state) = state else {
         return match event {
-            Event::Started(plan) => (Some(State::new(plan)), vec![Command::MeasureBaseline]),
+            Event::Started(plan) => {
+                let mut state = State::new(plan);
+                let command = ask_gate(&mut state);
+                (Some(state), vec![command])
+            }
             _ => (None, Vec::new()),
         };
     };
@@ -107,14 +112,59 @@ pub fn replay<'a>(events: impl IntoIterator<Item = &'a Event>) -> (Option<State>
         .fold((None, Vec::new()), |(state, _), event| step(state, event))
 }
 
+/// A verdict, made again from the recorded runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Again {
+    /// The experiment as the ledger left it.
+    pub experiment: Experiment,
+    /// What follows from its runs; `None` when the gate would have gone on.
+    pub again: Option<(Ground, String)>,
+}
+
+impl Again {
+    /// Whether the ledger says the same.
+    pub fn agrees(&self) -> bool {
+        let told = self.experiment.verdict.as_ref().map(|(_, reason)| reason);
+        let again = self.again.as_ref();
+        again.is_some_and(|(ground, reason)| self.experiment.ground == Some(*ground) && told == Some(reason))
+    }
+}
+
+/// Makes a verdict again from a ledger: the runs are told to a gate, and what it decides is held against what was written down. `None` when there
+/// is no such verdict.
+pub fn decide_again<'a>(events: impl IntoIterator<Item = &'a Event>, id: &ExperimentId) -> Option<Again> {
+    let (mut state, mut commands) = (None, Vec::new());
+    for event in events {
+        let wanted = commands.first().cloned();
+        (state, commands) = step(state, event);
+        match event {
+            Event::Decided { experiment, .. } if experiment == id => {
+                let experiment = state?.experiment(id)?.clone();
+                let again = match wanted {
+                    Some(Command::Decide { ground, reason, .. }) => Some((ground, reason)),
+                    _ => None,
+                };
+                return Some(Again { experiment, again });
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
 fn apply(state: &mut State, event: &Event) -> Vec<Command> {
     state.spent.add(event.spent());
     let next = match event {
         Event::Started(_) => return Vec::new(),
-        Event::BaselineMeasured { validation, .. } => {
-            state.best = validation.score().unwrap_or(0.0);
-            state.baseline = Some(validation.clone());
-            begin_work(state)
+        Event::Bought {
+            request,
+            outcomes,
+            cleared,
+            spent,
+            ..
+        } => {
+            state.take_bought(request, outcomes, cleared, spent.task_runs);
+            ask_gate(state)
         }
         Event::SignalsRead { findings, .. } => {
             findings
@@ -128,6 +178,7 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             let passed = verdicts.iter().filter(|verdict| verdict.status == TrialStatus::Passed);
             passed.for_each(|verdict| state.clusters.resolve_task(&verdict.task));
             records.iter().for_each(|record| take_failure(state, record, true));
+            state.tell_traffic(verdicts, records);
             state.batch_verdicts.push(verdicts.clone());
             revise_clusters(state, !records.is_empty())
         }
@@ -146,26 +197,26 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             spent,
         } => {
             begin_experiment(state, experiment, candidate, spent.task_runs);
-            objection
-                .as_ref()
-                .map_or_else(|| ask_gate(state), |reason| refuse(experiment, reason))
+            match objection {
+                Some(reason) => refuse(experiment, reason),
+                None => {
+                    state.tell_candidate(&candidate.cluster);
+                    ask_gate(state)
+                }
+            }
         }
         Event::NothingProposed { cluster, .. } => {
             state.exhausted.insert(cluster.clone());
             next_work(state)
         }
-        Event::StageMeasured { stage, card, spent, .. } => {
-            measured(state, *stage, card, spent.task_runs);
-            ask_gate(state)
-        }
-        Event::Decided { verdict, reason, .. } => decided(state, *verdict, reason),
+        Event::Decided { ground, reason, .. } => decided(state, *ground, reason),
         Event::Promoted {
             experiment,
             cases,
             resolved,
-            ..
         } => {
             cases::promote(state, experiment, cases);
+            state.account.kept();
             resolved
                 .iter()
                 .for_each(|(cluster, record)| state.clusters.resolve_record(cluster, record));
@@ -184,13 +235,6 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
         }
     };
     vec![next]
-}
-
-fn measured(state: &mut State, stage: Stage, card: &Scorecard, task_runs: u64) {
-    if let Some(experiment) = state.experiments.last_mut() {
-        experiment.task_runs += task_runs;
-        *experiment.stage_mut(stage) = Some(card.clone());
-    }
 }
 
 /// Clusters are looked at where rules find them alike, and, by a model, when something has failed.
@@ -229,15 +273,9 @@ fn begin_experiment(state: &mut State, id: &ExperimentId, candidate: &Candidate,
     state.clusters.mark(&candidate.cluster, ClusterState::InProgress);
     state.batch_experiments += 1;
     state.experiments.push(Experiment {
-        id: id.clone(),
-        batch: state.batch,
-        candidate: candidate.clone(),
-        cluster_cases: None,
-        regression: None,
-        validation: None,
-        best_before: state.best,
-        verdict: None,
+        best_before: state.gate.level(),
         task_runs,
+        ..Experiment::new(id.clone(), state.batch, candidate.clone())
     });
 }
 
@@ -326,58 +364,110 @@ fn next_batch(state: &mut State) -> Command {
 fn refuse(experiment: &ExperimentId, reason: &str) -> Command {
     Command::Decide {
         experiment: experiment.clone(),
-        verdict: Verdict::Invalid,
+        ground: Ground::Illegal,
         reason: reason.to_owned(),
     }
 }
 
-fn ask_gate(state: &State) -> Command {
-    let Some(experiment) = state.experiments.last() else {
-        return Command::Finish {
-            reason: "the ledger measures an experiment that was never proposed".to_owned(),
-        };
-    };
-    let id = experiment.id.clone();
-    match gate::next(&state.plan.gate, experiment, state.cases.suite().count()) {
-        GateStep::Measure(stage) => {
-            let tasks = match stage {
-                Stage::Cluster => state.cluster_tasks(&experiment.candidate.cluster),
-                Stage::Regression => state.cases.suite().map(|case| case.task.clone()).collect(),
-                Stage::Validation => Vec::new(),
+/// What the gate wants, or what comes after it.
+fn ask_gate(state: &mut State) -> Command {
+    let experiment = state.judged();
+    match (state.gate.ask().clone(), experiment) {
+        (Ask::Run(request), experiment) => buy(state, experiment, request),
+        (Ask::Decide(judgement), Some(experiment)) => {
+            let broken: Vec<String> = judgement
+                .evidence
+                .broken_cases
+                .iter()
+                .map(|task| case_name(state, *task))
+                .collect();
+            let named = judgement.ground == Ground::Regression && !broken.is_empty();
+            let reason = match named {
+                true => format!("{}: {}", judgement.reason, broken.join(", ")),
+                false => judgement.reason,
             };
-            Command::Measure {
-                experiment: id,
-                stage,
-                tasks,
+            Command::Decide {
+                experiment,
+                ground: judgement.ground,
+                reason,
             }
         }
-        GateStep::Decide(verdict, reason) => Command::Decide {
-            experiment: id,
-            verdict,
-            reason,
-        },
+        (Ask::Promote(promotion), Some(experiment)) => promote(state, experiment, &promotion),
+        (Ask::Ready, _) if state.batch == 0 => begin_work(state),
+        (Ask::Ready | Ask::Decide(_) | Ask::Promote(_), _) => next_work(state),
     }
 }
 
-fn decided(state: &mut State, verdict: Verdict, reason: &str) -> Command {
+/// A case as people know it.
+fn case_name(state: &State, task: u32) -> String {
+    let Some(task) = state.task(task) else {
+        return format!("case {task}");
+    };
+    let case = state.cases.suite().find(|case| case.task == *task);
+    case.map_or_else(|| format!("`{task}`"), EvalCase::named)
+}
+
+/// Nothing more is bought on an empty purse.
+fn buy(state: &mut State, experiment: Option<ExperimentId>, request: Request) -> Command {
+    let over = state.spent.over(&state.plan.limits);
+    match (over, request.purpose, experiment) {
+        (None, _, experiment) => Command::Buy {
+            trials: state.account.trials(&request, state.gate.known().repeats_itself()),
+            experiment,
+            request,
+        },
+        (Some(_), Purpose::Promotion, Some(experiment)) => {
+            state.gate.settle();
+            let promotion = match state.gate.ask() {
+                Ask::Promote(promotion) => promotion.clone(),
+                _ => Promotion::default(),
+            };
+            promote(state, experiment, &promotion)
+        }
+        (Some(reason), Purpose::Probe | Purpose::Suite | Purpose::Validation, Some(experiment)) => {
+            let ground = Ground::Budget;
+            Command::Decide {
+                experiment,
+                ground,
+                reason,
+            }
+        }
+        (Some(reason), ..) => Command::Finish { reason },
+    }
+}
+
+fn promote(state: &State, experiment: ExperimentId, promotion: &Promotion) -> Command {
+    let resolved = state.underway.cleared.iter().filter(|(_, gone)| **gone);
+    Command::Promote {
+        cases: cases::rerun(state, &experiment, promotion),
+        resolved: resolved.map(|(membership, _)| membership.clone()).collect(),
+        experiment,
+    }
+}
+
+fn decided(state: &mut State, ground: Ground, reason: &str) -> Command {
+    let evidence = match state.gate.ask() {
+        Ask::Decide(judgement) => Some(judgement.evidence.clone()),
+        _ => state.gate.evidence(),
+    };
     let Some(experiment) = state.experiments.last_mut() else {
         return next_work(state);
     };
-    experiment.verdict = Some((verdict, reason.to_owned()));
+    experiment.decide(ground, reason, evidence);
     let experiment = experiment.clone();
     let cluster = experiment.candidate.cluster.clone();
     state.clusters.mark(&cluster, ClusterState::Open);
-    if verdict != Verdict::Accepted {
+    if ground.verdict() != Verdict::Accepted {
+        state.gate.stop();
         return next_work(state);
     }
     state.incumbent = state.incumbent.with(&experiment.candidate.changes);
-    let score = experiment.validation.as_ref().and_then(Scorecard::score).unwrap_or(0.0);
-    state.best = state.best.max(score);
     state.case_tallies.clear();
-    let cases = state.cases_to_promote(&cluster);
-    Command::Promote {
-        experiment: experiment.id,
-        cases,
+    state.gate.kept();
+    match state.gate.ask().clone() {
+        Ask::Run(request) => buy(state, Some(experiment.id), request),
+        Ask::Promote(promotion) => promote(state, experiment.id, &promotion),
+        Ask::Ready | Ask::Decide(_) => promote(state, experiment.id, &Promotion::default()),
     }
 }
 

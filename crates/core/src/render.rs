@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`pull`] | the pull request of an accepted change |
 //! | [`check`] | its two check runs |
+//! | [`mod@evidence`] | what speaks for a verdict |
 //! | [`comment`] | the one comment sprag keeps on an issue |
 //! | [`report`] | the self-contained HTML report of a run, with the charts of [`svg`] |
 //! | [`text`] | what the terminal shows |
@@ -20,6 +21,7 @@ pub mod bench;
 pub mod check;
 pub mod comment;
 pub mod dashboard;
+pub mod evidence;
 #[cfg(test)]
 mod fixtures;
 pub mod labels;

@@ -4,8 +4,8 @@ use super::convert::{Mistake, choice, duration, number, text, whole};
 use super::problem::Problem;
 use super::reader::{Log, Reader};
 use super::{
-    BudgetConfig, CasesConfig, CommandTasks, Config, GateConfig, GateMode, HarnessConfig, Mapping, ReportKind,
-    RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, model, proposer, recipe, redact,
+    BudgetConfig, CasesConfig, CommandTasks, Config, GateConfig, GateMode, HarnessConfig, Mapping, Preference,
+    ReportKind, RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, model, proposer, recipe, redact,
 };
 use crate::harness::PathPolicy;
 use crate::severity::SeverityLabels;
@@ -253,24 +253,32 @@ fn review(table: &Reader<'_>) {
     }
 }
 
+const MODES: &[(&str, Option<GateMode>)] = &[
+    ("efficient", Some(GateMode::Efficient)),
+    ("assured", Some(GateMode::Assured)),
+    ("strict", Some(GateMode::Strict)),
+];
+const PREFERENCES: &[(&str, Option<Preference>)] = &[
+    ("growth", Some(Preference::Growth)),
+    ("balance", Some(Preference::Balance)),
+    ("safety", Some(Preference::Safety)),
+];
+
 fn gate(table: &Reader<'_>) -> GateConfig {
+    let usual = GateConfig::default();
+    let part = |key, most, like| table.one(key, number(0.0, most, like));
     GateConfig {
-        mode: table
+        mode: table.one("mode", choice(MODES)).unwrap_or(usual.mode),
+        regression_threshold: part("regression_threshold", 1.0, "a number from 0 to 1, such as 0.80")
+            .unwrap_or(usual.regression_threshold),
+        prefer: table.one("prefer", choice(PREFERENCES)).unwrap_or(usual.prefer),
+        alpha: table
             .one(
-                "mode",
-                choice(&[
-                    ("strict", Some(GateMode::Strict)),
-                    ("efficient", None),
-                    ("assured", None),
-                ]),
+                "alpha",
+                number(0.0001, 0.5, "a number from 0.0001 to 0.5, such as 0.05"),
             )
-            .unwrap_or(GateMode::Strict),
-        regression_threshold: table
-            .one(
-                "regression_threshold",
-                number(0.0, 1.0, "a number from 0 to 1, such as 0.80"),
-            )
-            .unwrap_or(0.80),
+            .unwrap_or(usual.alpha),
+        margin: part("margin", 0.5, "a number from 0 to 0.5, such as 0.02").unwrap_or(usual.margin),
     }
 }
 

@@ -135,8 +135,11 @@ fn every_key_has_a_default() {
     assert_eq!(
         config.gate,
         GateConfig {
-            mode: GateMode::Strict,
-            regression_threshold: 0.80
+            mode: GateMode::Efficient,
+            regression_threshold: 0.80,
+            prefer: Preference::Balance,
+            alpha: 0.05,
+            margin: 0.0
         }
     );
     assert_eq!(
@@ -307,7 +310,8 @@ fn each_mistake_is_found_at_its_line() {
         ("[proposer]\nkind = \"model\"".into(), 2, "proposer.kind", "there is no [model]"),
         ("[proposer]\nkind = \"command\"".into(), 1, "proposer.command", "is missing"),
         ("[proposer]\nsteps = 3".into(), 2, "proposer.steps", "for kind \"model\" alone"),
-        ("[gate]\nmode = \"efficient\"".into(), 2, "gate.mode", "write \"strict\", the only choice so far"),
+        ("[gate]\nalpha = 0".into(), 2, "gate.alpha", "a number from 0.0001 to 0.5"),
+        ("[gate]\nprefer = \"speed\"".into(), 2, "gate.prefer", "not one of the choices"),
         ("[gate]\nmode = \"lenient\"".into(), 2, "gate.mode", "not one of the choices"),
         ("[gate]\nregression_threshold = nan".into(), 2, "gate.regression_threshold", "is nan"),
         ("[budget]\nusd = -0.5".into(), 2, "budget.usd", "0 or more"),

@@ -8,10 +8,10 @@ mod duel;
 
 pub(super) use duel::Duel;
 
-use super::purchase::{Arm, Evidence, Purpose, Request};
+use super::purchase::{Arm, Evidence, Proposal, Purpose, Request};
 use super::sequential::{Known, Policy, Step, Trial};
 use super::stats::{draw, smallest_detectable};
-use crate::candidate::Verdict;
+use crate::candidate::Ground;
 use serde::{Deserialize, Serialize};
 
 /// Pairs that are run at the same time.
@@ -47,8 +47,20 @@ impl Default for Proof {
     }
 }
 
+impl Proof {
+    /// What must be proven of a change: one that is for no cluster need not be better, and may be as much worse as is not worth going on for.
+    pub(super) fn of(self, proposal: &Proposal) -> Self {
+        let margin = match proposal.cluster {
+            Some(_) => self.margin,
+            None => self.margin.max(self.worth),
+        };
+        Self { margin, ..self }
+    }
+}
+
 /// What comes after the probe.
 pub(super) fn next(trial: &Trial, known: &Known, proof: &Proof) -> Step {
+    let proof = &proof.of(&trial.proposal);
     let (duel, enough) = (&trial.duel, 1.0 / proof.alpha);
     for case in known.suite.keys() {
         let Some(state) = duel.cases.get(case) else {
@@ -56,9 +68,8 @@ pub(super) fn next(trial: &Trial, known: &Known, proof: &Proof) -> Step {
         };
         if state.broken() >= enough {
             let e = state.broken();
-            return Step::reject(format!(
-                "a fixed failure broke again: case {case} of the regression suite (evidence {e:.0} to 1)"
-            ));
+            let words = format!("{} (evidence {e:.0} to 1)", super::efficient::BROKE_AGAIN);
+            return Step::decide(Ground::Regression, words);
         }
         if let Some(arm) = state.next() {
             let (purpose, tasks) = (Purpose::Suite, vec![*case]);
@@ -75,11 +86,11 @@ pub(super) fn next(trial: &Trial, known: &Known, proof: &Proof) -> Step {
         });
     }
     let tasks = u32::try_from(known.validation.len()).unwrap_or(u32::MAX);
-    verdict(duel, proof).unwrap_or_else(|| {
+    verdict(trial, proof).unwrap_or_else(|| {
         if duel.drawn >= u64::from(tasks) * u64::from(proof.passes) || tasks == 0 {
             let pairs = duel.pairs;
-            return Step::Decide(
-                Verdict::Indecisive,
+            return Step::decide(
+                Ground::Coverage,
                 format!("{pairs} pairs of runs prove neither a gain nor a loss"),
             );
         }
@@ -92,7 +103,8 @@ pub(super) fn next(trial: &Trial, known: &Known, proof: &Proof) -> Step {
     })
 }
 
-fn verdict(duel: &Duel, proof: &Proof) -> Option<Step> {
+fn verdict(trial: &Trial, proof: &Proof) -> Option<Step> {
+    let duel = &trial.duel;
     let enough = 1.0 / proof.alpha;
     let (won, lost, pairs) = (duel.won, duel.lost, duel.pairs);
     let seen = format!("of {pairs} pairs of runs it won {won} and lost {lost}");
@@ -104,17 +116,21 @@ fn verdict(duel: &Duel, proof: &Proof) -> Option<Step> {
             "better"
         };
         let e = duel.kept.e_value();
-        return Some(Step::Decide(
-            Verdict::Accepted,
-            format!("proven {what}: {seen}; evidence {e:.0} to 1"),
-        ));
+        let ground = if proof.margin > 0.0 {
+            Ground::NoHarm
+        } else {
+            Ground::Gain
+        };
+        let words = format!("proven {what}: {seen}; evidence {e:.0} to 1");
+        return Some(Step::decide(ground, words));
     }
     if proven(duel.harmful.e_value()) {
-        return Some(Step::reject(format!("proven worse: {seen}")));
+        return Some(Step::decide(Ground::Harm, format!("proven worse: {seen}")));
     }
-    proven(duel.idle.e_value()).then(|| {
+    (trial.proposal.cluster.is_some() && proven(duel.idle.e_value())).then(|| {
         let least = 100.0 * proof.worth;
-        Step::reject(format!("gains less than {least:.0} points, if anything: {seen}"))
+        let words = format!("gains less than {least:.0} points, if anything: {seen}");
+        Step::decide(Ground::NoGain, words)
     })
 }
 
@@ -162,6 +178,7 @@ pub(super) fn learn(trial: &Trial, known: &mut Known, policy: &Policy, accepted:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::candidate::Verdict;
     use crate::gate::sequential::Rule;
     use crate::gate::sequential::world::World;
     use crate::gate::stats::clopper_pearson;
@@ -182,7 +199,7 @@ mod tests {
         let mut count = 0;
         for _ in 0..candidates {
             // What is accepted is not merged, so that each candidate is as bad as the first one.
-            count += u32::from(world.judge(&mut gate).verdict == Verdict::Accepted);
+            count += u32::from(world.judge(&mut gate).verdict() == Verdict::Accepted);
         }
         count
     }

@@ -5,18 +5,42 @@
 mod compare;
 mod suite;
 
-use super::purchase::{Evidence, Purpose, Task};
+use super::purchase::{Arm, Evidence, Purpose, Request, Task};
 use super::sequential::{Known, Policy, Step, Trial};
-use super::stats::smallest_detectable;
-use crate::candidate::Verdict;
-use compare::Comparison;
+use super::stats::{Tally, smallest_detectable};
+use crate::candidate::Ground;
+use compare::{Comparison, Effect, Prospect};
+use std::collections::BTreeMap;
 
 /// How much a candidate fixes of its cluster at least when the probe has said that it does.
 const LEAST_LIFT: f64 = 0.2;
 
+/// The share of the tasks that a change for no cluster may make pass, for all that is known.
+const ANY_SHARE: f64 = 0.1;
+/// Runs of the incumbent that show a case to have failed before.
+const BASE_RUNS: f64 = 2.0;
+
 fn compare(trial: &Trial, known: &Known, policy: &Policy) -> Comparison {
-    let share = policy.saves * trial.share * trial.lift().max(LEAST_LIFT);
-    Comparison::new(known, policy, &trial.validation, trial.fixes(known, policy), share)
+    let prospect = match trial.proposal.cluster {
+        None => Prospect {
+            fixes: policy.fixes,
+            share: ANY_SHARE,
+            later: 0.0,
+            tolerance: policy.tolerance,
+        },
+        Some(_) => {
+            // What only lost its cause does not pass yet: that the validation set does not move is no news then.
+            let moved = trial.moved();
+            let lift = trial.lift().max(LEAST_LIFT * (1.0 - moved));
+            Prospect {
+                fixes: trial.fixes(known, policy),
+                share: policy.saves * trial.share * lift,
+                later: policy.later * trial.share * moved,
+                tolerance: 0.0,
+            }
+        }
+    };
+    Comparison::new(known, policy, &trial.validation, prospect)
 }
 
 /// What comes after the probe.
@@ -24,39 +48,96 @@ pub(super) fn next(trial: &Trial, known: &Known, policy: &Policy) -> Step {
     let comparison = compare(trial, known, policy);
     let (telling, worth) = comparison.plan(policy);
     let effect = comparison.effect();
-    let good = effect.mean > 0.0 && effect.better >= policy.confidence;
+    let good = effect.worth > 0.0 && effect.better >= policy.confidence;
+    let for_cluster = trial.proposal.cluster.is_some();
     // The suite costs runs too: a change that nothing could save is not held against it.
-    if !good && worth < policy.price && !trial.runs.contains_key(&Purpose::Validation) {
-        return Step::reject(format!(
-            "not worth measuring: too little of the traffic fails with this cluster ({:.1} %) for what such a change may break",
-            100.0 * trial.share
-        ));
+    if for_cluster && !good && worth < policy.price && !trial.runs.contains_key(&Purpose::Validation) {
+        let share = 100.0 * trial.share;
+        let words = format!(
+            "not worth measuring: too little of the traffic fails with this cluster ({share:.1} %) for what such a change may break"
+        );
+        return Step::decide(Ground::NoGain, words);
     }
-    match suite::next(&known.suite, &trial.suite) {
+    let suite = counted(trial, known);
+    match suite::next(&suite, &trial.suite, known.repeats_itself()) {
         suite::Step::Run(task) => return Step::run(Purpose::Suite, vec![task]),
-        suite::Step::Fell(case) => {
-            return Step::reject(format!(
-                "a fixed failure broke again: case {case} of the regression suite"
-            ));
+        suite::Step::Fell(case) if !for_cluster && trial.base.get(&case).is_none_or(|runs| runs.passed == 0.0) => {
+            let (arm, purpose) = (Arm::Incumbent, Purpose::Suite);
+            return Step::Run(Request {
+                arm,
+                purpose,
+                tasks: vec![case],
+            });
         }
+        suite::Step::Fell(_) => return Step::decide(Ground::Regression, BROKE_AGAIN),
         suite::Step::Held => {}
+    }
+    let unmeasured = known.unmeasured();
+    if !for_cluster && !unmeasured.is_empty() && !trial.errors.contains_key(&Purpose::Baseline) {
+        let (arm, purpose, tasks) = (Arm::Incumbent, Purpose::Baseline, unmeasured);
+        return Step::Run(Request { arm, purpose, tasks });
     }
     if worth >= policy.price && !telling.is_empty() {
         return Step::run(Purpose::Validation, numbers(&telling));
     }
-    let words = format!(
-        "{}; the score changes by {:+.1} points (give or take {:.1})",
-        odds(effect.better),
-        100.0 * effect.mean,
-        100.0 * effect.sd
-    );
+    let words = words(trial, effect);
     if !good {
-        return Step::reject(words);
+        let ground = if effect.harm >= 0.5 {
+            Ground::Harm
+        } else {
+            Ground::NoGain
+        };
+        return Step::decide(ground, words);
     }
     match comparison.uncovered(policy) {
-        rest if rest.is_empty() => Step::Decide(Verdict::Accepted, words),
+        rest if rest.is_empty() => Step::Decide(ground(trial, effect), words),
         rest => Step::run(Purpose::Validation, numbers(&rest)),
     }
+}
+
+/// Why a change falls that breaks a case of the suite.
+pub(super) const BROKE_AGAIN: &str = "a fixed failure broke again";
+
+/// The cases that count: what the incumbent fails too was not broken by the change.
+fn counted(trial: &Trial, known: &Known) -> BTreeMap<Task, Tally> {
+    let excused = |task: &Task| {
+        let base = trial.base.get(task);
+        base.is_some_and(|runs| runs.passed == 0.0 && runs.failed >= BASE_RUNS)
+    };
+    let cases = known.suite.iter().filter(|(task, _)| !excused(task));
+    cases.map(|(task, runs)| (*task, *runs)).collect()
+}
+
+/// Why a change is kept.
+fn ground(trial: &Trial, effect: Effect) -> Ground {
+    match trial.proposal.cluster {
+        None => Ground::NoHarm,
+        Some(_) if is_step(trial, effect) => Ground::Enabling,
+        Some(_) => Ground::Gain,
+    }
+}
+
+/// Whether a change is kept for what it makes possible.
+fn is_step(trial: &Trial, effect: Effect) -> bool {
+    trial.moved() > 0.0 && (effect.mean <= 0.0 || trial.lift() == 0.0)
+}
+
+/// What the comparison says, in words.
+fn words(trial: &Trial, effect: Effect) -> String {
+    let (low, high) = effect.range();
+    let (low, high) = (100.0 * low, 100.0 * high);
+    let by = format!("{low:+.1} to {high:+.1} points");
+    if trial.proposal.cluster.is_none() {
+        return format!("{} that this is not worse; {by}", odds(effect.better));
+    }
+    let sure = odds(effect.better);
+    if is_step(trial, effect) {
+        let moved = 100.0 * trial.moved();
+        return format!(
+            "a step on the way: the root cause is gone from {moved:.0} % of its cases, which still fail for other causes; {sure} that it is worth keeping; {by} for now"
+        );
+    }
+    format!("{sure} that this is better; {by}")
 }
 
 /// Fills in what speaks for a verdict.
@@ -64,12 +145,13 @@ pub(super) fn explain(trial: &Trial, known: &Known, policy: &Policy, evidence: &
     let comparison = compare(trial, known, policy);
     let effect = comparison.effect();
     let states = comparison.states();
-    let broken = suite::broken_cases(&known.suite, &trial.suite);
+    let broken = suite::broken_cases(&counted(trial, known), &trial.suite, known.repeats_itself());
     let part = f64::from(count(broken.len())) / f64::from(count(known.suite.len()).max(1));
     evidence.regression_score = 1.0 - part;
     evidence.broken_cases = broken;
     evidence.effect = effect.mean;
     evidence.effect_sd = effect.sd;
+    evidence.later = effect.worth - effect.mean;
     evidence.better = Some(effect.better);
     evidence.harm = Some(effect.harm);
     evidence.tasks_broken = states.iter().map(|state| state[1]).sum();
@@ -88,6 +170,15 @@ pub(super) fn learn(trial: &Trial, known: &mut Known, policy: &Policy, accepted:
     }
     let comparison = compare(trial, known, policy);
     known.learn_harm(comparison.effect().harm);
+    if known.repeats_itself() {
+        // A harness that was kept is what it was seen to be; another one says nothing of it.
+        for (known, new) in known.validation.iter_mut().zip(&trial.validation) {
+            if accepted && new.runs() > 0.0 {
+                *known = new.at_most(1.0);
+            }
+        }
+        return;
+    }
     for ((known, new), state) in known
         .validation
         .iter_mut()
@@ -105,9 +196,15 @@ pub(super) fn learn(trial: &Trial, known: &mut Known, policy: &Policy, accepted:
     }
 }
 
-/// A probability in words: `9 in 10 that this is better`.
-fn odds(better: f64) -> String {
-    format!("{:.0} in 10 that this is better", (10.0 * better).clamp(0.0, 10.0))
+/// A probability in words: `9 in 10`.
+pub fn odds(p: f64) -> String {
+    match p {
+        p if p >= 0.99 => "more than 99 in 100".to_owned(),
+        p if p >= 0.95 => "more than 19 in 20".to_owned(),
+        p if p <= 0.01 => "less than 1 in 100".to_owned(),
+        p if p <= 0.05 => "less than 1 in 20".to_owned(),
+        p => format!("{:.0} in 10", (10.0 * p).clamp(1.0, 9.0)),
+    }
 }
 
 fn numbers(tasks: &[usize]) -> Vec<Task> {

@@ -3,7 +3,8 @@
 //! Nothing here runs anything. A gate is a function of what it was told, in the order it was told it: played again with the recorded outcomes
 //! it asks the same questions and gives the same verdict.
 
-use crate::candidate::Verdict;
+use crate::candidate::{Ground, Verdict};
+use crate::gate::stats::Tally;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,6 +44,13 @@ pub enum Purpose {
     Promotion,
 }
 
+impl Purpose {
+    /// Whether it is about held-out tasks.
+    pub fn is_held_out(self) -> bool {
+        matches!(self, Self::Baseline | Self::Validation)
+    }
+}
+
 impl fmt::Display for Purpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -75,6 +83,8 @@ pub enum Outcome {
     Passed,
     /// It did not.
     Failed,
+    /// It did not, but the root cause that the change is for has gone and no new one has come: it fails for what else is wrong with it.
+    Moved,
     /// There is no verdict, after the driver's own retries.
     Errored,
 }
@@ -94,25 +104,27 @@ pub enum Ask {
 }
 
 /// One task of the traffic on the incumbent.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Seen {
     /// The task.
     pub task: Task,
     /// Whether it passed.
     pub passed: bool,
-    /// The cluster that its failure was mined into.
-    pub cluster: Option<Cluster>,
+    /// The clusters that its failure was mined into.
+    pub clusters: Vec<Cluster>,
 }
 
 /// A candidate, as a gate sees it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Proposal {
-    /// The cluster it is for.
-    pub cluster: Cluster,
+    /// The cluster it is for. `None` for a change that need not fix anything, such as a person's: then it is only held to break nothing.
+    pub cluster: Option<Cluster>,
     /// The failing cases of the cluster that the proposer saw.
     pub visible: Vec<Task>,
     /// Those that it did not see.
     pub hidden: Vec<Task>,
+    /// Failing cases of other clusters that are run again if it is kept, because no traffic would show that they are fixed.
+    pub others: Vec<Task>,
     /// What part of the traffic failed with this cluster, from 0 to 1.
     pub share: f64,
 }
@@ -124,17 +136,26 @@ pub struct Promotion {
     pub resolved: Vec<Task>,
     /// The resolved ones that join the regression suite.
     pub promoted: Vec<Task>,
+    /// What every case did that was run.
+    pub runs: BTreeMap<Task, Tally>,
 }
 
 /// A verdict, with what speaks for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
-    /// The verdict.
-    pub verdict: Verdict,
+    /// What the verdict rests on; the verdict follows from it.
+    pub ground: Ground,
     /// Why, in a sentence that a reader without statistics understands.
     pub reason: String,
     /// The figures behind it.
     pub evidence: Evidence,
+}
+
+impl Judgement {
+    /// The verdict.
+    pub fn verdict(&self) -> Verdict {
+        self.ground.verdict()
+    }
 }
 
 /// What was seen and what it says. Rates and effects are parts of 1.
@@ -158,6 +179,9 @@ pub struct Evidence {
     pub effect: f64,
     /// See `effect`.
     pub effect_sd: f64,
+    /// What the change is expected to be worth later, when the other faults of the tasks are mended that it has cleared of its cause.
+    #[serde(default)]
+    pub later: f64,
     /// How probable it is that the candidate is better: a posterior in `efficient`, absent in `assured`.
     pub better: Option<f64>,
     /// How probable it is that something broke; as `better`.
@@ -172,4 +196,16 @@ pub struct Evidence {
     pub tasks_fixed: f64,
     /// See `tasks_fixed`.
     pub tasks_broken: f64,
+    /// The runs of a whole pass: every case of the cluster and of the suite, and every validation task, once.
+    #[serde(default)]
+    pub whole: u32,
+    /// Whether the agent does the same under every seed.
+    #[serde(default)]
+    pub repeats_itself: bool,
+    /// `E[p (1 - p)]`: how much tasks waver.
+    #[serde(default)]
+    pub noise: f64,
+    /// Candidates that were measured on the validation set so far: how often it was asked.
+    #[serde(default)]
+    pub asked: u64,
 }

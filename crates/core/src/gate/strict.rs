@@ -3,174 +3,118 @@
 //! It is known to be weak (`docs/gates.md`) and kept so that results can be compared. Before it, a candidate must change something
 //! on its own cluster: a screen that can only save money, since it never accepts.
 
-use super::GateStep;
-use crate::candidate::{Experiment, Stage, Verdict};
-use crate::score::Scorecard;
+use super::purchase::{Arm, Evidence, Purpose, Request, Task};
+use super::sequential::{Known, Step, Trial};
+use super::stats::Tally;
+use crate::candidate::Ground;
+use std::collections::BTreeMap;
 
-pub(super) fn next(threshold: f64, experiment: &Experiment, suite_size: usize) -> GateStep {
-    let Some(cluster) = &experiment.cluster_cases else {
-        return GateStep::Measure(Stage::Cluster);
-    };
-    cluster_verdict(cluster).unwrap_or_else(|| after_screen(threshold, experiment, suite_size))
-}
+/// Runs of a case before it joins the suite; it must pass all of them.
+pub(super) const RUNS_A_CASE: u32 = 2;
 
-/// The rule itself.
-pub(super) fn after_screen(threshold: f64, experiment: &Experiment, suite_size: usize) -> GateStep {
-    match &experiment.regression {
-        // Before the first promotion there is nothing that could regress; the validation set decides alone.
-        None if suite_size > 0 => return GateStep::Measure(Stage::Regression),
-        None => {}
-        Some(card) => {
-            if let Some(verdict) = regression_verdict(card, threshold) {
-                return verdict;
-            }
+/// What comes next.
+pub(super) fn next(trial: &Trial, known: &Known, threshold: f64) -> Step {
+    let cases = trial.cases();
+    if !cases.is_empty() {
+        if !trial.asked(Purpose::Probe) {
+            return Step::run(Purpose::Probe, cases);
+        }
+        if trial.verdicts(Purpose::Probe) == 0 {
+            return unmeasured(trial, Purpose::Probe);
+        }
+        if trial.probe.values().all(|runs| runs.passed == 0.0) {
+            return Step::Decide(
+                Ground::Probe,
+                format!(
+                    "no effect on its own cluster: none of {} cases is fixed, and the root cause is still there in all of them",
+                    cases.len()
+                ),
+            );
         }
     }
-    match &experiment.validation {
-        None => GateStep::Measure(Stage::Validation),
-        Some(card) => validation_verdict(card, experiment.best_before),
+    if !known.suite.is_empty() {
+        if !trial.asked(Purpose::Suite) {
+            return Step::run(Purpose::Suite, known.suite.keys().copied().collect());
+        }
+        if trial.errored(Purpose::Suite) > 0 {
+            return unmeasured(trial, Purpose::Suite);
+        }
+        let score = regression(trial);
+        if score < threshold {
+            let (passed, total) = (sum(&trial.suite).passed, trial.suite.len());
+            return Step::Decide(
+                Ground::Regression,
+                format!("regression: {passed} of {total} cases pass ({score:.2}), {threshold:.2} is needed"),
+            );
+        }
     }
-}
-
-fn cluster_verdict(card: &Scorecard) -> Option<GateStep> {
-    let Some(_) = card.score() else {
-        return Some(indecisive(card, Stage::Cluster));
-    };
-    (card.fixed == 0 && card.mechanism_gone == 0).then(|| {
-        let total = card.total();
-        GateStep::Decide(Verdict::Rejected, format!("no effect on its own cluster: none of {total} cases is fixed, and the root cause is still there in all of them"))
-    })
-}
-
-fn regression_verdict(card: &Scorecard, threshold: f64) -> Option<GateStep> {
-    let score = match card.score() {
-        Some(score) if card.complete() => score,
-        _ => return Some(indecisive(card, Stage::Regression)),
-    };
-    (score < threshold).then(|| {
-        let (passed, total) = (card.passed, card.total());
-        GateStep::Decide(
-            Verdict::Rejected,
-            format!("regression: {passed} of {total} cases pass ({score:.2}), {threshold:.2} is needed"),
-        )
-    })
-}
-
-fn validation_verdict(card: &Scorecard, best: f64) -> GateStep {
-    match card.score() {
-        Some(score) if card.complete() && score >= best => GateStep::Decide(
-            Verdict::Accepted,
-            format!("validation {score:.3}, best seen before {best:.3}"),
-        ),
-        Some(score) if card.complete() => GateStep::Decide(
-            Verdict::Rejected,
-            format!("validation {score:.3} is below the best seen, {best:.3}"),
-        ),
-        _ => indecisive(card, Stage::Validation),
+    // A change for no cluster is the only one that comes before the incumbent was measured.
+    let unmeasured_tasks = known.unmeasured();
+    if trial.proposal.cluster.is_none() && !unmeasured_tasks.is_empty() && !trial.asked(Purpose::Baseline) {
+        let (arm, purpose, tasks) = (Arm::Incumbent, Purpose::Baseline, unmeasured_tasks);
+        return Step::Run(Request { arm, purpose, tasks });
     }
+    if !trial.asked(Purpose::Validation) {
+        let tasks: Vec<Task> = (0..).zip(&known.validation).map(|(task, _)| task).collect();
+        return match tasks.is_empty() {
+            true => Step::Decide(Ground::Coverage, "validation set: nothing was measured".to_owned()),
+            false => Step::run(Purpose::Validation, tasks),
+        };
+    }
+    for purpose in [Purpose::Baseline, Purpose::Validation] {
+        if trial.errored(purpose) > 0 {
+            return unmeasured(trial, purpose);
+        }
+    }
+    let (score, best) = (trial.measured().unwrap_or(0.0), known.best);
+    if score >= best {
+        let words = format!("validation {score:.3}, best seen before {best:.3}");
+        return Step::Decide(Ground::Gain, words);
+    }
+    let words = format!("validation {score:.3} is below the best seen, {best:.3}");
+    Step::Decide(Ground::Harm, words)
 }
 
 /// Missing verdicts are never dropped from both sides of a fraction: the stage was not measured.
-fn indecisive(card: &Scorecard, stage: Stage) -> GateStep {
-    let reason = match (card.errored, card.total()) {
-        (_, 0) => format!("{stage}: nothing was measured"),
-        (errored, total) => format!("{stage}: {errored} of {total} runs ended without a verdict, also after retries"),
-    };
-    GateStep::Decide(Verdict::Indecisive, reason)
+fn unmeasured(trial: &Trial, purpose: Purpose) -> Step {
+    let errored = trial.errored(purpose);
+    let total = errored + trial.verdicts(purpose);
+    let words = format!("{purpose}: {errored} of {total} runs ended without a verdict, also after retries");
+    Step::Decide(Ground::Infrastructure, words)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::candidate::Candidate;
-    use crate::id::{CandidateId, ClusterId, ExperimentId, HarnessId};
+fn sum(runs: &BTreeMap<Task, Tally>) -> Tally {
+    runs.values().fold(Tally::default(), |sum, runs| sum.plus(*runs, 1.0))
+}
 
-    fn card(passed: u32, failed: u32, errored: u32) -> Scorecard {
-        Scorecard {
-            passed,
-            failed,
-            errored,
-            ..Scorecard::default()
-        }
+fn regression(trial: &Trial) -> f64 {
+    let all = sum(&trial.suite);
+    if all.runs() == 0.0 {
+        1.0
+    } else {
+        all.passed / all.runs()
     }
+}
 
-    fn experiment() -> Experiment {
-        let candidate = Candidate {
-            id: CandidateId::new("x"),
-            cluster: ClusterId::new("c"),
-            parent: HarnessId::new("h"),
-            title: String::new(),
-            hypothesis: String::new(),
-            changes: Vec::new(),
-            diff: String::new(),
-            predicted: Vec::new(),
-            origin: String::new(),
-        };
-        Experiment {
-            id: ExperimentId::new("E001"),
-            batch: 1,
-            candidate,
-            cluster_cases: Some(Scorecard {
-                fixed: 1,
-                ..card(1, 2, 0)
-            }),
-            regression: None,
-            validation: None,
-            best_before: 0.5,
-            verdict: None,
-            task_runs: 0,
-        }
-    }
+/// Fills in what speaks for a verdict.
+pub(super) fn explain(trial: &Trial, known: &Known, evidence: &mut Evidence) {
+    let failed = trial.suite.iter().filter(|(_, runs)| runs.failed > 0.0);
+    evidence.broken_cases = failed.map(|(case, _)| *case).collect();
+    evidence.regression_score = regression(trial);
+    evidence.level_now = known.best;
+    evidence.val_score = trial.measured().unwrap_or(0.0);
+    evidence.effect = if trial.asked(Purpose::Validation) {
+        evidence.val_score - known.best
+    } else {
+        0.0
+    };
+    evidence.effect_sd = 0.0;
+}
 
-    fn verdict(experiment: &Experiment, suite: usize) -> Option<Verdict> {
-        match next(0.8, experiment, suite) {
-            GateStep::Decide(verdict, _) => Some(verdict),
-            GateStep::Measure(_) => None,
-        }
-    }
-
-    #[test]
-    fn the_stages_come_in_order_and_an_empty_suite_is_passed_over() {
-        let mut e = experiment();
-        e.cluster_cases = None;
-        assert_eq!(next(0.8, &e, 3), GateStep::Measure(Stage::Cluster));
-        assert_eq!(next(0.8, &experiment(), 3), GateStep::Measure(Stage::Regression));
-        assert_eq!(next(0.8, &experiment(), 0), GateStep::Measure(Stage::Validation));
-        e = experiment();
-        e.regression = Some(card(4, 1, 0));
-        assert_eq!(next(0.8, &e, 5), GateStep::Measure(Stage::Validation));
-    }
-
-    #[test]
-    fn the_threshold_and_the_best_seen_are_met_by_equality_and_missed_by_one_case() {
-        let mut e = experiment();
-        e.regression = Some(card(7, 2, 0));
-        assert_eq!(verdict(&e, 9), Some(Verdict::Rejected));
-        e.regression = Some(card(8, 2, 0));
-        e.validation = Some(card(20, 20, 0));
-        assert_eq!(verdict(&e, 10), Some(Verdict::Accepted));
-        e.validation = Some(card(19, 21, 0));
-        assert_eq!(verdict(&e, 10), Some(Verdict::Rejected));
-    }
-
-    #[test]
-    fn missing_verdicts_and_empty_sets_never_pass() {
-        let mut e = experiment();
-        e.regression = Some(card(9, 0, 1));
-        assert_eq!(verdict(&e, 10), Some(Verdict::Indecisive));
-        e.regression = None;
-        e.validation = Some(card(0, 0, 0));
-        assert_eq!(verdict(&e, 0), Some(Verdict::Indecisive));
-        e.validation = Some(card(39, 0, 1));
-        assert_eq!(verdict(&e, 0), Some(Verdict::Indecisive));
-        e.cluster_cases = Some(card(0, 0, 3));
-        assert_eq!(verdict(&e, 0), Some(Verdict::Indecisive));
-    }
-
-    #[test]
-    fn a_change_that_does_nothing_for_its_cluster_is_rejected_before_anything_dearer() {
-        let mut e = experiment();
-        e.cluster_cases = Some(card(0, 3, 0));
-        assert_eq!(verdict(&e, 10), Some(Verdict::Rejected));
+/// Only the best score counts, and the harness that was kept is what it was measured to be.
+pub(super) fn learn(trial: &Trial, known: &mut Known, accepted: bool) {
+    if accepted {
+        known.best = known.best.max(trial.measured().unwrap_or(0.0));
+        known.validation.clone_from(&trial.validation);
     }
 }

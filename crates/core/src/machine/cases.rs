@@ -3,12 +3,10 @@
 use super::State;
 use crate::case::{CaseState, EvalCase, Refusal};
 use crate::failure::FailureRecord;
+use crate::gate::purchase::Promotion;
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
 use crate::ledger::{CaseRerun, CaseTry};
 use std::collections::BTreeSet;
-
-/// How often a case must pass on the new incumbent before it joins the suite.
-pub const PROMOTION_RUNS: u32 = 2;
 
 /// How many recorded inputs of other clusters are run again when a change is accepted.
 pub(super) const RECORDED_RERUNS: usize = 20;
@@ -34,6 +32,14 @@ pub(super) struct Tally {
     fails: u32,
 }
 
+impl Tally {
+    /// Adds a run.
+    pub(super) fn add(&mut self, passed: bool) {
+        self.runs += 1;
+        self.fails += u32::from(!passed);
+    }
+}
+
 /// Each failed task becomes a case candidate, and so does each recorded input; a failure that has a case already adds its record to it.
 /// `here` says that it was seen in a run on the incumbent.
 pub(super) fn add(state: &mut State, record: &FailureRecord, clusters: Vec<ClusterId>, here: bool) {
@@ -53,12 +59,18 @@ pub(super) fn add(state: &mut State, record: &FailureRecord, clusters: Vec<Clust
         .or_insert_with(|| EvalCase::new(id.clone(), task, title.clone()));
     describe(case, record);
     let counted = of_runner;
+    if case.state == CaseState::Resolved {
+        case.state = CaseState::Candidate;
+        case.fixed_by = None;
+    }
     match case.state {
         CaseState::Candidate | CaseState::Unconfirmed | CaseState::Open => {
             case.flake.runs_before += u32::from(counted);
             case.flake.fails_before += u32::from(counted);
         }
-        CaseState::Promoted | CaseState::Quarantined => case.flake.runs_after += u32::from(counted),
+        CaseState::Resolved | CaseState::Promoted | CaseState::Quarantined => {
+            case.flake.runs_after += u32::from(counted)
+        }
     }
     case.clusters.extend(clusters);
     case.clusters.sort();
@@ -151,6 +163,7 @@ pub(super) fn tried(state: &mut State, tried: &[CaseTry], refused: &[Refusal]) {
             continue;
         };
         let tally = state.case_tallies.entry(trial.case.clone()).or_default();
+        let failed_before = tally.fails > 0;
         tally.runs += trial.runs;
         tally.fails += trial.fails;
         case.flake.runs_before += trial.runs;
@@ -171,15 +184,58 @@ pub(super) fn tried(state: &mut State, tried: &[CaseTry], refused: &[Refusal]) {
             }
             None => (CaseState::Candidate, Some("its runs had no verdict".to_owned())),
         };
+        let task = case.task.clone();
+        state.tell_reproduction(&task, failed_before, trial.runs - trial.fails, trial.fails);
+        trial.repeats.into_iter().for_each(|same| state.gate.compared(same));
     }
 }
 
-/// A case that failed before and passed every repeated run joins the suite; one that wavered is quarantined; the rest stay open.
+/// What becomes of the cases that ran on a harness which was kept.
+pub(super) fn rerun(state: &State, experiment: &ExperimentId, promotion: &Promotion) -> Vec<CaseRerun> {
+    let mut reruns = Vec::new();
+    for (task, tally) in &state.underway.cases {
+        let Some(name) = state.task(*task) else { continue };
+        let open = state
+            .cases
+            .cases
+            .values()
+            .find(|case| case.task == *name && case.state == CaseState::Open);
+        let Some(case) = open else { continue };
+        let passes = tally.runs - tally.fails;
+        let unchecked = || format!("fixed by {experiment}, and {UNCHECKED}");
+        let (becomes, note) = match () {
+            () if promotion.promoted.contains(task) && case.unchecked => (CaseState::Unconfirmed, Some(unchecked())),
+            () if promotion.promoted.contains(task) => (CaseState::Promoted, None),
+            () if promotion.resolved.contains(task) => (CaseState::Resolved, None),
+            () if passes == 0 => (CaseState::Open, case.note.clone()),
+            () => (
+                CaseState::Quarantined,
+                Some(format!(
+                    "passed {passes} of {} on the harness of {experiment}, in batch {}",
+                    tally.runs, state.batch
+                )),
+            ),
+        };
+        reruns.push(CaseRerun {
+            case: case.id.clone(),
+            task: name.clone(),
+            runs: tally.runs,
+            passes,
+            becomes,
+            note,
+        });
+    }
+    reruns
+}
+
+/// Takes in what became of them.
 pub(super) fn promote(state: &mut State, experiment: &ExperimentId, reruns: &[CaseRerun]) {
     for rerun in reruns {
         let Some(case) = state.cases.cases.get_mut(&rerun.case) else {
             continue;
         };
+        case.state = rerun.becomes;
+        case.note.clone_from(&rerun.note);
         if rerun.passes == 0 {
             case.flake.runs_before += rerun.runs;
             case.flake.fails_before += rerun.runs;
@@ -187,24 +243,18 @@ pub(super) fn promote(state: &mut State, experiment: &ExperimentId, reruns: &[Ca
         }
         case.flake.runs_after += rerun.runs;
         case.flake.passes_after += rerun.passes;
-        if rerun.passes == rerun.runs && rerun.runs >= PROMOTION_RUNS {
-            if case.unchecked {
-                case.state = CaseState::Unconfirmed;
-                case.note = Some(format!("fixed by {experiment}, and {UNCHECKED}"));
-            } else {
-                case.state = CaseState::Promoted;
-                case.fixed_by = Some(experiment.clone());
-            }
-            let case = case.clone();
-            state.clusters.resolve_task(&case.task);
-            // Of a task, those too that a recorded input which says the same has brought.
-            let of_case = case
-                .clusters
-                .iter()
-                .flat_map(|cluster| case.records.iter().map(move |record| (cluster, record)));
-            of_case.for_each(|(cluster, record)| state.clusters.resolve_record(cluster, record));
-        } else {
-            case.state = CaseState::Quarantined;
+        match rerun.becomes {
+            CaseState::Promoted | CaseState::Resolved => case.fixed_by = Some(experiment.clone()),
+            CaseState::Unconfirmed => {}
+            CaseState::Candidate | CaseState::Open | CaseState::Quarantined => continue,
         }
+        let case = case.clone();
+        state.clusters.resolve_task(&case.task);
+        // Of a task, those too that a recorded input which says the same has brought.
+        let of_case = case
+            .clusters
+            .iter()
+            .flat_map(|cluster| case.records.iter().map(move |record| (cluster, record)));
+        of_case.for_each(|(cluster, record)| state.clusters.resolve_record(cluster, record));
     }
 }

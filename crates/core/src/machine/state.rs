@@ -1,5 +1,6 @@
 //! The state of a run: what folding the ledger gives.
 
+use super::buying::{self, Numbers, Underway};
 use super::cases::Tally;
 use super::schedule::batches;
 use crate::budget::Spent;
@@ -7,6 +8,8 @@ use crate::candidate::{Experiment, Proof};
 use crate::case::{CaseBook, CaseState, EvalCase, Refusal};
 use crate::cluster::{ClusterBook, Revision};
 use crate::failure::{FailureKind, FailureRecord};
+use crate::gate::account::Account;
+use crate::gate::sequential::Sequential;
 use crate::harness::Harness;
 use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, RecordId, TaskId};
 use crate::ledger::{Finding, Plan};
@@ -23,8 +26,8 @@ pub struct State {
     pub incumbent: Harness,
     /// The validation card of the harness the run began with.
     pub baseline: Option<Scorecard>,
-    /// The best validation score seen.
-    pub best: f64,
+    /// What judges, and all that it knows.
+    pub gate: Sequential,
     /// The current batch, from 1; 0 before the first.
     pub batch: u32,
     /// Experiments begun in the current batch.
@@ -63,16 +66,26 @@ pub struct State {
     pub(super) case_tallies: BTreeMap<CaseId, Tally>,
     /// New cases that were tried in this batch.
     pub(super) tried_cases: BTreeSet<CaseId>,
+    /// The gate's numbers of tasks and clusters.
+    pub(super) numbers: Numbers,
+    /// Which trial a run is, and what became of each task.
+    pub(super) account: Account,
+    /// The newest experiment.
+    pub(super) underway: Underway,
 }
 
 impl State {
     pub(super) fn new(plan: &Plan) -> Self {
+        let (gate, account, numbers) = buying::begun(plan);
         Self {
+            gate,
+            numbers,
+            account,
+            underway: Underway::default(),
             incumbent: plan.harness.clone(),
             schedule: batches(&plan.train, plan.seed, plan.batches, plan.batch_size),
             plan: plan.clone(),
             baseline: None,
-            best: 0.0,
             batch: 0,
             batch_experiments: 0,
             batch_verdicts: Vec::new(),
@@ -186,23 +199,24 @@ impl State {
         self.clusters.settled_by(cluster, records)
     }
 
-    /// The open cases of a cluster, and the recorded inputs of others, those first that were run least: no traffic would show that they are fixed.
-    pub(super) fn cases_to_promote(&self, cluster: &ClusterId) -> Vec<(CaseId, TaskId)> {
+    /// The tasks of the open cases of a cluster, and the recorded inputs of others, those first that were run least: no traffic would show that they
+    /// are fixed.
+    pub(super) fn cases_to_promote(&self, cluster: &ClusterId) -> Vec<TaskId> {
         let (mut cases, rest): (Vec<&EvalCase>, Vec<&EvalCase>) =
             self.cases.open().partition(|case| case.clusters.contains(cluster));
         let mut recorded: Vec<&EvalCase> = rest.into_iter().filter(|case| case.is_recorded()).collect();
         recorded.sort_by_key(|case| case.flake.runs_before);
         cases.extend(recorded.into_iter().take(super::cases::RECORDED_RERUNS));
-        cases
-            .into_iter()
-            .map(|case| (case.id.clone(), case.task.clone()))
-            .collect()
+        cases.into_iter().map(|case| case.task.clone()).collect()
     }
 
     /// Changes clusters. What is known of one that goes is known of the one that stays.
     pub(super) fn revise(&mut self, revisions: &[Revision]) {
         self.clusters.revise(revisions);
         self.clusters.name_parts(&self.records);
+        for cluster in revisions.iter().flat_map(|revision| revision.change.clusters()) {
+            self.tell_merge(cluster);
+        }
         for case in self.cases.cases.values_mut() {
             let mut clusters: BTreeSet<ClusterId> = case.clusters.iter().map(|id| self.clusters.current(id)).collect();
             clusters.extend(case.records.iter().flat_map(|record| self.clusters.holding(record)));

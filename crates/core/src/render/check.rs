@@ -2,11 +2,13 @@
 
 mod places;
 
+use super::evidence;
 use super::markdown::{escape, inline_code, plain, truncate, within};
 use super::view::CheckView;
 use super::words;
-use crate::candidate::{Experiment, Stage, Verdict};
+use crate::candidate::{Experiment, Said, Stage, Verdict};
 use crate::case::EvalCase;
+use crate::config::GateMode;
 use crate::id::TaskId;
 use crate::score::Scorecard;
 use crate::webhook::Button;
@@ -155,26 +157,25 @@ struct Gate<'a> {
     stage: Stage,
     name: &'static str,
     card: Option<&'a Scorecard>,
-    needed: f64,
-    needed_is: &'static str,
+    /// What `strict` needs.
+    needed: Option<(&'static str, f64)>,
 }
 
 fn check_run(view: &CheckView, stage: Stage) -> CheckRun {
     let experiment = &view.experiment;
+    let needed = |what, score| (view.gate.mode == GateMode::Strict).then_some((what, score));
     let gate = match stage {
         Stage::Cluster | Stage::Regression => Gate {
             stage: Stage::Regression,
             name: "regression",
             card: experiment.regression.as_ref(),
-            needed: view.gate.regression_threshold,
-            needed_is: "threshold",
+            needed: needed("threshold", view.gate.regression_threshold),
         },
         Stage::Validation => Gate {
             stage,
             name: "validation",
             card: experiment.validation.as_ref(),
-            needed: experiment.best_before,
-            needed_is: "best seen",
+            needed: needed("best seen", experiment.best_before),
         },
     };
     let conclusion = gate.conclusion(experiment);
@@ -185,7 +186,7 @@ fn check_run(view: &CheckView, stage: Stage) -> CheckRun {
         conclusion: Some(conclusion),
         external_id: external_id(&view.head_sha, experiment, gate.name),
         output: CheckOutput {
-            title: gate.title(conclusion),
+            title: gate.title(experiment, conclusion),
             summary: within(gate.summary(view, conclusion), MAX_TEXT),
             text: within(gate.text(view, conclusion), MAX_TEXT),
             annotations: gate.annotations(view, conclusion),
@@ -285,28 +286,34 @@ fn unmeasured(head_sha: &str, conclusion: Conclusion, title: &str, why: &str) ->
 
 impl Gate<'_> {
     fn conclusion(&self, experiment: &Experiment) -> Conclusion {
-        let unmeasurable = experiment
-            .verdict
-            .as_ref()
-            .is_some_and(|(verdict, _)| matches!(verdict, Verdict::Indecisive | Verdict::Invalid));
-        match self.card.filter(|card| card.complete()).and_then(Scorecard::score) {
-            Some(score) if score < self.needed => Conclusion::Failure,
-            Some(_) if !unmeasurable => Conclusion::Success,
-            None if self.card.is_none() && !unmeasurable => Conclusion::Neutral,
-            _ => Conclusion::ActionRequired,
+        match experiment.said(self.stage) {
+            Said::Passed => Conclusion::Success,
+            Said::Failed => Conclusion::Failure,
+            Said::Undecided => Conclusion::ActionRequired,
+            Said::NotRun => Conclusion::Neutral,
         }
     }
 
-    fn title(&self, conclusion: Conclusion) -> String {
+    fn title(&self, experiment: &Experiment, conclusion: Conclusion) -> String {
         let Some(card) = self.card else {
             return "Not run".to_owned();
         };
         if card.total() == 0 {
             return "Nothing to measure".to_owned();
         }
-        let needed = format!("{} {}", self.needed_is, words::score(self.needed));
-        match conclusion {
-            Conclusion::Success | Conclusion::Failure => format!("{} pass, {needed}", words::result(card)),
+        let reason = || {
+            experiment
+                .verdict
+                .as_ref()
+                .map(|(_, reason)| truncate(&plain(reason), 200))
+        };
+        let decided_here = self.stage == Stage::Validation || conclusion == Conclusion::Failure;
+        match (conclusion, self.needed, reason().filter(|_| decided_here)) {
+            (Conclusion::Success | Conclusion::Failure, Some((what, needed)), _) => {
+                format!("{} pass, {what} {}", words::result(card), words::score(needed))
+            }
+            (Conclusion::Success | Conclusion::Failure, None, Some(reason)) => capitalized(&reason),
+            (Conclusion::Success, None, None) => format!("{} pass, none broke", words::result(card)),
             _ if card.errored > 0 => format!(
                 "Not decided: {} of {} have no verdict",
                 card.errored,
@@ -325,20 +332,23 @@ impl Gate<'_> {
         text += &match self.card {
             None => self.not_run(view),
             Some(card) if card.total() == 0 => "There was nothing to run, and an empty gate proves nothing.".to_owned(),
-            Some(card) => format!(
-                "The {} measured {}; the {} is {}.",
-                self.stage,
-                words::result(card),
-                self.needed_is,
-                words::score(self.needed)
-            ),
+            Some(card) => match self.needed {
+                Some((what, needed)) => format!(
+                    "The {} measured {}; the {what} is {}.",
+                    self.stage,
+                    words::result(card),
+                    words::score(needed)
+                ),
+                None => format!("On the {}, {} pass.", self.stage, words::result(card)),
+            },
         };
         if let Some(card) = self.card.filter(|card| card.total() > 0) {
             text += &format!(
-                "\n\n| fixed | broken | unchanged | no verdict |\n|---:|---:|---:|---:|\n| {} | {} | {} | {} |",
+                "\n\n| fixed | broken | unchanged | wavering | no verdict |\n|---:|---:|---:|---:|---:|\n| {} | {} | {} | {} | {} |",
                 card.fixed,
                 card.broken,
                 words::unchanged(card),
+                card.wavering,
                 card.errored
             );
             if card.errored > 0 {
@@ -387,6 +397,10 @@ impl Gate<'_> {
                 text += &names("Quarantined, and not counted", &left_out);
             }
             (Stage::Cluster | Stage::Regression, None) => {}
+        }
+        let table = evidence::table(experiment);
+        if !table.is_empty() {
+            text += &format!("\n{table}");
         }
         if conclusion.needs_a_person() {
             text += "\nTo measure it again, comment `/sprag gate` on the pull request.";
@@ -450,6 +464,13 @@ impl Gate<'_> {
             })
             .collect()
     }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 fn names(title: &str, tasks: &[String]) -> String {

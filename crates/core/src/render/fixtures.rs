@@ -1,11 +1,12 @@
 //! A made-up run of a helpdesk agent, rich enough to look at, the same every time.
 
 use super::view::{BatchView, CheckView, CommentView, GateView, Provenance, PullView, ReportView, SummaryView};
-use crate::candidate::{Candidate, Experiment, Proof, Verdict};
+use crate::candidate::{Candidate, Experiment, Ground, Point, Proof, Verdict};
 use crate::case::{CaseState, EvalCase, FlakeStatistics};
 use crate::cluster::{Cluster, ClusterState, Member};
 use crate::config::GateMode;
 use crate::failure::{Evidence, FailureKind, FailureRecord, Mechanism, RootCause};
+use crate::gate::purchase::Purpose;
 use crate::harness::{FileChange, Harness};
 use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, HarnessId, RecordId, TaskId};
 use crate::score::Scorecard;
@@ -67,35 +68,62 @@ fn candidate(id: &str, title: &str) -> Candidate {
 }
 
 pub(super) fn accepted(id: &str) -> Experiment {
-    Experiment {
-        id: ExperimentId::new(id),
-        batch: 4,
-        candidate: candidate(id, "Open a parcel trace when the order is lost"),
+    let candidate = candidate(id, "Open a parcel trace when the order is lost");
+    let mut experiment = Experiment {
         cluster_cases: Some(card(4, 1, 4, 0)),
         regression: Some(card(17, 1, 0, 1)),
         validation: Some(held_out(30, 10, 4, 1)),
         best_before: 0.675,
-        verdict: Some((
-            Verdict::Accepted,
-            "regression 17/18 is at or above 0.800, validation 0.750 is at or above the best seen, 0.675".to_owned(),
-        )),
         task_runs: 62,
-    }
+        ..Experiment::new(ExperimentId::new(id), 4, candidate)
+    };
+    let reason = "regression 17/18 is at or above 0.800, validation 0.750 is at or above the best seen, 0.675";
+    experiment.decide(Ground::Gain, reason, None);
+    experiment
+}
+
+pub(super) fn with_evidence(id: &str) -> Experiment {
+    let evidence = crate::gate::purchase::Evidence {
+        runs: BTreeMap::from([(Purpose::Probe, 3), (Purpose::Suite, 7), (Purpose::Validation, 46)]),
+        errored: 1,
+        level_before: 0.675,
+        level_now: 0.675,
+        effect: 0.045,
+        effect_sd: 0.02,
+        better: Some(0.93),
+        val_score: 0.72,
+        smallest_detectable: Some(0.18),
+        noise: 0.12,
+        asked: 4,
+        whole: 52,
+        ..crate::gate::purchase::Evidence::default()
+    };
+    let mut experiment = accepted(id);
+    experiment.bought = BTreeMap::from([(Purpose::Probe, 3), (Purpose::Suite, 7), (Purpose::Validation, 40)]);
+    let point = |runs, purpose, value| Point { runs, purpose, value };
+    experiment.course = vec![
+        point(3, Purpose::Probe, 0.41),
+        point(10, Purpose::Suite, 0.44),
+        point(14, Purpose::Validation, 0.62),
+        point(56, Purpose::Validation, 0.93),
+    ];
+    let reason = "9 in 10 that this is better; +1.9 to +7.1 points";
+    experiment.decide(Ground::Gain, reason, Some(evidence));
+    experiment
 }
 
 pub(super) fn rejected(id: &str, title: &str) -> Experiment {
-    Experiment {
+    let mut experiment = Experiment {
         candidate: candidate(id, title),
         cluster_cases: Some(card(1, 4, 1, 0)),
         regression: Some(card(13, 5, 0, 4)),
         validation: None,
-        verdict: Some((
-            Verdict::Rejected,
-            "regression 13/18 (0.722) is below the threshold 0.800".to_owned(),
-        )),
         task_runs: 21,
         ..accepted(id)
-    }
+    };
+    let reason = "regression 13/18 (0.722) is below the threshold 0.800";
+    experiment.decide(Ground::Regression, reason, None);
+    experiment
 }
 
 pub(super) fn cluster(
@@ -222,6 +250,7 @@ pub(super) fn pull() -> PullView {
                     Verdict::Rejected,
                     "validation 0.625 is below the best seen, 0.675".to_owned(),
                 )),
+                ground: Some(Ground::Harm),
                 ..rejected("E006", "Open a parcel trace when the customer says \"lost\"")
             },
         ],
@@ -407,6 +436,7 @@ fn experiments() -> Vec<Experiment> {
                         validation: Some(held_out(passed, 40 - passed, 2, 3 + n % 4)),
                         regression: Some(card(16, 2, 0, 2)),
                         verdict: Some((Verdict::Rejected, reason)),
+                        ground: Some(Ground::Harm),
                         ..rejected(&id, title)
                     }
                 }
@@ -419,6 +449,7 @@ fn experiments() -> Vec<Experiment> {
                         Verdict::Indecisive,
                         "3 of 18 regression runs ended without a verdict: model endpoint timed out".to_owned(),
                     )),
+                    ground: Some(Ground::Infrastructure),
                     ..rejected(&id, title)
                 },
                 _ => rejected(&id, title),

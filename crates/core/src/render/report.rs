@@ -5,6 +5,7 @@
 
 mod charts;
 
+use super::evidence;
 use super::markdown::{truncate, visible};
 use super::svg;
 use super::view::{BatchView, ReportView};
@@ -12,6 +13,7 @@ use super::words;
 use crate::candidate::{Experiment, Stage, Verdict};
 use crate::case::{CaseState, EvalCase};
 use crate::cluster::{Cluster, ClusterState};
+use crate::config::GateMode;
 use crate::id::ClusterId;
 use crate::score::Scorecard;
 use charts::Charts;
@@ -119,6 +121,10 @@ struct ExperimentRow {
     origin: String,
     task_runs: String,
     stages: Vec<StageRow>,
+    evidence: Vec<Tile>,
+    /// SVG text; empty where there is nothing to draw.
+    course_wide: String,
+    course_narrow: String,
     named: Vec<Tile>,
     diff: Vec<DiffLine>,
 }
@@ -128,7 +134,7 @@ struct StageRow {
     name: String,
     result: String,
     needed: String,
-    /// Fixed, broken, unchanged, without a verdict; empty when the stage was not run.
+    /// Fixed, broken, unchanged, wavering, without a verdict; empty when the stage was not run.
     counts: Vec<u32>,
 }
 
@@ -161,12 +167,14 @@ fn page(view: &ReportView) -> Page {
         after: view.latest.score().map_or_else(|| "–".to_owned(), words::score),
         gain: gain(&view.baseline, &view.latest),
         tiles: tiles(view),
-        gate: format!(
-            "Gate mode {}: the regression suite must reach {}. {}",
-            words::gate_mode(view.gate.mode),
-            words::score(view.gate.regression_threshold),
-            words::gate_caveat(view.gate.mode)
-        ),
+        gate: match view.gate.mode {
+            GateMode::Strict => format!(
+                "Gate mode strict: the regression suite must reach {}. {}",
+                words::score(view.gate.regression_threshold),
+                words::gate_caveat(view.gate.mode)
+            ),
+            mode => format!("Gate mode {}. {}", words::gate_mode(mode), words::gate_caveat(mode)),
+        },
         charts: charts::draw(view),
         clusters: view.clusters.iter().map(cluster_row).collect(),
         kinds: view
@@ -308,6 +316,7 @@ fn cluster_row(cluster: &Cluster) -> ClusterRow {
 
 fn experiment_row(view: &ReportView, experiment: &Experiment, titles: &BTreeMap<&ClusterId, &str>) -> ExperimentRow {
     let candidate = &experiment.candidate;
+    let [course_wide, course_narrow] = charts::course(experiment);
     ExperimentRow {
         id: visible(experiment.id.as_str()),
         batch: experiment.batch,
@@ -333,6 +342,12 @@ fn experiment_row(view: &ReportView, experiment: &Experiment, titles: &BTreeMap<
         origin: visible(&candidate.origin),
         task_runs: words::count(experiment.task_runs, "task run"),
         stages: stages(view, experiment),
+        evidence: evidence::rows(experiment)
+            .into_iter()
+            .map(|(name, value)| tile(name, value, ""))
+            .collect(),
+        course_wide,
+        course_narrow,
         named: named(experiment),
         diff: diff_lines(&candidate.diff),
     }
@@ -347,8 +362,13 @@ pub(super) fn verdict_class(experiment: &Experiment) -> &'static str {
 }
 
 fn stages(view: &ReportView, experiment: &Experiment) -> Vec<StageRow> {
-    let threshold = format!("≥ {}", words::score(view.gate.regression_threshold));
-    let best = format!("≥ {}", words::score(experiment.best_before));
+    let (threshold, best) = match view.gate.mode {
+        GateMode::Strict => (
+            format!("≥ {}", words::score(view.gate.regression_threshold)),
+            format!("≥ {}", words::score(experiment.best_before)),
+        ),
+        GateMode::Efficient | GateMode::Assured => ("none breaks".to_owned(), "better".to_owned()),
+    };
     [
         (Stage::Cluster, &experiment.cluster_cases, "–".to_owned()),
         (Stage::Regression, &experiment.regression, threshold),
@@ -360,7 +380,13 @@ fn stages(view: &ReportView, experiment: &Experiment) -> Vec<StageRow> {
         result: card.as_ref().map_or_else(|| "not run".to_owned(), words::result),
         needed,
         counts: card.as_ref().map_or_else(Vec::new, |card| {
-            vec![card.fixed, card.broken, words::unchanged(card), card.errored]
+            vec![
+                card.fixed,
+                card.broken,
+                words::unchanged(card),
+                card.wavering,
+                card.errored,
+            ]
         }),
     })
     .collect()

@@ -2,11 +2,13 @@
 //!
 //! Text that comes from outside is stripped of what a terminal would obey.
 
+use super::evidence;
 use super::markdown::{truncate, visible};
 use super::view::{Progress, SummaryView};
 use super::words;
-use crate::candidate::{Experiment, Verdict};
+use crate::candidate::{Experiment, Stage, Verdict};
 use crate::cluster::{Change, Cluster, Explanation, Rank, Revision, Trend};
+use crate::machine::Again;
 use crate::score::Scorecard;
 
 /// One sentence for something that happened, without a line break.
@@ -145,6 +147,46 @@ fn gain(baseline: &Scorecard, latest: &Scorecard) -> String {
 /// What a gate said: what was measured, the verdict and why.
 pub fn gate(of: &str, verdict: &str, reason: &str) -> String {
     format!("{}: {verdict}\n  {}", visible(of), visible(reason))
+}
+
+/// Why an experiment has its verdict, and whether that follows from its runs again.
+pub fn decided_again(again: &Again) -> String {
+    let experiment = &again.experiment;
+    let (verdict, reason) = match &experiment.verdict {
+        Some((verdict, reason)) => (verdict.to_string(), visible(reason)),
+        None => ("running".to_owned(), String::new()),
+    };
+    let mut text = format!(
+        "{}: {verdict}\n  {reason}\n  change: {}\n",
+        short(experiment.id.as_str(), 20),
+        short(&experiment.candidate.title, 120)
+    );
+    for (stage, card) in [
+        (Stage::Cluster, &experiment.cluster_cases),
+        (Stage::Regression, &experiment.regression),
+        (Stage::Validation, &experiment.validation),
+    ] {
+        let Some(card) = card else { continue };
+        text += &format!(
+            "  {stage}: {}; {} fixed, {} broken, {} wavering\n",
+            words::result(card),
+            card.fixed,
+            card.broken,
+            card.wavering
+        );
+    }
+    for (name, value) in evidence::rows(experiment) {
+        text += &format!("  {name}: {}\n", visible(&value));
+    }
+    text + &match (&again.again, again.agrees()) {
+        (_, true) => "the same verdict follows from the recorded runs\n".to_owned(),
+        (Some((ground, reason)), false) => format!(
+            "DIFFERENT: from the recorded runs follows {} ({ground}): {}\n",
+            ground.verdict(),
+            visible(reason)
+        ),
+        (None, false) => "DIFFERENT: after the recorded runs this sprag would go on measuring\n".to_owned(),
+    }
 }
 
 /// The clusters in the order given, one a line under column names. The first `ranked` of them have a rank.

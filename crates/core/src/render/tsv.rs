@@ -1,14 +1,16 @@
 //! `results.tsv`: one line an experiment, for spreadsheets and scripts.
 
 use crate::candidate::Experiment;
+use crate::gate::purchase::{Evidence, Purpose};
 use crate::score::Scorecard;
 
-const HEADER: &str = "experiment\tbatch\tcluster\tcandidate\torigin\tverdict\tcluster_cases\tregression\tvalidation\tbest\ttask_runs\treason";
+const HEADER: &str = "experiment\tbatch\tcluster\tcandidate\torigin\tverdict\tcluster_cases\tregression\tvalidation\tbest\ttask_runs\treason\tground\tlevel\teffect\tbetter";
 
 /// The experiments in the order given, under a line of column names.
 ///
 /// Scores go from 0 to 1 and are empty where nothing was measured; `best` is the validation score that had to be reached.
-/// `verdict` is empty while an experiment runs. A tab, line break or backslash in a text is written `\t`, `\n`, `\r` or `\\`.
+/// `ground` is what the verdict rests on; `level`, `effect` and `better` are what the gate expects of the change: the score with it, the change of the score, and
+/// how probable it is that keeping it is right. `verdict` is empty while an experiment runs. A tab, line break or backslash in a text is written `\t`, `\n`, `\r` or `\\`.
 pub fn results(experiments: &[Experiment]) -> String {
     let lines = experiments.iter().map(line);
     std::iter::once(HEADER.to_owned())
@@ -38,6 +40,10 @@ fn line(experiment: &Experiment) -> String {
         format!("{:.4}", experiment.best_before),
         experiment.task_runs.to_string(),
         reason,
+        experiment.ground.map_or_else(String::new, |ground| ground.to_string()),
+        expected(experiment, |evidence| Some(evidence.val_score)),
+        expected(experiment, |evidence| Some(evidence.effect)),
+        expected(experiment, |evidence| evidence.better),
     ];
     cells.map(|cell| escape(&cell)).join("\t")
 }
@@ -45,6 +51,15 @@ fn line(experiment: &Experiment) -> String {
 fn score(card: Option<&Scorecard>) -> String {
     card.and_then(Scorecard::score)
         .map_or_else(String::new, |score| format!("{score:.4}"))
+}
+
+/// What the gate expects, once the validation set was asked.
+fn expected(experiment: &Experiment, of: impl Fn(&Evidence) -> Option<f64>) -> String {
+    let evidence = experiment.evidence.as_deref();
+    let asked = evidence.filter(|evidence| evidence.runs.contains_key(&Purpose::Validation));
+    asked
+        .and_then(of)
+        .map_or_else(String::new, |value| format!("{value:.4}"))
 }
 
 fn escape(cell: &str) -> String {
@@ -60,15 +75,15 @@ mod tests {
     use crate::render::fixtures;
 
     #[test]
-    fn every_experiment_is_a_line_of_twelve_cells() {
+    fn every_experiment_is_a_line_of_sixteen_cells() {
         let mut broken = fixtures::rejected("E002", "a\tb\nc\\d");
         broken.verdict.as_mut().unwrap().1 = "fell\r\n\ttwice".to_owned();
-        let text = results(&[fixtures::accepted("E001"), broken]);
+        let text = results(&[fixtures::with_evidence("E001"), broken]);
         insta::assert_snapshot!(text, @r"
         experiment	batch	cluster	candidate	origin	verdict	cluster_cases	regression	validation	best	task_runs	reason
         E001	4	c-lost-parcel	cand-E001	recipes: add-step, position=before_last	accepted	0.8000	0.9444	0.7500	0.6750	62	regression 17/18 is at or above 0.800, validation 0.750 is at or above the best seen, 0.675
         E002	4	c-lost-parcel	cand-E002	recipes: add-step, position=before_last	rejected	0.2000	0.7222		0.6750	21	fell\r\n\ttwice
         ");
-        assert!(text.lines().all(|line| line.split('\t').count() == 12));
+        assert!(text.lines().all(|line| line.split('\t').count() == 16));
     }
 }

@@ -12,6 +12,7 @@ pub(super) fn case_state(state: CaseState) -> &'static str {
         CaseState::Candidate => "candidate",
         CaseState::Unconfirmed => "unconfirmed",
         CaseState::Open => "open",
+        CaseState::Resolved => "fixed",
         CaseState::Promoted => "in the suite",
         CaseState::Quarantined => "quarantined",
     }
@@ -62,11 +63,11 @@ fn without_verdict(card: &Scorecard) -> String {
     format!("{} without a verdict", card.errored)
 }
 
-/// What the incumbent scored on the same trials, as far as the pairing tells: only when every trial has a verdict.
+/// What the incumbent scored on the same trials, as far as the pairing tells: only when every task has a verdict and none wavers.
 pub(super) fn before(card: &Scorecard) -> Option<Scorecard> {
     let passed = (card.passed + card.broken).checked_sub(card.fixed)?;
     let failed = (card.failed + card.fixed).checked_sub(card.broken)?;
-    card.complete().then(|| Scorecard {
+    (card.complete() && card.wavering == 0).then(|| Scorecard {
         passed,
         failed,
         ..Scorecard::default()
@@ -75,12 +76,14 @@ pub(super) fn before(card: &Scorecard) -> Option<Scorecard> {
 
 /// Trials that went the same way as on the incumbent.
 pub(super) fn unchanged(card: &Scorecard) -> u32 {
-    (card.passed + card.failed).saturating_sub(card.fixed + card.broken)
+    (card.passed + card.failed).saturating_sub(card.fixed + card.broken + card.wavering)
 }
 
 /// The name of a gate mode, as `sprag.toml` spells it.
 pub(super) fn gate_mode(mode: GateMode) -> &'static str {
     match mode {
+        GateMode::Efficient => "efficient",
+        GateMode::Assured => "assured",
         GateMode::Strict => "strict",
     }
 }
@@ -88,12 +91,22 @@ pub(super) fn gate_mode(mode: GateMode) -> &'static str {
 /// What a reader should know about the results of a gate mode.
 pub(super) fn gate_caveat(mode: GateMode) -> &'static str {
     match mode {
+        GateMode::Efficient => {
+            "This mode keeps what is expected to be better, for the runs that it is worth. It promises no rate of errors: of the changes that it keeps, \
+             about one in ten does harm, and later ones find that out."
+        }
+        GateMode::Assured => {
+            "This mode keeps what is proven, however often one looks: of changes that are not better, it keeps no more than the rate `alpha`."
+        }
         GateMode::Strict => {
             "This mode takes one trial per task, and accepts a validation score equal to the best seen. It is known to be optimistic: \
              an agent that is not deterministic can pass it by luck."
         }
     }
 }
+
+/// A probability in words: `9 in 10`.
+pub(super) use crate::gate::odds;
 
 /// Where a cluster stands.
 pub(super) fn cluster_state(state: ClusterState) -> &'static str {

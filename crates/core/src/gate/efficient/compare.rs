@@ -21,10 +21,33 @@ pub(super) struct Effect {
     pub(super) mean: f64,
     /// Standard deviation.
     pub(super) sd: f64,
-    /// How probable it is above 0.
+    /// What is expected of keeping it: the effect, what it makes possible later, and what it may lose.
+    pub(super) worth: f64,
+    /// How probable it is that keeping it is worth something.
     pub(super) better: f64,
     /// How probable it is that something broke.
     pub(super) harm: f64,
+}
+
+impl Effect {
+    /// Where the effect lies, eight times in ten, as if it were normal.
+    pub(super) fn range(self) -> (f64, f64) {
+        let half = 1.28 * self.sd;
+        (self.mean - half, self.mean + half)
+    }
+}
+
+/// What is hoped of a candidate before it is compared.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Prospect {
+    /// How probable it is that it fixes its cluster.
+    pub(super) fixes: f64,
+    /// The share of the tasks that a fix makes pass.
+    pub(super) share: f64,
+    /// What a fix is worth later, as part of the score.
+    pub(super) later: f64,
+    /// How much worse it may be.
+    pub(super) tolerance: f64,
 }
 
 /// One task.
@@ -46,12 +69,15 @@ struct Scenario {
     broken: f64,
     strength: f64,
     effect: f64,
+    worth: f64,
     weight: f64,
 }
 
 /// The comparison after some runs.
 #[derive(Debug, Clone)]
 pub(super) struct Comparison {
+    /// How often a task may be run.
+    runs_a_task: f64,
     subjects: Vec<Subject>,
     scenarios: Vec<Scenario>,
 }
@@ -85,9 +111,9 @@ impl Subject {
 }
 
 impl Comparison {
-    /// With what the incumbent does, the candidate's runs by task, the probability that it fixes its cluster, and the share of the tasks that
-    /// this would fix.
-    pub(super) fn new(known: &Known, policy: &Policy, runs: &[Tally], fixes: f64, share: f64) -> Self {
+    /// With what the incumbent does, the candidate's runs by task, and what is hoped of it.
+    pub(super) fn new(known: &Known, policy: &Policy, runs: &[Tally], prospect: Prospect) -> Self {
+        let Prospect { fixes, share, .. } = prospect;
         let prior = known.prior(policy);
         let before: Vec<Beta> = known.validation.iter().map(|runs| prior.after(*runs)).collect();
         let failing = mean(before.iter().map(|beta| 1.0 - beta.mean())).max(1e-6);
@@ -113,10 +139,13 @@ impl Comparison {
                 .into_iter()
                 .chain(BREAKS.map(|(broken, q)| (broken, harms * q)))
             {
+                let effect = strength * won - broken * lost;
+                let later = if strength > 0.0 { prospect.later } else { 0.0 };
                 let mut scenario = Scenario {
                     broken,
                     strength,
-                    effect: strength * won - broken * lost,
+                    effect,
+                    worth: effect + later + prospect.tolerance,
                     weight: 0.0,
                 };
                 let likelihood: f64 = subjects.iter().map(|subject| subject.under(&scenario).ln()).sum();
@@ -124,15 +153,14 @@ impl Comparison {
                 scenarios.push(scenario);
             }
         }
-        let top = scenarios
-            .iter()
-            .map(|scenario| scenario.weight)
-            .fold(f64::NEG_INFINITY, f64::max);
-        let total: f64 = scenarios.iter().map(|scenario| (scenario.weight - top).exp()).sum();
-        scenarios
-            .iter_mut()
-            .for_each(|scenario| scenario.weight = (scenario.weight - top).exp() / total);
-        Self { subjects, scenarios }
+        normalize(&mut scenarios);
+        // Run again, an agent that repeats itself says nothing new.
+        let runs_a_task = if known.repeats_itself() { 1 } else { policy.runs_a_task };
+        Self {
+            runs_a_task: f64::from(runs_a_task),
+            subjects,
+            scenarios,
+        }
     }
 
     /// What is believed now.
@@ -144,15 +172,17 @@ impl Comparison {
                 .sum::<f64>()
         };
         let mean = sum(&|scenario| scenario.effect);
+        let worth = sum(&|scenario| scenario.worth);
         Effect {
             mean,
+            worth,
             sd: sum(&|scenario| (scenario.effect - mean).powi(2)).sqrt(),
-            better: sum(&|scenario| f64::from(u8::from(scenario.effect > 0.0))),
+            better: sum(&|scenario| f64::from(u8::from(scenario.worth > 0.0))),
             harm: sum(&|scenario| f64::from(u8::from(scenario.broken > 0.0))),
         }
     }
 
-    /// The variance of the expected effect after one more run of a task.
+    /// The variance of the expected worth after one more run of a task.
     fn news(&self, subject: &Subject, mean: f64, policy: &Policy) -> f64 {
         [true, false]
             .into_iter()
@@ -164,11 +194,16 @@ impl Comparison {
                 for scenario in &self.scenarios {
                     let w = scenario.weight * then.under(scenario) / subject.under(scenario);
                     p += w;
-                    d += w * scenario.effect;
+                    d += w * scenario.worth;
                 }
                 if p > 0.0 { p * (d / p - mean).powi(2) } else { 0.0 }
             })
             .sum()
+    }
+
+    fn variance(&self, worth: f64) -> f64 {
+        let of = |scenario: &Scenario| scenario.weight * (scenario.worth - worth).powi(2);
+        self.scenarios.iter().map(of).sum()
     }
 
     /// The tasks worth running next, the most telling first, and what the best number of such runs is expected to be worth, a run.
@@ -178,16 +213,16 @@ impl Comparison {
             .subjects
             .iter()
             .enumerate()
-            .filter(|(_, subject)| subject.runs.runs() < f64::from(policy.runs_a_task))
-            .map(|(i, subject)| (self.news(subject, effect.mean, policy), i))
+            .filter(|(_, subject)| subject.runs.runs() < self.runs_a_task)
+            .map(|(i, subject)| (self.news(subject, effect.worth, policy), i))
             .collect();
         news.sort_by(|x, y| y.0.total_cmp(&x.0).then(x.1.cmp(&y.1)));
-        let most = 0.95 * effect.sd * effect.sd;
+        let most = 0.95 * self.variance(effect.worth);
         let (mut variance, mut count, mut best) = (0.0, 0.0, 0.0_f64);
         for (news, _) in &news {
             variance += news;
             count += 1.0;
-            best = best.max(knowledge_gradient(effect.mean, variance.min(most).sqrt()) / count);
+            best = best.max(knowledge_gradient(effect.worth, variance.min(most).sqrt()) / count);
         }
         (news.into_iter().take(self.chunk()).map(|(_, i)| i).collect(), best)
     }
@@ -227,6 +262,16 @@ impl Comparison {
         };
         self.subjects.iter().map(of).collect()
     }
+}
+
+/// Makes probabilities of log-likelihoods.
+fn normalize(scenarios: &mut [Scenario]) {
+    let weights = scenarios.iter().map(|scenario| scenario.weight);
+    let top = weights.fold(f64::NEG_INFINITY, f64::max);
+    let total: f64 = scenarios.iter().map(|scenario| (scenario.weight - top).exp()).sum();
+    scenarios
+        .iter_mut()
+        .for_each(|scenario| scenario.weight = (scenario.weight - top).exp() / total);
 }
 
 fn of_count(n: usize) -> f64 {

@@ -19,6 +19,14 @@ pub struct Known {
     clusters: BTreeMap<Cluster, ClusterShare>,
     /// Candidates so far.
     pub candidates: u64,
+    /// Candidates so far that were measured on the validation set: how often it was asked.
+    pub asked: u64,
+    /// The highest score that was measured on the validation set. Shown; only the literal rule uses it.
+    pub best: f64,
+    /// Runs of the incumbent without a verdict, and all of its runs.
+    pub errors: (f64, f64),
+    /// Runs that were compared to the letter with another one of the same task, and how many of them differed.
+    repeats: (u32, u32),
     /// Tasks of traffic so far.
     seen: f64,
     /// Identical runs that were compared, and how many of them disagreed.
@@ -36,17 +44,20 @@ struct ClusterShare {
 
 /// What a kept change leaves of the failures of its cluster that were counted before.
 const AFTER_A_FIX: f64 = 0.4;
-/// Cases of one cluster that the suite may have.
-const CASES_A_CLUSTER: u32 = 2;
+/// Comparisons without a difference that show an agent which repeats itself.
+const REPEATS: u32 = 3;
+/// The noise of such an agent, and about the least of any.
+const NO_NOISE: f64 = 0.004;
 
 impl Known {
     /// Takes traffic on the incumbent in; gives the failures to be run again.
     pub fn take_traffic(&mut self, traffic: &[Seen]) -> Vec<Task> {
         for seen in traffic {
             self.seen += 1.0;
+            self.errors.1 += 1.0;
             self.cases.entry(seen.task).or_default().add(seen.passed);
-            if let Some(cluster) = seen.cluster {
-                self.clusters.entry(cluster).or_default().failures += 1.0;
+            for cluster in &seen.clusters {
+                self.clusters.entry(*cluster).or_default().failures += 1.0;
             }
         }
         traffic
@@ -54,6 +65,17 @@ impl Known {
             .filter(|seen| !seen.passed)
             .map(|seen| seen.task)
             .collect()
+    }
+
+    /// Takes in a run of the incumbent on the validation set before anything was changed.
+    pub fn take_baseline(&mut self, task: Task, passed: bool) {
+        let at = usize::try_from(task).ok();
+        if let Some(runs) = at.and_then(|task| self.validation.get_mut(task)) {
+            runs.add(passed);
+        }
+        let add = |sum: Tally, runs: &Tally| sum.plus(*runs, 1.0);
+        let all = self.validation.iter().fold(Tally::default(), add);
+        self.best = all.passed / all.runs().max(1.0);
     }
 
     /// Takes in the second run of a failure. A pass tells of wavering: `P(pass | failed before) = E[p(1-p)] / (1 - mean)`.
@@ -65,10 +87,42 @@ impl Known {
         }
     }
 
+    /// Runs were compared with another one of the same task under another seed.
+    pub fn take_repeat(&mut self, same: bool) {
+        self.repeats.0 += 1;
+        self.repeats.1 += u32::from(!same);
+    }
+
+    /// Whether the agent does the same whatever the seed: then a run that is made again says nothing, and is not asked for.
+    pub fn repeats_itself(&self) -> bool {
+        self.repeats.0 >= REPEATS && self.repeats.1 == 0
+    }
+
+    /// What was known of one cluster is known of another one that it has become a part of.
+    pub fn merge(&mut self, cluster: Cluster, into: Cluster) {
+        if let Some(gone) = self.clusters.remove(&cluster) {
+            let one = self.clusters.entry(into).or_default();
+            one.failures += gone.failures;
+            one.promoted += gone.promoted;
+        }
+    }
+
+    /// The validation tasks that were never run on the incumbent.
+    pub fn unmeasured(&self) -> Vec<Task> {
+        let tasks = (0..).zip(&self.validation);
+        tasks
+            .filter(|(_, runs)| runs.runs() == 0.0)
+            .map(|(task, _)| task)
+            .collect()
+    }
+
     /// `E[p(1-p)]` over tasks: half of the rate at which identical runs disagree.
     pub fn noise(&self, policy: &Policy) -> f64 {
+        if self.repeats_itself() {
+            return NO_NOISE;
+        }
         let (prior, weight) = policy.noise;
-        ((prior * weight + 0.5 * self.pairs.1) / (weight + self.pairs.0)).max(0.004)
+        ((prior * weight + 0.5 * self.pairs.1) / (weight + self.pairs.0)).max(NO_NOISE)
     }
 
     /// The incumbent's validation score: the mean of what is believed of its tasks.
@@ -99,7 +153,11 @@ impl Known {
         let m = level.clamp(0.03, 0.97);
         let v = m * (1.0 - m);
         let e = self.noise(policy).min(0.95 * v);
-        let strength = (e / (v - e)).max(0.03);
+        // One run tells all of an agent that repeats itself.
+        let strength = match self.repeats_itself() {
+            true => 0.001,
+            false => (e / (v - e)).max(0.03),
+        };
         Beta {
             a: m * strength,
             b: (1.0 - m) * strength,
@@ -116,7 +174,7 @@ impl Known {
 
     /// The part of the traffic that fails with the proposal's cluster by now.
     pub fn share(&self, proposal: &Proposal) -> f64 {
-        match self.clusters.get(&proposal.cluster) {
+        match proposal.cluster.and_then(|cluster| self.clusters.get(&cluster)) {
             Some(cluster) if self.seen > 0.0 => (cluster.failures / self.seen).min(proposal.share),
             _ => proposal.share,
         }
@@ -134,17 +192,20 @@ impl Known {
         self.harms.1 += probability;
     }
 
-    /// How many cases of a cluster may still join the suite.
-    pub fn room(&self, cluster: Cluster) -> u32 {
-        CASES_A_CLUSTER.saturating_sub(self.clusters.get(&cluster).map_or(0, |cluster| cluster.promoted))
+    /// How many cases of a cluster have joined the suite.
+    pub fn promoted(&self, cluster: Option<Cluster>) -> u32 {
+        let cluster = cluster.and_then(|cluster| self.clusters.get(&cluster));
+        cluster.map_or(0, |cluster| cluster.promoted)
     }
 
     /// Takes in an acceptance: the cases that were run on it, and what came of them.
-    pub fn take_promotion(&mut self, cluster: Cluster, runs: &BTreeMap<Task, Tally>, promotion: &Promotion) {
+    pub fn take_promotion(&mut self, cluster: Option<Cluster>, promotion: &Promotion) {
+        let runs = &promotion.runs;
         self.cases.extend(runs.iter().map(|(task, runs)| (*task, *runs)));
         for task in &promotion.promoted {
             self.suite.insert(*task, runs.get(task).copied().unwrap_or_default());
         }
+        let Some(cluster) = cluster else { return };
         let cluster = self.clusters.entry(cluster).or_default();
         cluster.failures *= AFTER_A_FIX;
         cluster.promoted += u32::try_from(promotion.promoted.len()).unwrap_or(u32::MAX);

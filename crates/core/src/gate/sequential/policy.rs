@@ -11,6 +11,8 @@ pub enum Rule {
     Efficient,
     /// By proof.
     Assured(Proof),
+    /// By the literal rule of the public experiment, with the part of the suite that must pass.
+    Strict(f64),
 }
 
 /// What the gate assumes before it has seen anything, and what a run may cost. Probabilities and scores are parts of 1.
@@ -55,6 +57,10 @@ pub struct Policy {
     pub remember: f64,
     /// How much a rejected candidate's runs say about the incumbent.
     pub rejected: f64,
+    /// How much of a cluster that was cleared of its cause, while its tasks still fail for others, is expected to pay off later.
+    pub later: f64,
+    /// How much worse a change for no cluster may be.
+    pub tolerance: f64,
 }
 
 impl Default for Policy {
@@ -79,6 +85,8 @@ impl Default for Policy {
             saves: 1.3,
             remember: 0.6,
             rejected: 0.8,
+            later: 0.5,
+            tolerance: 0.01,
         }
     }
 }

@@ -38,18 +38,25 @@ fn evidence(before: Beta, runs: Tally, policy: &Policy) -> f64 {
     (policy.member * fixed.exp() + 1.0 - policy.member).ln()
 }
 
-/// The next case to run, or `None` when the probe has ended.
-pub(super) fn next(policy: &Policy, order: &[Task], runs: &BTreeMap<Task, Tally>, fixes: f64) -> Option<Task> {
+/// The next case to run, or `None` when the probe has ended. A run of an agent that repeats itself says nothing new.
+pub(super) fn next(
+    policy: &Policy,
+    order: &[Task],
+    runs: &BTreeMap<Task, Tally>,
+    fixes: f64,
+    repeats_itself: bool,
+) -> Option<Task> {
     let count = |task: &Task| runs.get(task).map_or(0.0, |runs| runs.runs());
     let total: f64 = runs.values().map(|runs| runs.runs()).sum();
     if fixes <= policy.probe_low || fixes >= policy.probe_high || total >= f64::from(policy.probe_runs) {
         return None;
     }
     let fewest = order.iter().map(count).fold(f64::INFINITY, f64::min);
+    let most = if repeats_itself { 1.0 } else { RUNS_A_CASE };
     order
         .iter()
         .copied()
-        .find(|task| count(task) <= fewest && fewest < RUNS_A_CASE)
+        .find(|task| count(task) <= fewest && fewest < most)
 }
 
 /// The pass rate on the cases that were run; a half without any.

@@ -45,7 +45,7 @@ impl World {
         gate.traffic(&CASES.map(|task| Seen {
             task,
             passed: false,
-            cluster: Some(1),
+            clusters: vec![1],
         }));
         self.drive(&mut gate);
         gate
@@ -79,10 +79,11 @@ impl World {
 
     pub(in crate::gate) fn judge(&mut self, gate: &mut Sequential) -> Judgement {
         gate.candidate(Proposal {
-            cluster: 1,
+            cluster: Some(1),
             visible: CASES[..2].to_vec(),
             hidden: CASES[2..].to_vec(),
             share: self.share,
+            ..Proposal::default()
         });
         match self.drive(gate) {
             Ask::Decide(judgement) => *judgement,

@@ -34,20 +34,18 @@ fn record() -> FailureRecord {
 }
 
 fn experiment(cluster: &ClusterId, verdict: Verdict, reason: &str) -> Experiment {
+    let candidate = Candidate {
+        id: CandidateId::new("x"),
+        cluster: cluster.clone(),
+        parent: HarnessId::new("h"),
+        title: "Refund at once".to_owned(),
+        hypothesis: "It waits.".to_owned(),
+        changes: Vec::new(),
+        diff: "--- a/agent/a.md\n+++ b/agent/a.md\n@@\n-wait\n+refund\n".to_owned(),
+        predicted: Vec::new(),
+        origin: String::new(),
+    };
     Experiment {
-        id: ExperimentId::new("E001"),
-        batch: 1,
-        candidate: Candidate {
-            id: CandidateId::new("x"),
-            cluster: cluster.clone(),
-            parent: HarnessId::new("h"),
-            title: "Refund at once".to_owned(),
-            hypothesis: "It waits.".to_owned(),
-            changes: Vec::new(),
-            diff: "--- a/agent/a.md\n+++ b/agent/a.md\n@@\n-wait\n+refund\n".to_owned(),
-            predicted: Vec::new(),
-            origin: String::new(),
-        },
         cluster_cases: Some(Scorecard {
             fixed_tasks: vec!["t1".to_owned()],
             ..Scorecard::default()
@@ -56,10 +54,9 @@ fn experiment(cluster: &ClusterId, verdict: Verdict, reason: &str) -> Experiment
             broken_tasks: vec!["t5".to_owned()],
             ..Scorecard::default()
         }),
-        validation: None,
         best_before: 0.8125,
         verdict: Some((verdict, reason.to_owned())),
-        task_runs: 0,
+        ..Experiment::new(ExperimentId::new("E001"), 1, candidate)
     }
 }
 

@@ -1,5 +1,6 @@
 use super::places::Place;
 use super::*;
+use crate::candidate::Ground;
 use crate::render::fixtures::{self, CANARY};
 
 fn runs(change: impl FnOnce(&mut Experiment)) -> Vec<CheckRun> {
@@ -64,7 +65,7 @@ fn missing_verdicts_ask_for_a_person() {
 
 #[test]
 fn an_indecisive_experiment_is_not_green_even_with_good_numbers() {
-    let runs = runs(|experiment| experiment.verdict = Some((Verdict::Indecisive, "the budget is spent".to_owned())));
+    let runs = runs(|experiment| experiment.decide(Ground::Budget, "the budget is spent", None));
     assert!(runs.iter().all(|run| run.conclusion != Some(Conclusion::Success)));
 }
 
@@ -123,7 +124,7 @@ fn while_it_is_measured_nothing_is_concluded_and_what_is_done_is_told() {
 #[test]
 fn what_could_not_be_measured_asks_for_a_person_and_what_was_not_needed_does_not() {
     let runs = runs(|experiment| {
-        experiment.verdict = Some((Verdict::Indecisive, "no power".to_owned()));
+        experiment.decide(Ground::Infrastructure, "no power", None);
         experiment.regression = Some(Scorecard {
             errored: 2,
             ..Scorecard::default()

@@ -1,10 +1,11 @@
 //! What the gates measured, as sections of the pull request: results, pairing, and what had been predicted.
 
-use super::super::markdown::{inline_code, truncate};
+use super::super::evidence;
+use super::super::markdown::{escape, inline_code, truncate};
 use super::super::view::PullView;
 use super::super::words;
-use crate::candidate::{Experiment, Stage};
-use crate::score::Scorecard;
+use crate::candidate::{Experiment, Said, Stage};
+use crate::config::GateMode;
 use std::collections::BTreeSet;
 
 /// Tasks named in a row.
@@ -12,35 +13,36 @@ const NAMES: usize = 8;
 
 pub(super) fn gate_results(view: &PullView) -> String {
     let experiment = &view.experiment;
+    let strict = view.gate.mode == GateMode::Strict;
+    let needed = |strictly: String, otherwise: &str| if strict { strictly } else { otherwise.to_owned() };
     let mut text =
         String::from("## Gate results\n\n| gate | before | after | needed | result |\n|---|---|---|---|---|\n");
-    let regression = format!("≥ {}", words::score(view.gate.regression_threshold));
-    text += &gate_row(
-        Stage::Regression,
-        experiment.regression.as_ref(),
-        &regression,
-        view.gate.regression_threshold,
-    );
+    let threshold = format!("≥ {}", words::score(view.gate.regression_threshold));
+    text += &gate_row(experiment, Stage::Regression, &needed(threshold, "no case breaks"));
     let best = format!("≥ {} (best seen)", words::score(experiment.best_before));
-    text += &gate_row(
-        Stage::Validation,
-        experiment.validation.as_ref(),
-        &best,
-        experiment.best_before,
-    );
+    text += &gate_row(experiment, Stage::Validation, &needed(best, "better on the whole"));
+    if let Some((verdict, reason)) = experiment.verdict.as_ref().filter(|_| !strict) {
+        text += &format!("\nThe verdict is **{verdict}**: {}.\n", escape(&truncate(reason, 400)));
+    }
+    let table = evidence::table(experiment);
+    if !table.is_empty() {
+        text += &format!("\n{table}");
+    }
     text += &trend(&view.history);
     text
 }
 
-fn gate_row(stage: Stage, card: Option<&Scorecard>, needed: &str, threshold: f64) -> String {
+fn gate_row(experiment: &Experiment, stage: Stage, needed: &str) -> String {
+    let card = experiment.stage(stage);
     let before = card.and_then(words::before).filter(|before| before.total() > 0);
     let before = before.map_or_else(|| "–".to_owned(), |before| words::result(&before));
     let after = card.map_or_else(|| "not run".to_owned(), words::result);
-    let result = match card.and_then(|card| Some((card.complete(), card.score()?))) {
-        None => "not measured",
-        Some((true, score)) if score >= threshold => "passed",
-        Some((true, _)) => "**failed**",
-        Some((false, _)) => "incomplete",
+    let nothing = card.is_none_or(|card| card.total() == 0);
+    let result = match experiment.said(stage) {
+        _ if nothing => "not measured",
+        Said::Passed => "passed",
+        Said::Failed => "**failed**",
+        Said::Undecided | Said::NotRun => "incomplete",
     };
     format!("| {stage} | {before} | {after} | {needed} | {result} |\n")
 }
@@ -78,10 +80,11 @@ pub(super) fn paired(experiment: &Experiment) -> String {
     for (stage, card) in stages {
         let Some(card) = card else { continue };
         rows += &format!(
-            "| {stage} | {} | {} | {} | {} |\n",
+            "| {stage} | {} | {} | {} | {} | {} |\n",
             card.fixed,
             card.broken,
             words::unchanged(card),
+            card.wavering,
             card.errored
         );
         if stage != Stage::Validation {
@@ -97,7 +100,7 @@ pub(super) fn paired(experiment: &Experiment) -> String {
     }
     format!(
         "## Fixed, broken, unchanged\n\nEvery task is compared with what the harness before this change did on it.\n\n\
-         | | fixed | broken | unchanged | no verdict |\n|---|---:|---:|---:|---:|\n{rows}{names}\n\
+         | | fixed | broken | unchanged | wavering | no verdict |\n|---|---:|---:|---:|---:|---:|\n{rows}{names}\n\
          The validation tasks are held out: only these counts leave the gate."
     )
 }

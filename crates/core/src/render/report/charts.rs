@@ -1,6 +1,6 @@
 //! The charts of the report, each in a wide and a narrow form, so that text keeps its size on a phone.
 
-use super::super::svg::{self, BarChart, Mark, Shape, Size, StepChart};
+use super::super::svg::{self, Axis, BarChart, Mark, Shape, Size, StepChart};
 use super::super::view::ReportView;
 use super::super::words;
 use super::{accepted, verdict_class};
@@ -103,6 +103,51 @@ fn mark(x: f64, y: Option<f64>, experiment: &Experiment) -> Mark {
         class: verdict_class(experiment),
         title,
     }
+}
+
+/// How the evidence of an experiment grew with its runs, wide and narrow; empty with fewer than two points.
+pub(super) fn course(experiment: &Experiment) -> [String; 2] {
+    let (Some(last), true) = (experiment.course.last(), experiment.course.len() > 1) else {
+        return [String::new(), String::new()];
+    };
+    // An e-value has no upper end; as odds it is a part of 1.
+    let by_proof = experiment
+        .evidence
+        .as_ref()
+        .is_some_and(|evidence| evidence.e_value.is_some());
+    let value = |value: f64| if by_proof { value / (1.0 + value) } else { value };
+    let line: Vec<(f64, f64)> = experiment
+        .course
+        .iter()
+        .map(|point| (f64::from(point.runs), value(point.value)))
+        .collect();
+    let marks = vec![Mark {
+        x: f64::from(last.runs),
+        y: Some(value(last.value)),
+        shape: Shape::Dot,
+        class: verdict_class(experiment),
+        title: words::verdict(experiment.verdict.as_ref()),
+    }];
+    let chart = StepChart {
+        label: format!(
+            "How probable it is that keeping {} is right, over its {}: it ends at {:.2}.",
+            experiment.id,
+            words::count(last.runs, "run"),
+            value(last.value)
+        ),
+        x_label: "run".to_owned(),
+        columns: last.runs,
+        axis: Axis {
+            min: 0.0,
+            max: 1.0,
+            step: 0.25,
+            decimals: 2,
+        },
+        line,
+        marks,
+        below: "",
+    };
+    [svg::step_chart(&chart, WIDE_BARS), svg::step_chart(&chart, NARROW_BARS)]
 }
 
 fn suite(view: &ReportView) -> BarChart {

@@ -1,0 +1,148 @@
+//! What speaks for a verdict, for readers who know no statistics: how sure it is, by how much, what it cost, and what it could not have seen.
+
+use super::markdown::escape;
+use super::words;
+use crate::candidate::{Experiment, Ground};
+use crate::gate::purchase::{Evidence, Purpose};
+
+/// The evidence of an experiment as lines of a name and a value; none before there is a verdict.
+pub fn rows(experiment: &Experiment) -> Vec<(&'static str, String)> {
+    let Some(evidence) = &experiment.evidence else {
+        return Vec::new();
+    };
+    let compared = evidence.runs.contains_key(&Purpose::Validation);
+    let mut rows = Vec::new();
+    if let Some(ground) = experiment.ground {
+        rows.push(("verdict rests on", ground_in_words(ground).to_owned()));
+    }
+    if let Some(e_value) = evidence.e_value.filter(|_| compared) {
+        rows.push(("how sure", format!("evidence {e_value:.1} to 1 that it is good enough")));
+    } else if let Some(better) = evidence.better.filter(|_| compared) {
+        rows.push(("how sure", format!("{} that keeping it is right", words::odds(better))));
+    }
+    if compared {
+        rows.push(("change of the score", effect(evidence)));
+    }
+    rows.push(("level of the harness", level(evidence)));
+    rows.push(("runs", runs(experiment, evidence)));
+    if let Some(smallest) = evidence.smallest_detectable.filter(|_| !evidence.repeats_itself) {
+        rows.push((
+            "smallest difference that so many runs show by their mean",
+            format!("{:.0} points", 100.0 * smallest),
+        ));
+    }
+    rows.push(("tasks waver", wavering(evidence)));
+    rows.push((
+        "held-out set asked so far",
+        format!("by {}", words::count(evidence.asked, "change")),
+    ));
+    rows
+}
+
+/// The same as a table of Markdown; empty without evidence.
+pub fn table(experiment: &Experiment) -> String {
+    let rows = rows(experiment);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let lines: String = rows
+        .iter()
+        .map(|(name, value)| format!("| {name} | {} |\n", escape(value)))
+        .collect();
+    format!("| evidence | |\n|---|---|\n{lines}")
+}
+
+/// What a verdict rests on, in words.
+pub fn ground_in_words(ground: Ground) -> &'static str {
+    match ground {
+        Ground::Gain => "a gain",
+        Ground::Enabling => "a step on the way: its root cause is gone, though the tasks still fail for others",
+        Ground::NoHarm => "no sign of harm",
+        Ground::Probe => "no effect on its own cluster",
+        Ground::Regression => "a fixed failure that broke again",
+        Ground::Harm => "harm",
+        Ground::NoGain => "no gain that is worth it",
+        Ground::Coverage => "too little could be seen",
+        Ground::Infrastructure => "runs that broke off",
+        Ground::Budget => "a spent budget",
+        Ground::Illegal => "a change that is not allowed",
+    }
+}
+
+fn effect(evidence: &Evidence) -> String {
+    let points = |score: f64| format!("{:+.1}", 100.0 * score);
+    if evidence.effect_sd == 0.0 {
+        return format!("{} points, as measured once", points(evidence.effect));
+    }
+    let half = 1.28 * evidence.effect_sd;
+    let (low, high) = (evidence.effect - half, evidence.effect + half);
+    format!(
+        "{} points expected; between {} and {}, eight times in ten",
+        points(evidence.effect),
+        points(low),
+        points(high)
+    )
+}
+
+fn level(evidence: &Evidence) -> String {
+    let before = words::score(evidence.level_before);
+    match evidence.runs.contains_key(&Purpose::Validation) {
+        true => format!(
+            "{before} before, {} expected with the change",
+            words::score(evidence.val_score)
+        ),
+        false => before,
+    }
+}
+
+fn runs(experiment: &Experiment, evidence: &Evidence) -> String {
+    let all: u32 = evidence.runs.values().sum();
+    let made: u64 = experiment.bought.values().sum();
+    let each: Vec<String> = evidence
+        .runs
+        .iter()
+        .map(|(purpose, n)| format!("{n} {purpose}"))
+        .collect();
+    let mut text = if each.is_empty() {
+        "none".to_owned()
+    } else {
+        each.join(", ")
+    };
+    if evidence.errored > 0 {
+        text += &format!("; {} without a verdict", evidence.errored);
+    }
+    let recorded = u64::from(all).saturating_sub(made);
+    if recorded > 0 {
+        text += &format!("; {recorded} of them were on record");
+    }
+    let saved = evidence.whole.saturating_sub(all);
+    if saved > 0 {
+        text += &format!("; {saved} of a whole pass were not needed");
+    }
+    text
+}
+
+fn wavering(evidence: &Evidence) -> String {
+    if evidence.repeats_itself {
+        return "not at all: the agent does the same under every seed".to_owned();
+    }
+    // Two runs of the same thing differ twice as often as p (1 - p).
+    format!(
+        "two runs of the same task differ in about {:.0} of 100",
+        200.0 * evidence.noise
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::fixtures;
+
+    #[test]
+    fn a_reader_without_statistics_is_told_how_sure_by_how_much_and_for_how_many_runs() {
+        let told = rows(&fixtures::with_evidence("E007"));
+        let text: String = told.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+        insta::assert_snapshot!(text, @"");
+        assert!(table(&fixtures::accepted("E001")).is_empty(), "none was kept");
+    }
+}
