@@ -21,6 +21,7 @@ mod session;
 mod simulate;
 mod source;
 mod sync;
+mod test;
 pub mod worker;
 
 use crate::actions::Job;
@@ -47,6 +48,7 @@ enum Command {
     Run(Box<run::Args>),
     Sync(Box<sync::Args>),
     Gate(Box<gate::Args>),
+    Test(Box<test::Args>),
     Doctor(Box<doctor::Args>),
     Ingest(ingest::Args),
     Failures(Box<failures::Args>),
@@ -111,6 +113,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Run(args) => run::run(*args, &job).await,
         Command::Sync(args) => sync::sync(*args, &job).await,
         Command::Gate(args) => gate::gate(*args, &job).await,
+        Command::Test(args) => test::test(*args, &job).await,
         Command::Doctor(args) => doctor::doctor(*args, &job).await,
         Command::Ingest(args) => ingest::ingest(&args).await,
         Command::Failures(args) => failures::failures(*args, &job).await,

@@ -9,6 +9,7 @@ use crate::workspace::Workspace;
 use serde::Serialize;
 use sprag_core::budget::Limits;
 use sprag_core::config::Config;
+use sprag_core::gate;
 use sprag_core::gate::forecast::{Forecast, Situation, forecast};
 use sprag_core::gate::sequential::Policy;
 use sprag_core::ledger::Known;
@@ -92,14 +93,14 @@ pub(super) async fn plan(args: Args) -> Result<ExitCode, CommandError> {
         task_runs: config.budget.task_runs,
         usd: config.budget.usd,
     };
-    let forecast = forecast(&Policy::default(), situation, limits, CANDIDATES);
+    let forecast = forecast(&gate::policy(&config.gate, 1), situation, limits, CANDIDATES);
     if args.json {
         print_json(&Printed {
             train_tasks: train,
             forecast,
         })?;
     } else {
-        print(&render::plan::plan(&forecast, train, 1.0))?;
+        print(&render::plan::plan(&forecast, train, config.gate.leakage))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -107,18 +108,20 @@ pub(super) async fn plan(args: Args) -> Result<ExitCode, CommandError> {
 /// What is known of the agent, or assumed.
 fn situation(args: &Args, state: Option<&State>, tasks: u32) -> Situation {
     let policy = Policy::default();
-    let level = state.and_then(|state| state.incumbent_validation()?.score());
+    // Without a baseline the gate has nothing but what it assumes.
+    let measured = state.filter(|state| state.baseline.is_some());
     let spent = state.map(|state| state.spent).unwrap_or_default();
+    let suite = state.map_or(0, |state| state.cases.suite().count());
+    let level = measured.map_or(LEVEL, |state| state.gate.level());
+    let noise = measured.map_or(policy.noise.0, |state| state.gate.known().noise(&policy));
     Situation {
         tasks,
-        suite: state.map_or(0, |state| {
-            u32::try_from(state.cases.suite().count()).unwrap_or(u32::MAX)
-        }),
-        level: args.level.or(level).unwrap_or(LEVEL),
-        noise: args.disagree.map_or(policy.noise.0, |rate| rate / 2.0),
-        measured: false,
+        suite: u32::try_from(suite).unwrap_or(u32::MAX),
+        level: args.level.unwrap_or(level),
+        noise: args.disagree.map_or(noise, |rate| rate / 2.0),
+        measured: measured.is_some() && args.level.is_none() && args.disagree.is_none(),
         usd_a_run: args.usd_a_run.unwrap_or(spent.usd / (spent.task_runs.max(1) as f64)),
-        asked: Default::default(),
+        asked: state.map(State::asked).unwrap_or_default(),
     }
 }
 

@@ -15,6 +15,7 @@ mod kill;
 mod look;
 mod model;
 mod people;
+mod planning;
 mod proposers;
 mod secrets;
 mod support;

@@ -11,12 +11,13 @@ use crate::case::{CaseState, EvalCase};
 use crate::cluster::{ClusterBook, ClusterState};
 use crate::fact::{Fact, Reading, What};
 use crate::failure::{FailureKind, FailureRecord, Mechanism, RootCause};
+use crate::gate::holdout::Asked;
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, RunId, TaskId};
 use crate::ledger::{Entry, Event, Known};
 use crate::machine::{self, State};
 use crate::mine::text::shortened;
 use crate::overview::Origin;
-use crate::score::Scorecard;
+use crate::score::{Scorecard, Sealed};
 use crate::signal::Report;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,6 +54,8 @@ pub struct Book {
     pub preferred: BTreeSet<ClusterId>,
     /// What the regression suite said on commits of the default branch: commit and card, the newest last.
     pub suite: Vec<(String, Scorecard)>,
+    /// When the sealed test split was opened for each release, RFC 3339, and what it said.
+    pub opened: BTreeMap<String, (String, Sealed)>,
     /// What was brought to its wanted state: thing, and the hash of that state.
     pub answered: BTreeMap<String, String>,
     /// What two jobs brought there at once: it may be there twice.
@@ -312,7 +315,18 @@ impl Book {
                 .filter_map(|pull| Some(self.run(&pull.run)?.experiment(&pull.experiment)?.candidate.id.clone()))
                 .collect(),
             lessons: self.lessons(),
+            asked: self.asked(),
         }
+    }
+
+    /// How often the runs asked each validation set.
+    fn asked(&self) -> BTreeMap<String, Asked> {
+        let mut asked: BTreeMap<String, Asked> = BTreeMap::new();
+        for state in self.runs.keys().filter_map(|run| self.run(run)) {
+            let of = asked.entry(state.plan.validation_set.clone()).or_default();
+            *of = of.plus(state.asked_here());
+        }
+        asked
     }
 
     /// What reviewers said of changes that they did not want, and what became of others, the latest first: a line each, no figure of the

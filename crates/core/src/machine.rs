@@ -332,6 +332,9 @@ fn next_work(state: &mut State) -> Command {
     if let Some(reason) = state.spent.over(&limits) {
         return Command::Finish { reason };
     }
+    if let Some(reason) = worn_out(state) {
+        return Command::Finish { reason };
+    }
     let may_propose =
         state.batch_experiments < limits.experiments_per_batch && state.n_experiments() < limits.experiments;
     let cluster = may_propose.then(|| state.next_cluster()).flatten();
@@ -344,6 +347,21 @@ fn next_work(state: &mut State) -> Command {
         return Command::Propose { experiment, cluster };
     }
     next_batch(state)
+}
+
+/// Why the validation set may not be asked any more, if it may not.
+fn worn_out(state: &State) -> Option<String> {
+    let tasks = u32::try_from(state.plan.n_validation).unwrap_or(u32::MAX);
+    let (asked, per_task) = (state.asked(), state.plan.gate.leakage);
+    (asked.spent(tasks, per_task) >= 1.0).then(|| {
+        format!(
+            "the validation set is worn out: {} verdicts on it, {} of them acceptances, have told {:.0} of the {:.0} bits that `gate.leakage` allows; prepare new held-out tasks",
+            asked.queries,
+            asked.accepted,
+            asked.bits(),
+            per_task * f64::from(tasks)
+        )
+    })
 }
 
 fn next_batch(state: &mut State) -> Command {

@@ -32,6 +32,7 @@ pub mod pull;
 pub mod reply;
 pub mod report;
 pub mod revert;
+pub mod sealed;
 pub mod summary;
 pub mod svg;
 pub mod text;

@@ -166,7 +166,7 @@ mod tests {
     }
 
     const LIMITS: Limits = Limits {
-        experiments: 96,
+        experiments: 500,
         experiments_per_batch: 6,
         task_runs: 2000,
         usd: 100.0,
@@ -194,7 +194,7 @@ mod tests {
             said.runs
         );
         assert_eq!(said.limit, Limit::TaskRuns);
-        assert!(said.experiments > 5 && said.experiments < 96);
+        assert!(said.experiments > 5 && said.experiments < 500);
         // sqrt(2 * 0.12 / 40) * 2.4865 and the same with 1,000 runs a side.
         assert!((said.one_pass_shows - 0.1926).abs() < 0.001, "{}", said.one_pass_shows);
         assert!((said.budget_shows - 0.0385).abs() < 0.001);
@@ -209,7 +209,7 @@ mod tests {
             usd_a_run: 0.0,
             ..situation()
         };
-        assert_eq!(affords(free, LIMITS, 1.0), (96, Limit::Experiments));
+        assert_eq!(affords(free, LIMITS, 1.0), (500, Limit::Experiments));
         let nothing = Limits {
             task_runs: 10,
             ..LIMITS

@@ -6,7 +6,7 @@
 use super::purchase::{Arm, Ask, Judgement, Outcome, Proposal, Purpose, Request, Seen, Task};
 use super::sequential::{Policy, Sequential};
 use super::stats::draw;
-use crate::candidate::Verdict;
+use crate::candidate::{Ground, Verdict};
 use statrs::function::beta::inv_beta_reg;
 
 /// The failing cases of the rehearsed cluster: two that the proposer saw and two that it did not.
@@ -117,9 +117,9 @@ impl Rehearsal {
         self.candidates += 1;
         self.runs += runs;
         self.most_runs = self.most_runs.max(runs);
-        match judgement.verdict {
+        match judgement.ground.verdict() {
             Verdict::Accepted => self.accepted += 1,
-            Verdict::Rejected if judgement.evidence.effect < 0.0 => self.harmful += 1,
+            Verdict::Rejected if matches!(judgement.ground, Ground::Harm | Ground::Regression) => self.harmful += 1,
             Verdict::Rejected => self.rejected += 1,
             Verdict::Indecisive | Verdict::Invalid => self.indecisive += 1,
         }
@@ -145,10 +145,11 @@ pub fn rehearse(policy: &Policy, before: &Agent, after: &Agent, share: f64, cand
         world.drive(&mut gate);
         let before = world.runs;
         gate.candidate(Proposal {
-            cluster: 0,
+            cluster: Some(0),
             visible: CASES[..2].to_vec(),
             hidden: CASES[2..].to_vec(),
             share,
+            ..Proposal::default()
         });
         if let Ask::Decide(judgement) = world.drive(&mut gate) {
             said.take(&judgement, world.runs - before);
@@ -165,7 +166,7 @@ fn traffic(share: f64) -> Vec<Seen> {
         .map(|task| Seen {
             task,
             passed: task >= of,
-            cluster: (task < of).then_some(0),
+            clusters: (task < of).then_some(0).into_iter().collect(),
         })
         .collect()
 }

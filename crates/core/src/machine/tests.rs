@@ -268,10 +268,11 @@ fn plan(tape: &mut Tape) -> Plan {
         body: String::new(),
         comments: Vec::new(),
     };
+    let seed = tape.below(100);
     Plan {
         config: String::new(),
         runner: String::new(),
-        seed: u64::from(tape.below(100)),
+        seed: seed.into(),
         batches: 1 + tape.below(5),
         batch_size: 4,
         trials: 1 + tape.below(2),
@@ -283,11 +284,13 @@ fn plan(tape: &mut Tape) -> Plan {
         },
         gate: GateConfig {
             mode: [GateMode::Efficient, GateMode::Strict, GateMode::Assured][tape.below(3) as usize],
+            leakage: [0.2, 1.0, 2.0][(seed % 3) as usize],
             ..GateConfig::default()
         },
         train: (0..7).map(|n| TaskId::new(format!("t{n}"))).collect(),
         advised: false,
         n_validation: N_VALIDATION as usize,
+        validation_set: String::new(),
         fails_before: 1,
         issues: (0..tape.below(2)).map(|_| issue.clone()).collect(),
         known: known(tape),
@@ -315,6 +318,10 @@ fn check_commands(state: &State, commands: &[Command]) {
             );
             assert!(state.clusters.clusters[cluster].state.is_unresolved() && !state.cluster_tasks(cluster).is_empty());
             assert!(state.experiment(experiment).is_none());
+            assert!(
+                state.asked().spent(N_VALIDATION, state.plan.gate.leakage) < 1.0,
+                "a worn-out validation set is not asked"
+            );
         }
         Some(Command::RunTraffic { tasks, .. }) => {
             let unique: BTreeSet<&(TaskId, u32)> = tasks.iter().collect();
