@@ -284,7 +284,7 @@ fn plan(tape: &mut Tape) -> Plan {
         },
         gate: GateConfig {
             mode: [GateMode::Efficient, GateMode::Strict, GateMode::Assured][tape.below(3) as usize],
-            leakage: [0.2, 1.0, 2.0][(seed % 3) as usize],
+            leakage: [1.0, 0.2, 2.0][(seed % 3) as usize],
             ..GateConfig::default()
         },
         train: (0..7).map(|n| TaskId::new(format!("t{n}"))).collect(),

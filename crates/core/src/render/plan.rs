@@ -27,7 +27,7 @@ pub fn plan(forecast: &Forecast, train: usize, per_task: f64) -> String {
     fact(
         "the agent",
         format!(
-            "passes {:.0} in 100; of two runs of one task, {:.0} in 100 pairs disagree ({how})",
+            "passes {:.0} of 100 runs; two runs of one task disagree {:.0} times in 100 ({how})",
             100.0 * now.level,
             200.0 * now.noise
         ),

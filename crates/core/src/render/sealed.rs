@@ -1,6 +1,7 @@
 //! What the sealed test split said of a release.
 
 use super::markdown::visible;
+use super::words;
 use crate::gate::stats::{clopper_pearson, paired_difference, sign_test};
 use crate::score::Sealed;
 use std::fmt::Write as _;
@@ -33,8 +34,8 @@ pub fn sealed(release: &str, at: &str, sealed: &Sealed, opened: usize) -> String
         fact(
             "no verdict",
             format!(
-                "{} tasks, also after retries: they count for neither side",
-                card.errored
+                "{}, also after retries: counted for neither side",
+                words::count(card.errored, "task")
             ),
         );
     }
