@@ -36,6 +36,7 @@ fn main() {
         retries: 0,
         env_pass: vec![],
         scratch: scratch.path().to_owned(),
+        proxy: None,
     });
     let mut bare = Bare::start(&command);
     let (mut with_sprag, mut without) = (Vec::new(), Vec::new());

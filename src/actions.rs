@@ -2,6 +2,7 @@
 
 use fs_err as fs;
 use secrecy::{ExposeSecret as _, SecretString};
+use sprag_core::render::markdown::Markdown;
 use sprag_core::webhook::Webhook;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -101,7 +102,7 @@ impl Job {
     }
 
     /// Adds Markdown to the page of the workflow run.
-    pub fn put_summary(&self, markdown: &str) -> std::io::Result<()> {
+    pub fn put_summary(&self, markdown: &Markdown) -> std::io::Result<()> {
         match &self.summary {
             Some(path) => append(path, &format!("{markdown}\n")),
             None => Ok(()),

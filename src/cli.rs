@@ -20,12 +20,14 @@ mod run;
 mod session;
 mod simulate;
 mod source;
+mod state;
 mod sync;
 mod test;
 pub mod worker;
 
 use crate::actions::Job;
 use crate::error::{CommandError, Exit};
+use crate::log::{Stderr, defused};
 use clap::{Parser, Subcommand};
 use sprag_core::redact::Redactor;
 use std::io::{IsTerminal as _, Write as _};
@@ -56,6 +58,7 @@ enum Command {
     Cluster(clusters::Args),
     Explain(Box<explain::Args>),
     Cases(Box<cases::Args>),
+    State(Box<state::Args>),
     Bench(bench::Args),
     Init(init::InitArgs),
     App(app::Args),
@@ -73,7 +76,7 @@ pub fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("SPRAG_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| Stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .without_time()
         .with_target(false)
@@ -121,7 +124,8 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Cluster(args) => clusters::one(args, &job).await,
         Command::Explain(args) => explain::explain(*args, &job).await,
         Command::Cases(args) => cases::cases(*args, &job).await,
-        Command::Bench(args) => bench::bench(args),
+        Command::State(args) => state::state(*args, &job).await,
+        Command::Bench(args) => bench::bench(args).await,
         Command::Init(args) => init::on_terminal(&args).map(|()| ExitCode::SUCCESS),
         Command::App(args) => app::on_github(args).await.map(|()| ExitCode::SUCCESS),
         Command::Worker(args) => worker::worker(args).await,
@@ -135,13 +139,13 @@ fn report(error: &CommandError) -> ExitCode {
     let told = error.to_string();
     let told = Redactor::default().text(&told);
     // Nobody is left to tell when stderr is closed.
-    let _closed = writeln!(std::io::stderr(), "{told}");
+    let _closed = writeln!(std::io::stderr(), "{}", defused(&told));
     error.exit.into()
 }
 
 /// Prints to stdout. A reader that went away (`sprag … | head`) is no error.
 fn print(text: &str) -> Result<(), CommandError> {
-    match writeln!(std::io::stdout(), "{text}") {
+    match writeln!(std::io::stdout(), "{}", defused(text)) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }

@@ -145,6 +145,9 @@ impl From<WorkspaceError> for CommandError {
             }
             WorkspaceError::Moved { .. } => "somebody else changed the branch meanwhile: run the same command again",
             WorkspaceError::Network { .. } => "check the connection, then run the same command again",
+            WorkspaceError::Elsewhere { .. } => {
+                "look at `core.worktree` with `git config --show-origin --get core.worktree`; run sprag where the files are"
+            }
         };
         Self::new(Exit::Outside, error.to_string(), hint)
     }
@@ -230,6 +233,11 @@ impl From<FlowError> for CommandError {
             FlowError::Harness { .. } => {
                 Self::new(Exit::Config, error.to_string(), "correct `harness.paths` in sprag.toml")
             }
+            FlowError::Tree { .. } => Self::new(
+                Exit::Outside,
+                error.to_string(),
+                "nothing was pushed; look at the branch, and please report how it came to be",
+            ),
             FlowError::OutOfTime => Self::new(
                 Exit::Budget,
                 error.to_string(),

@@ -4,10 +4,12 @@ pub mod advise;
 mod bench;
 mod cases;
 mod context;
+mod curate;
 pub mod deliver;
 pub mod gate;
 mod held_out;
 pub mod job;
+mod learnings;
 mod propose;
 mod publish;
 pub mod pull;
@@ -150,6 +152,14 @@ pub enum FlowError {
         /// What differs.
         what: &'static str,
     },
+    /// A change has made another tree than it may.
+    #[error("{branch} is not published: {problem}")]
+    Tree {
+        /// The branch.
+        branch: String,
+        /// What is wrong with its tree.
+        problem: String,
+    },
     /// Nothing may be changed.
     #[error("no file of the repository may be changed: {problem}")]
     Harness {
@@ -178,7 +188,7 @@ pub async fn improve(request: &Request<'_>, store: &mut dyn Store, progress: &Pr
                 problem: format!("`harness.paths` ({globs}) matches no tracked text file"),
             });
         }
-        let plan = plan(request, &bench, train, n_validation, progress);
+        let plan = plan(request, &bench, train, n_validation, progress)?;
         store.append((request.clock)(), Event::Started(Box::new(plan)))?;
     } else {
         progress.line(&format!("going on from entry {} of the ledger", store.entries().len()));
@@ -226,6 +236,7 @@ async fn perform(
         Command::ReadSignals => stages::signals(bench, store, state).await,
         Command::RunTraffic { batch, tasks } => stages::traffic(bench, store, state, *batch, tasks, progress).await,
         Command::ReviseClusters { found } => stages::clusters(bench, state, found).await,
+        Command::Curate { clusters, cases } => curate::curate(bench, state, clusters, cases, progress).await,
         Command::TryCases { cases } => cases::try_cases(bench, store, state, cases, progress).await,
         Command::Propose { experiment, cluster } => {
             propose::propose(request, bench, store, state, experiment, cluster).await
@@ -272,19 +283,21 @@ fn plan(
     train: Vec<sprag_core::id::TaskId>,
     n_validation: usize,
     progress: &Progress,
-) -> Plan {
+) -> Result<Plan, FlowError> {
     let config = request.config;
     let redactor = Redactor::new(&config.redact);
     let (mut known, mut issues) = (request.known.clone(), request.issues.clone());
+    known.lessons = learnings::told(request, &known.learnings)?;
     let left_out = [
         (held_out::forget_failures(bench, &train, &mut known), "known failures"),
         (held_out::forget_issues(bench, &mut issues), "issues"),
+        (held_out::forget_learnings(bench, &mut known), "learnings"),
     ];
     for (n, what) in left_out.iter().filter(|(n, _)| *n > 0) {
         progress.line(&format!("left out, since they show held-out tasks: {n} {what}"));
     }
     issues.iter_mut().for_each(|issue| redactor.clean(issue));
-    Plan {
+    Ok(Plan {
         config: config.digest(),
         runner: request.runner_identity.clone(),
         seed: request.seed,
@@ -300,13 +313,14 @@ fn plan(
         gate: config.gate,
         train,
         advised: request.advisor.is_some(),
+        review: config.review,
         n_validation,
         validation_set: bench.validation_set(),
         fails_before: config.cases.fails_before,
         issues,
         known,
         harness: request.harness.clone(),
-    }
+    })
 }
 
 /// A resumed run must be the run that was begun: another seed or configuration would mix two experiments in one ledger.

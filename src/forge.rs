@@ -17,6 +17,7 @@ mod error;
 mod events;
 mod issues;
 mod labels;
+mod lately;
 mod list;
 mod pulls;
 mod repository;
@@ -34,11 +35,12 @@ pub use repository::{Branch, Repository};
 use auth::Identity;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use lately::{Lately, Pushes};
 use secrecy::SecretString;
 use sprag_core::github::{Actor, Permission, RepoName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use transport::Transport;
 
@@ -109,6 +111,9 @@ pub enum Credentials {
     },
 }
 
+/// What somebody may do, and their id where GitHub tells it.
+type Standing = (Permission, Option<u64>);
+
 /// One repository on GitHub. Cheap to clone; clones share tokens, cache and the order of changes.
 #[derive(Clone)]
 pub struct Forge {
@@ -121,11 +126,12 @@ struct Inner {
     transport: Transport,
     identity: Identity,
     cache: Mutex<cache::Cache>,
-    /// When something was changed last.
-    mutation: tokio::sync::Mutex<Option<Timestamp>>,
+    /// What was changed lately.
+    mutation: tokio::sync::Mutex<Lately>,
+    pushes: Mutex<Pushes>,
     myself: tokio::sync::OnceCell<Actor>,
     private: tokio::sync::OnceCell<bool>,
-    permissions: Mutex<BTreeMap<String, Permission>>,
+    permissions: Mutex<BTreeMap<String, Standing>>,
     /// Labels that the repository has.
     labels: Mutex<BTreeSet<String>>,
 }
@@ -144,6 +150,7 @@ impl Forge {
                 config,
                 cache: Mutex::default(),
                 mutation: tokio::sync::Mutex::default(),
+                pushes: Mutex::default(),
                 myself: tokio::sync::OnceCell::new(),
                 private: tokio::sync::OnceCell::new(),
                 permissions: Mutex::default(),
@@ -155,6 +162,20 @@ impl Forge {
     /// Whether sprag acts as an App of its own, and not with a job's or a person's token.
     pub fn is_app(&self) -> bool {
         matches!(self.inner.identity, Identity::App { .. })
+    }
+
+    /// How long the next push of git has to wait, so that there are no more than GitHub likes. It counts as done then.
+    pub fn push_wait(&self) -> Duration {
+        let mut pushes = self.inner.pushes.lock().unwrap_or_else(PoisonError::into_inner);
+        pushes.next(self.now())
+    }
+
+    /// Waits until git may push.
+    pub async fn push_turn(&self) {
+        let wait = self.push_wait();
+        if !wait.is_zero() {
+            (self.inner.config.wait)(wait).await;
+        }
     }
 
     /// The requests sent so far, all kinds counted.

@@ -5,6 +5,7 @@
 //! working directory.
 
 mod agent;
+mod inside;
 mod playbook;
 mod shop;
 mod tasks;
@@ -13,6 +14,8 @@ mod tests;
 mod tools;
 mod verdict;
 mod worker;
+
+pub use inside::Inside;
 
 use sprag_core::signal::Report;
 use std::io::{self, BufRead, Write};

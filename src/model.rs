@@ -12,12 +12,15 @@ mod purse;
 pub use cassette::Cassette;
 pub use error::ModelError;
 pub use http::{HttpConfig, HttpModel};
+pub(crate) use purse::Reservation;
 pub use purse::{Purse, Tally};
 
+use ::http::header::CONTENT_TYPE;
+use ::http::{HeaderMap, HeaderName, HeaderValue};
 use futures_util::future::BoxFuture;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use sprag_core::config::ModelConfig;
-use sprag_core::model::{Embeddings, EmbeddingsRequest, ModelAnswer, ModelRequest};
+use sprag_core::model::{Embeddings, EmbeddingsRequest, ModelAnswer, ModelRequest, Provider};
 use sprag_core::redact::Redactor;
 use std::fmt;
 use std::path::PathBuf;
@@ -58,26 +61,52 @@ pub fn open(
     if let Tape::Replay(dir) = tape {
         return Ok(Arc::new(Cassette::replay(dir)));
     }
-    let model = Arc::new(HttpModel::new(HttpConfig::new(config, key(config, env)?, purse)?)?);
+    let model = Arc::new(HttpModel::new(HttpConfig::new(
+        config,
+        key(config.provider, config.key_env.as_deref(), env)?,
+        purse,
+    )?)?);
     Ok(match tape {
         Tape::Record(dir) => Arc::new(Cassette::record(dir, model, redactor)?),
         Tape::Off | Tape::Replay(_) => model,
     })
 }
 
-/// The key, from the environment variable that is named for it.
-fn key(config: &ModelConfig, env: impl Fn(&str) -> Option<String>) -> Result<Option<SecretString>, ModelError> {
-    let usual = config.provider.key_env();
-    let variable = config.key_env.as_deref().unwrap_or(usual);
+/// The key of a provider, from the environment variable that is `named` for it, or its usual one.
+pub(crate) fn key(
+    provider: Provider,
+    named: Option<&str>,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Option<SecretString>, ModelError> {
+    let variable = named.unwrap_or(provider.key_env());
     let key = env(variable).filter(|key| !key.trim().is_empty());
     // A variable that somebody named is meant to be there.
-    if key.is_none() && (config.provider.needs_key() || config.key_env.is_some()) {
+    if key.is_none() && (provider.needs_key() || named.is_some()) {
         return Err(ModelError::NoKey {
-            provider: config.provider,
+            provider,
             variable: variable.to_owned(),
         });
     }
     Ok(key.map(|key| SecretString::from(key.trim())))
+}
+
+/// The headers of every request to a provider, with the key among them.
+pub(crate) fn headers(provider: Provider, key: Option<&SecretString>) -> Result<HeaderMap, ModelError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in provider.headers() {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if let Some(key) = key {
+        let (name, before) = provider.key_header();
+        // The error would show the header, so it is not passed on.
+        let Ok(mut value) = HeaderValue::from_str(&format!("{before}{}", key.expose_secret())) else {
+            return Err(ModelError::BadKey);
+        };
+        value.set_sensitive(true);
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    Ok(headers)
 }
 
 #[cfg(test)]

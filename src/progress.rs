@@ -1,6 +1,7 @@
 //! What a person sees while sprag works: lines for what happened, a bar for runs under way. On a terminal the bar moves; elsewhere
 //! (CI, a pipe) only the lines are printed.
 
+use crate::log::defused;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
@@ -54,16 +55,20 @@ impl Progress {
                 .map(|mut open| std::mem::replace(&mut *open, true))
                 .unwrap_or(false);
             if open {
-                self.line("::endgroup::");
+                self.command("::endgroup::");
             }
-            self.line(&format!("::group::{title}"));
+            self.command(&format!("::group::{}", title.replace(['\r', '\n'], " ")));
         } else {
             self.line(title);
         }
     }
 
-    /// One line.
+    /// One line, which commands nothing whatever it quotes.
     pub fn line(&self, text: &str) {
+        self.command(&defused(text));
+    }
+
+    fn command(&self, text: &str) {
         if self.quiet {
             return;
         }
@@ -95,7 +100,7 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
         if self.in_actions && self.group_open.lock().is_ok_and(|open| *open) {
-            self.line("::endgroup::");
+            self.command("::endgroup::");
         }
     }
 }

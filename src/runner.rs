@@ -9,15 +9,19 @@ mod environment;
 mod json_report;
 mod junit;
 mod lanes;
+mod ourselves;
 mod pool;
 mod process;
 mod worker;
 
 pub use agent::{AgentConfig, CodingAgent, Edited};
 pub use command::{CommandConfig, CommandRunner};
+pub(crate) use ourselves::Ourselves;
 pub use pool::{WorkerConfig, WorkerRunner};
 
+use crate::proxy::{Metered, Proxy, Serving};
 use serde_json::Value;
+use sprag_core::failure::FailureKind;
 use sprag_core::harness::Harness;
 use sprag_core::id::TaskId;
 use sprag_core::trial::{Split, Trial};
@@ -60,6 +64,9 @@ pub trait Runner: Send + Sync {
         Box::pin(async { Ok(Some("this runner takes no recorded inputs".to_owned())) })
     }
 
+    /// From now on the agent may spend so many US dollars on models, as far as it asks them through sprag.
+    fn allow(&self, _usd: f64) {}
+
     /// Makes every job with this harness and sends `(index of the job, its trial)` as each one ends, in any order.
     /// A run without verdict, after the retries, is an errored trial and not an `Err`; `Err` means that no more runs can be made.
     fn run<'a>(
@@ -95,6 +102,26 @@ pub enum RunnerError {
     /// A file of the worker's checkout could not be written.
     #[error(transparent)]
     Files(#[from] std::io::Error),
+}
+
+/// The way of a process to the model, if it may ask one.
+fn way_to_model(proxy: Option<&Arc<Proxy>>) -> std::io::Result<Option<Serving>> {
+    proxy.map(Serving::prepare).transpose()
+}
+
+/// Books what a run has used of the model: what its runner says, or what was counted on the way, whichever is more. A run whose requests
+/// the budget cut off says nothing about the agent.
+fn book(trial: &mut Trial, metered: Metered) {
+    let usage = &mut trial.usage;
+    usage.input_tokens = usage.input_tokens.max(metered.usage.input_tokens);
+    usage.output_tokens = usage.output_tokens.max(metered.usage.output_tokens);
+    usage.usd = usage.usd.max(metered.usage.usd);
+    if metered.cut {
+        let usage = trial.usage;
+        let text = "the budget did not cover a request to the model in this run";
+        *trial = Trial::errored(FailureKind::Infrastructure, text);
+        trial.usage = usage;
+    }
 }
 
 /// The command with `{project}` filled in.

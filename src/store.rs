@@ -2,15 +2,17 @@
 //!
 //! What is in the ledger is done; what is not is done again. Recorded runs are kept beside it, by key, so that no run is paid twice.
 
-mod branch;
+pub(crate) mod branch;
 mod dir;
 mod facts;
 mod lock;
+mod portable;
 mod shared;
 
 pub use branch::{BranchStore, Stored};
 pub use dir::{Damage, DirStore};
 pub use facts::FactFile;
+pub use portable::{Portable, PortableError};
 pub use shared::{SharedStore, Witness};
 
 use crate::forge::ForgeError;

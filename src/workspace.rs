@@ -1,5 +1,7 @@
 //! The user's repository: its files, and the branches sprag makes in it.
 
+pub mod hijack;
+pub mod patches;
 mod remote;
 
 pub use remote::Remote;
@@ -8,8 +10,11 @@ pub(crate) use remote::{Depth, Lease, branch_head, fetch, own_repository, push};
 use crate::project::ProjectFile;
 use fs_err as fs;
 use git2::{Commit, IndexEntry, IndexTime, ObjectType, Oid, Repository, Signature, Tree, TreeWalkMode, TreeWalkResult};
+use sprag_core::candidate::check::TreeChange;
 use sprag_core::harness::FileChange;
 use std::cell::OnceCell;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// Why the repository cannot be used.
@@ -21,6 +26,14 @@ pub enum WorkspaceError {
     /// A file could not be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// The files of the repository are in another place than the project.
+    #[error("{} is not where the repository around it has its files, which is {}", project.display(), root.display())]
+    Elsewhere {
+        /// The project.
+        project: PathBuf,
+        /// Where the repository says its files are.
+        root: PathBuf,
+    },
     /// The server does not let this token do it. Trying again does not help.
     #[error("{url} refuses: {problem}")]
     Refused {
@@ -61,6 +74,8 @@ fn is_regular(mode: u32) -> bool {
 /// A repository, and the part of it that is the project.
 pub struct Workspace {
     repository: Repository,
+    /// Where its files are. Kept, since whoever can write the repository's configuration can name another place there.
+    root: PathBuf,
     /// The project's folder inside the repository, empty or ending in `/`.
     prefix: String,
     /// What talks to servers, made when it is needed first.
@@ -92,12 +107,11 @@ impl Workspace {
     /// When there is none, or it has no commit.
     pub fn open(project: &Path) -> Result<Self, WorkspaceError> {
         let repository = Repository::discover(project)?;
-        let root = repository.workdir().map(Path::to_owned).unwrap_or_default();
+        let root = fs::canonicalize(repository.workdir().unwrap_or_else(|| repository.path()))?;
         let project = fs::canonicalize(project)?;
-        let prefix = project
-            .strip_prefix(fs::canonicalize(root)?)
-            .map(Path::to_owned)
-            .unwrap_or_default();
+        let Ok(prefix) = project.strip_prefix(&root) else {
+            return Err(WorkspaceError::Elsewhere { project, root });
+        };
         let prefix = prefix.to_string_lossy().replace('\\', "/");
         let prefix = if prefix.is_empty() {
             prefix
@@ -107,6 +121,7 @@ impl Workspace {
         repository.head()?.peel_to_commit()?;
         Ok(Self {
             repository,
+            root,
             prefix,
             private: OnceCell::new(),
         })
@@ -119,13 +134,7 @@ impl Workspace {
         if let Ok(repository) = Repository::open(path)
             && repository.head().and_then(|head| head.peel_to_commit()).is_ok()
         {
-            let workspace = Self {
-                repository,
-                prefix: String::new(),
-                private: OnceCell::new(),
-            };
-            workspace.refresh_files()?;
-            return Ok(workspace);
+            return Self::fresh(repository, path);
         }
         let mut options = git2::RepositoryInitOptions::new();
         let repository = Repository::init_opts(path, options.initial_head("main"))?;
@@ -146,8 +155,14 @@ impl Workspace {
         // Half a repository may have begun on another branch.
         repository.set_head("refs/heads/main")?;
         drop(tree);
+        Self::fresh(repository, path)
+    }
+
+    /// One whose files are as they are at HEAD.
+    fn fresh(repository: Repository, path: &Path) -> Result<Self, WorkspaceError> {
         let workspace = Self {
             repository,
+            root: fs::canonicalize(path)?,
             prefix: String::new(),
             private: OnceCell::new(),
         };
@@ -184,6 +199,22 @@ impl Workspace {
             TreeWalkResult::Ok
         })?;
         self.read(files)
+    }
+
+    /// The text of a file of the project at a commit or branch; `None` when there is no such file, or it is no text.
+    ///
+    /// # Errors
+    /// When there is no such commit here.
+    pub fn text_at(&self, revision: &str, path: &str) -> Result<Option<String>, WorkspaceError> {
+        let tree = self.repository.revparse_single(revision)?.peel_to_tree()?;
+        let Ok(entry) = tree.get_path(Path::new(&format!("{}{path}", self.prefix))) else {
+            return Ok(None);
+        };
+        if entry.kind() != Some(ObjectType::Blob) || !u32::try_from(entry.filemode()).is_ok_and(is_regular) {
+            return Ok(None);
+        }
+        let blob = self.repository.find_blob(entry.id())?;
+        Ok(String::from_utf8(blob.content().to_vec()).ok())
     }
 
     /// The files of the project as they would be if what changed from `ancestor` to `theirs` were merged into `ours`; `None` when that is
@@ -252,6 +283,35 @@ impl Workspace {
             .to_string())
     }
 
+    /// What differs between the trees of two commits or branches, with links and submodules, in the order of the paths.
+    ///
+    /// # Errors
+    /// When one of them is not here.
+    pub fn changed(&self, base: &str, tip: &str) -> Result<Vec<TreeChange>, WorkspaceError> {
+        let tree = |revision: &str| self.repository.revparse_single(revision)?.peel_to_tree();
+        let (old, new) = (tree(base)?, tree(tip)?);
+        let diff = self.repository.diff_tree_to_tree(Some(&old), Some(&new), None)?;
+        // The tree is asked, and not the difference, which knows no odd modes.
+        // A folder in the place of a file is told by what is in it.
+        let mode = |tree: &Tree<'_>, path: &Path| {
+            let entry = tree
+                .get_path(path)
+                .ok()
+                .filter(|entry| entry.kind() != Some(ObjectType::Tree))?;
+            u32::try_from(entry.filemode_raw()).ok()
+        };
+        let change = |delta: git2::DiffDelta<'_>| {
+            let path = delta.new_file().path_bytes().or(delta.old_file().path_bytes())?;
+            let on_disk = Path::new(OsStr::from_bytes(path));
+            Some(TreeChange {
+                path: String::from_utf8_lossy(path).into_owned(),
+                before: mode(&old, on_disk),
+                after: mode(&new, on_disk),
+            })
+        };
+        Ok(diff.deltas().filter_map(change).collect())
+    }
+
     /// The branch HEAD stands on.
     pub fn head_branch(&self) -> Result<String, WorkspaceError> {
         Ok(self.repository.head()?.shorthand().unwrap_or("HEAD").to_owned())
@@ -295,8 +355,32 @@ impl Workspace {
     }
 
     fn refresh_files(&self) -> Result<(), WorkspaceError> {
+        self.unlink_folders()?;
         let mut checkout = git2::build::CheckoutBuilder::new();
-        Ok(self.repository.checkout_head(Some(checkout.force()))?)
+        Ok(self
+            .repository
+            .checkout_head(Some(checkout.force().target_dir(&self.root)))?)
+    }
+
+    /// Takes away links that stand where HEAD has folders: a checkout would write through them to wherever they lead.
+    fn unlink_folders(&self) -> Result<(), WorkspaceError> {
+        let mut folders = Vec::new();
+        self.repository
+            .head()?
+            .peel_to_tree()?
+            .walk(TreeWalkMode::PreOrder, |folder, entry| {
+                if entry.kind() == Some(ObjectType::Tree) {
+                    let name = String::from_utf8_lossy(entry.name_bytes());
+                    folders.push(self.root.join(format!("{folder}{name}")));
+                }
+                TreeWalkResult::Ok
+            })?;
+        for folder in folders {
+            if fs::symlink_metadata(&folder).is_ok_and(|there| there.is_symlink()) {
+                fs::remove_file(&folder)?;
+            }
+        }
+        Ok(())
     }
 
     fn changed_tree(&self, tree: &Tree<'_>, changes: &[FileChange]) -> Result<Tree<'_>, WorkspaceError> {
@@ -557,6 +641,9 @@ mod tests {
             fs::read_to_string(dir.path().join("bots/desk/agent/a.md")).unwrap(),
             "b\n"
         );
+        assert_eq!(workspace.text_at("HEAD", "agent/a.md").unwrap().as_deref(), Some("b\n"));
+        assert_eq!(workspace.text_at("HEAD", "agent").unwrap(), None);
+        assert_eq!(workspace.text_at("HEAD", "agent/none.md").unwrap(), None);
     }
 
     #[test]

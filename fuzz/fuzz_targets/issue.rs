@@ -11,6 +11,7 @@ fuzz_target!(|body: &str| {
         title: String::new(),
         body: body.to_owned(),
         comments: Vec::new(),
+        impact: None,
     };
     leads(&report, &[], None);
 });

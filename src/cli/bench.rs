@@ -1,14 +1,15 @@
-//! `sprag bench`: how well sprag does on failures that others have labelled.
+//! `sprag bench`: how well sprag does on failures that others have labelled, and whether it keeps what it promises.
 
 mod data;
 mod mine;
+mod safety;
 
 use super::{print, print_json};
 use crate::error::CommandError;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Measures sprag on failures that others have labelled.
+/// Measures sprag: on failures that others have labelled, and on what it promises.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -19,6 +20,8 @@ pub(super) struct Args {
 enum What {
     /// Root causes, decisive steps, clusters and duplicates, without a model, beside what simple methods reach
     Mine(MineArgs),
+    /// What sprag promises, tried on this machine: one page with each promise, the cases tried and those that held
+    Safety(safety::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -34,8 +37,14 @@ struct MineArgs {
     json: bool,
 }
 
-pub(super) fn bench(args: Args) -> Result<ExitCode, CommandError> {
-    let What::Mine(args) = args.what;
+pub(super) async fn bench(args: Args) -> Result<ExitCode, CommandError> {
+    match args.what {
+        What::Mine(args) => mine(&args),
+        What::Safety(args) => safety::safety(args).await,
+    }
+}
+
+fn mine(args: &MineArgs) -> Result<ExitCode, CommandError> {
     let measured = mine::measure(&args.data)?;
     if args.json {
         print_json(&measured.json())?;

@@ -1,7 +1,7 @@
 //! `sprag cases`: the eval cases there are, and as tests of other tools.
 
 use super::session::load_config;
-use super::source::SourceArgs;
+use super::source::{SourceArgs, unknown};
 use super::{print, print_json};
 use crate::actions::Job;
 use crate::error::{CommandError, Exit};
@@ -10,8 +10,11 @@ use serde_json::json;
 use sprag_core::case::export::{self, Tool};
 use sprag_core::case::{CaseState, EvalCase};
 use sprag_core::config::RunnerKind;
+use sprag_core::curation::Subject;
+use sprag_core::fact::Decision;
 use sprag_core::overview::Overview;
-use sprag_core::render::{listing, text};
+use sprag_core::render::markdown::visible;
+use sprag_core::render::{listing, text, waiting};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -31,6 +34,19 @@ pub(super) struct Args {
 enum Command {
     /// Writes cases as tests of promptfoo, Inspect or pytest, which run the agent through its worker
     Export(ExportArgs),
+    /// Lets a new case in that waits for a person
+    Accept {
+        /// The case
+        case: String,
+    },
+    /// Leaves a new case out
+    Reject {
+        /// The case
+        case: String,
+        /// Why
+        #[arg(long, default_value = "", hide_default_value = true)]
+        reason: String,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -60,16 +76,56 @@ pub(super) async fn cases(args: Args, job: &Job) -> Result<ExitCode, CommandErro
     let overview = args.source.overview(job).await?;
     match &args.command {
         Some(Command::Export(export)) => write(args.json, export, &overview),
+        Some(Command::Accept { case }) => decide(&args, job, &overview, case, true, "").await,
+        Some(Command::Reject { case, reason }) => decide(&args, job, &overview, case, false, reason).await,
         None => list(args.json, &overview),
     }
+}
+
+/// Notes what a person says of a new case. The next run is told of it.
+async fn decide(
+    args: &Args,
+    job: &Job,
+    overview: &Overview,
+    case: &str,
+    accepted: bool,
+    reason: &str,
+) -> Result<ExitCode, CommandError> {
+    let case = overview.case(case).map_err(|problem| unknown(problem, "cases"))?;
+    let told = if accepted {
+        format!("{case} is let in; the next run sees whether it fails again")
+    } else {
+        format!("{case} is left out until `sprag cases accept {case}`")
+    };
+    let decision = Decision::Review {
+        of: Subject::Case(case),
+        accepted,
+        reason: reason.to_owned(),
+    };
+    args.source.decide(job, decision.clone()).await?;
+    if args.json {
+        print_json(&json!({"decision": decision}))?;
+    } else {
+        print(&visible(&told))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn list(json: bool, overview: &Overview) -> Result<ExitCode, CommandError> {
     let cases: Vec<&EvalCase> = overview.cases.values().collect();
     if json {
-        print_json(&json!({"cases": cases, "refused": overview.refused}))?;
+        let waiting: Vec<_> = overview
+            .waiting_cases()
+            .into_iter()
+            .map(|(case, reason)| json!({"case": case.id, "reason": reason}))
+            .collect();
+        print_json(&json!({"cases": cases, "refused": overview.refused, "waiting": waiting}))?;
     } else {
         print(listing::cases(&cases, &overview.refused).trim_end())?;
+        let told = waiting::lines(&[], &overview.waiting_cases());
+        if !told.is_empty() {
+            print(&format!("\n{}", told.trim_end()))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,11 +6,12 @@ use crate::actions::Job;
 use crate::error::{CommandError, Exit};
 use serde_json::json;
 use sprag_core::cluster::{self, Cluster};
+use sprag_core::curation::Subject;
 use sprag_core::fact::Decision;
 use sprag_core::id::ClusterId;
 use sprag_core::overview::Overview;
 use sprag_core::render::markdown::visible;
-use sprag_core::render::{listing, text};
+use sprag_core::render::{listing, text, waiting};
 use std::process::ExitCode;
 
 /// Lists clusters, those that are worth work by their rank.
@@ -82,10 +83,13 @@ enum What {
     Ignore {
         /// The cluster
         cluster: String,
+        /// Why
+        #[arg(long, default_value = "", hide_default_value = true)]
+        reason: String,
         #[command(flatten)]
         source: Box<SourceArgs>,
     },
-    /// Works on a cluster next, also if it was ignored
+    /// Works on a cluster next, also if it was ignored or waits for a person
     Accept {
         /// The cluster
         cluster: String,
@@ -108,7 +112,12 @@ pub(super) async fn list(args: ListArgs, job: &Job) -> Result<ExitCode, CommandE
             .iter()
             .map(|cluster| json!({"cluster": cluster, "rank": book.rank_of(&cluster.id).filter(|_| cluster.state.is_unresolved()), "explanation": explained.get(&cluster.id)}))
             .collect();
-        print_json(&json!({"clusters": told}))?;
+        let waiting: Vec<_> = overview
+            .waiting_clusters()
+            .into_iter()
+            .map(|(cluster, reason)| json!({"cluster": cluster.id, "reason": reason}))
+            .collect();
+        print_json(&json!({"clusters": told, "waiting": waiting}))?;
     } else {
         print(text::clusters(&clusters, book.ranked().len()).trim_end())?;
         if args.why {
@@ -117,6 +126,10 @@ pub(super) async fn list(args: ListArgs, job: &Job) -> Result<ExitCode, CommandE
                 .filter_map(|(_, cluster)| Some((cluster, book.rank_of(&cluster.id)?)))
                 .collect();
             print(&format!("\n{}", text::ranks(&ranks).trim_end()))?;
+        }
+        let told = waiting::lines(&overview.waiting_clusters(), &[]);
+        if !told.is_empty() {
+            print(&format!("\n{}", told.trim_end()))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -152,10 +165,19 @@ pub(super) async fn one(args: Args, job: &Job) -> Result<ExitCode, CommandError>
             let told = format!("{cluster} is called \"{title}\" now");
             (source, (Decision::Rename { cluster, title }, told))
         }
-        What::Ignore { cluster, source } => {
+        What::Ignore {
+            cluster,
+            reason,
+            source,
+        } => {
             let cluster = found(&source.overview(job).await?, &cluster)?;
             let told = format!("{cluster} is left alone until `sprag cluster accept {cluster}`");
-            (source, (Decision::Ignore { cluster }, told))
+            let decision = Decision::Review {
+                of: Subject::Cluster(cluster),
+                accepted: false,
+                reason,
+            };
+            (source, (decision, told))
         }
         What::Accept { cluster, source } => {
             let cluster = found(&source.overview(job).await?, &cluster)?;
@@ -185,7 +207,10 @@ async fn show(id: &str, json: bool, source: &SourceArgs, job: &Job) -> Result<Ex
         let history: Vec<_> = history
             .filter(|revision| revision.change.clusters().contains(&&id))
             .collect();
-        print_json(&json!({"cluster": shown, "rank": rank, "explanation": why, "history": history}))?;
+        let review = overview.curations.of(&Subject::Cluster(id.clone()));
+        print_json(
+            &json!({"cluster": shown, "rank": rank, "explanation": why, "history": history, "review": review, "waits": overview.standing(&id).waits().is_some()}),
+        )?;
     } else {
         print(listing::cluster(shown, rank.as_ref(), why, &overview).trim_end())?;
     }

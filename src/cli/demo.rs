@@ -4,6 +4,7 @@ use super::session::{self, Session};
 use super::{print, print_json};
 use crate::error::CommandError;
 use crate::helpdesk;
+use crate::model::Tape;
 use crate::project::ProjectFile;
 use crate::workspace::Workspace;
 use fs_err as fs;
@@ -73,6 +74,7 @@ pub(super) async fn demo(args: Args) -> Result<ExitCode, CommandError> {
         known: Known::default(),
         files: None,
         advisor: None,
+        tape: Tape::Off,
         quiet: args.json,
     })
     .await?;

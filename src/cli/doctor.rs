@@ -126,6 +126,7 @@ pub(super) async fn doctor(args: Args, job: &Job) -> Result<ExitCode, CommandErr
         }
     };
     if let Some(config) = config.as_ref().filter(|_| !args.local) {
+        found.extend(agent_models(config));
         found.extend(model(config).await);
     }
     if !args.local {
@@ -148,6 +149,29 @@ pub(super) async fn doctor(args: Args, job: &Job) -> Result<ExitCode, CommandErr
     } else {
         Exit::Config.into()
     })
+}
+
+/// What foreign code may ask models, if it may ask any.
+fn agent_models(config: &Config) -> Vec<Finding> {
+    let tables = [
+        ("runner.model", &config.runner.model),
+        ("proposer.model", &config.proposer.model),
+    ];
+    let there = tables
+        .into_iter()
+        .filter_map(|(name, model)| Some((name, model.as_ref()?)));
+    there
+        .map(|(name, model)| {
+            let names = format!("{} of {}", model.names.join(", "), model.provider.word());
+            let shipped = Prices::shipped();
+            let unpriced = model.names.iter().any(|one| shipped.of(model.provider, one).is_none());
+            if unpriced && model.price.is_none() && model.max_tokens.is_none() {
+                let what = format!("{names}: nobody knows what it costs, and nothing bounds the tokens of a run");
+                return warning(name, what, format!("set `{name}.prices` or `{name}.max_tokens`"));
+            }
+            good(name, format!("{names}; the key stays with sprag"))
+        })
+        .collect()
 }
 
 /// Asks the model for a word, if there is one.
@@ -271,6 +295,10 @@ async fn runner(dir: &Path, config: &Config, files: ProjectFiles) -> Result<Find
     if config.runner.kind == RunnerKind::Command {
         return Ok(good("runner", "a command; it shows what it does when it runs"));
     }
+    let proxy = match session::proxy(config.runner.model.as_ref(), config, &Tape::Off) {
+        Ok(proxy) => proxy,
+        Err(error) => return Ok(told("runner", error)),
+    };
     let scratch = tempfile::tempdir()?;
     let report = check(CheckRequest {
         command: session::expand(&config.runner.command, dir)?,
@@ -280,6 +308,7 @@ async fn runner(dir: &Path, config: &Config, files: ProjectFiles) -> Result<Find
         scratch: scratch.path().to_owned(),
         limit: Duration::from_secs(30),
         shutdown_limit: Duration::from_secs(5),
+        proxy,
     })
     .await?;
     Ok(match report.n_problems() {

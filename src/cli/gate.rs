@@ -9,10 +9,12 @@ use crate::actions::Job;
 use crate::app::GATE_PERMISSIONS;
 use crate::error::{CommandError, Exit};
 use crate::flow::gate;
-use crate::flow::pull::{self, Compared, Outcome, Setup, SetupError, Silent, Target, Tell};
+use crate::flow::gate::{Silent, Tell};
+use crate::flow::pull::{self, Compared, Outcome, Setup, SetupError, Target};
 use crate::workspace::Workspace;
 use sprag_core::candidate::Experiment;
 use sprag_core::ledger::Known;
+use sprag_core::render::markdown::Markdown;
 use sprag_core::render::text;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -119,10 +121,14 @@ impl Place<'_> {
             quarantined: &BTreeSet::new(),
         };
         match Setup::read(self.workspace, &compared, &self.config_name())? {
-            None => Ok(pull::skipped(&target, "no file of the harness differs", String::new())),
+            None => Ok(pull::skipped(
+                &target,
+                "no file of the harness differs",
+                Markdown::default(),
+            )),
             Some(setup) => {
                 let experiment = self.measure(&setup, &Silent).await?;
-                Ok(pull::outcome(&target, &experiment, String::new(), &[]))
+                Ok(pull::outcome(&target, &experiment, Markdown::default(), &[]))
             }
         }
     }
@@ -182,6 +188,7 @@ impl Place<'_> {
             known: Known::default(),
             files: Some(setup.files.clone()),
             advisor: advisor.as_ref(),
+            tape: self.args.model.tape(),
             quiet: self.args.json,
         };
         session::with_request(session, async |request, progress| {

@@ -8,9 +8,9 @@ use crate::flow::sync::{Hub, Notebook};
 use crate::forge::{Credentials, Forge, ForgeConfig};
 use crate::progress::Progress;
 use crate::project::ProjectFile;
-use crate::store::BranchStore;
+use crate::store::{BranchStore, Damage};
 use crate::workspace::{Remote, Workspace};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use sprag_core::case::EvalCase;
 use sprag_core::config::Config;
 use sprag_core::github::RepoName;
@@ -44,14 +44,14 @@ pub(super) struct GithubArgs {
     )]
     server_url: String,
     /// A token: that of a job of GitHub Actions. With one of your own everything works but check runs, which GitHub takes from Apps alone
-    #[arg(long, env = "GITHUB_TOKEN", hide_env_values = true, value_name = "TOKEN")]
-    token: Option<String>,
+    #[arg(long, env = "GITHUB_TOKEN", hide_env_values = true, value_name = "TOKEN", value_parser = secret)]
+    token: Option<SecretString>,
     /// The id of the GitHub App; comes before the token
     #[arg(long, env = "SPRAG_APP_ID", value_name = "ID", requires = "app_private_key")]
     app_id: Option<String>,
     /// The private key of the GitHub App, as PEM text
-    #[arg(long, env = "SPRAG_APP_PRIVATE_KEY", hide_env_values = true, value_name = "PEM")]
-    app_private_key: Option<String>,
+    #[arg(long, env = "SPRAG_APP_PRIVATE_KEY", hide_env_values = true, value_name = "PEM", value_parser = secret)]
+    app_private_key: Option<SecretString>,
     /// The branch that keeps what sprag learns
     #[arg(long, default_value = "sprag/state", value_name = "BRANCH")]
     state_branch: String,
@@ -62,6 +62,11 @@ pub(super) struct GithubArgs {
 
 fn repository(text: &str) -> Result<RepoName, String> {
     RepoName::parse(text).ok_or_else(|| format!("`{text}` is not owner/name"))
+}
+
+/// Never fails, so no error shows it.
+fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(SecretString::from(text))
 }
 
 impl GithubArgs {
@@ -86,13 +91,12 @@ impl GithubArgs {
         &self,
         permissions: &'static [(&'static str, &'static str)],
     ) -> Result<Forge, CommandError> {
-        let some = |value: &Option<String>| value.clone().filter(|value| !value.trim().is_empty());
-        let credentials = match (some(&self.app_id), some(&self.app_private_key), some(&self.token)) {
-            (Some(id), Some(key), _) => Credentials::App {
-                id,
-                private_key: SecretString::from(key),
-            },
-            (_, _, Some(token)) => Credentials::Token(SecretString::from(token)),
+        let some =
+            |value: &Option<SecretString>| value.clone().filter(|value| !value.expose_secret().trim().is_empty());
+        let id = self.app_id.clone().filter(|id| !id.trim().is_empty());
+        let credentials = match (id, some(&self.app_private_key), some(&self.token)) {
+            (Some(id), Some(private_key), _) => Credentials::App { id, private_key },
+            (_, _, Some(token)) => Credentials::Token(token),
             _ => {
                 return Err(CommandError::new(
                     Exit::Usage,
@@ -153,13 +157,23 @@ impl GithubArgs {
         job: &Job,
         progress: &Progress,
     ) -> Result<Notebook, CommandError> {
-        let remote = self.remote(forge, job).await?;
-        let cache = out.join("state-branch");
-        let opened = tokio::task::block_in_place(|| BranchStore::open(remote, &self.state_branch, &cache));
-        let (store, damage) = opened?;
+        let (store, damage) = self.branch(forge, out, job).await?;
         session::tell_damage(&damage, progress);
         let mark = format!("{} {}", job.run_id.as_deref().unwrap_or("local"), std::process::id());
         Ok(Notebook::open(store, forge.clone(), Arc::new(now), mark)?)
+    }
+
+    /// The state branch as it stands, and what of it was damaged.
+    pub(super) async fn branch(
+        &self,
+        forge: &Forge,
+        out: &Path,
+        job: &Job,
+    ) -> Result<(BranchStore, Vec<Damage>), CommandError> {
+        let remote = self.remote(forge, job).await?;
+        let cache = out.join("state-branch");
+        let opened = tokio::task::block_in_place(|| BranchStore::open(remote, &self.state_branch, &cache));
+        Ok(opened?)
     }
 
     /// What a sync works with.

@@ -25,7 +25,8 @@ pub(super) struct ModelArgs {
 }
 
 impl ModelArgs {
-    fn tape(&self) -> Tape {
+    /// What becomes of the exchanges.
+    pub(super) fn tape(&self) -> Tape {
         match (&self.record, &self.replay) {
             (Some(dir), _) => Tape::Record(dir.clone()),
             (None, Some(dir)) => Tape::Replay(dir.clone()),
@@ -39,6 +40,7 @@ impl ModelArgs {
         let Some((config, model)) = model.filter(|_| !self.no_model) else {
             return match self.tape() {
                 Tape::Off => Ok(None),
+                Tape::Record(_) | Tape::Replay(_) if config.is_some_and(asks_through_sprag) => Ok(None),
                 Tape::Record(_) | Tape::Replay(_) => Err(CommandError::new(
                     Exit::Config,
                     "there is no [model] whose answers could be recorded or replayed",
@@ -63,6 +65,11 @@ impl ModelArgs {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Whether foreign code asks models through sprag, so that there are exchanges without `[model]`.
+fn asks_through_sprag(config: &Config) -> bool {
+    config.runner.model.is_some() || config.proposer.model.is_some()
 }
 
 /// Says what became of a model's advice, if it was asked anything.

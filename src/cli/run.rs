@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 use sprag_core::command::{self, SlashCommand};
 use sprag_core::config::{Config, ProposerKind};
 use sprag_core::ledger::Known;
-use sprag_core::render::summary;
+use sprag_core::render::{summary, text, waiting};
 use sprag_core::webhook::Hint;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -108,6 +108,15 @@ pub(super) async fn run(args: Args, job: &Job) -> Result<ExitCode, CommandError>
             .iter()
             .map(|(id, branch)| (format!("branch of {id}"), branch.clone()));
         print(&summary.text(&state, branches.collect()))?;
+        let clusters = state.waiting_clusters();
+        let clusters: Vec<_> = clusters
+            .iter()
+            .filter_map(|(id, why)| Some((state.clusters.clusters.get(id)?, *why)))
+            .collect();
+        let told = waiting::lines(&clusters, &state.waiting_cases());
+        if !told.is_empty() {
+            print(&format!("\n{}", told.trim_end()))?;
+        }
     }
     Ok(session::exit_code(&state))
 }
@@ -145,6 +154,7 @@ fn session_of<'a>(args: &Args, config: &'a Config, workspace: &'a Workspace, pro
         known: Known::default(),
         files: None,
         advisor: None,
+        tape: args.model.tape(),
         quiet: args.json,
     }
 }
@@ -223,10 +233,7 @@ fn plan(config: &Config, workspace: &Workspace, args: &Args) -> Result<String, C
                 .collect::<Vec<_>>()
                 .join("; ")
         ),
-        format!(
-            "gate         strict: regression suite >= {:.2}, then validation >= best seen",
-            config.gate.regression_threshold
-        ),
+        format!("gate         {}", text::rule(&config.gate)),
         format!(
             "budget       {} experiments, {} task runs, ${:.2}",
             budget.experiments.saturating_mul(args.batches),

@@ -3,16 +3,19 @@
 use crate::error::{CommandError, Exit};
 use crate::flow::advise::Advisor;
 use crate::flow::{self, Request, Summary};
+use crate::model::{Purse, Tape};
 use crate::progress::Progress;
 use crate::project::{Project, ProjectFile, ProjectFiles};
+use crate::proxy::Proxy;
 use crate::runner::{AgentConfig, CodingAgent, CommandConfig, CommandRunner, Runner, WorkerConfig, WorkerRunner};
 use crate::store::{Damage, DirStore, Store as _};
 use crate::workspace::Workspace;
 use fs_err as fs;
-use sprag_core::config::{self, Config, HarnessConfig, ProposerKind, RunnerKind};
+use sprag_core::config::{self, AgentModelConfig, Config, HarnessConfig, ProposerKind, RunnerKind};
 use sprag_core::hash;
 use sprag_core::ledger::Known;
 use sprag_core::machine::State;
+use sprag_core::redact::Redactor;
 use sprag_core::signal::Report;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -40,6 +43,8 @@ pub(super) struct Session<'a> {
     pub(super) files: Option<Vec<ProjectFile>>,
     /// Says why runs failed, beside the rules.
     pub(super) advisor: Option<&'a Advisor>,
+    /// What becomes of what agents ask models through sprag.
+    pub(super) tape: Tape,
     pub(super) quiet: bool,
 }
 
@@ -91,11 +96,7 @@ pub(super) fn open_dir(out: &Path, progress: &Progress) -> Result<DirStore, Comm
 
 pub(super) fn tell_damage(damage: &[Damage], progress: &Progress) {
     for damage in damage {
-        let (path, kept) = (damage.path.display(), damage.kept_as.display());
-        progress.line(&format!(
-            "warning: {path}: {}; set aside as {kept}, the rest is used",
-            damage.problem
-        ));
+        progress.line(&format!("warning: {damage}, the rest is used"));
     }
 }
 
@@ -186,7 +187,22 @@ fn agent(session: &Session<'_>, files: &ProjectFiles, scratch: &Path) -> Result<
         timeout: Duration::from_millis(config.timeout_ms),
         env_pass: config.env.clone(),
         scratch: scratch.to_owned(),
+        proxy: proxy(config.model.as_ref(), session.config, &session.tape)?,
     })))
+}
+
+/// The way to the models that foreign code may ask, if it may ask any.
+pub(super) fn proxy(
+    model: Option<&AgentModelConfig>,
+    config: &Config,
+    tape: &Tape,
+) -> Result<Option<Arc<Proxy>>, CommandError> {
+    let open = |model| {
+        let env = |name: &str| std::env::var(name).ok();
+        let purse = Purse::new(config.budget.usd);
+        Proxy::open(model, tape, Redactor::new(&config.redact), purse, env)
+    };
+    Ok(model.map(open).transpose()?)
 }
 
 fn runner(session: &Session<'_>, files: ProjectFiles, scratch: &Path) -> Result<Box<dyn Runner>, CommandError> {
@@ -194,6 +210,7 @@ fn runner(session: &Session<'_>, files: ProjectFiles, scratch: &Path) -> Result<
     let project_dir = fs::canonicalize(session.project_dir)?;
     let command = expand(&config.command, &project_dir)?;
     let timeout = Duration::from_millis(config.timeout_ms);
+    let proxy = proxy(config.model.as_ref(), session.config, &session.tape)?;
     Ok(match config.kind {
         RunnerKind::Worker => Box::new(WorkerRunner::new(WorkerConfig {
             command,
@@ -204,6 +221,7 @@ fn runner(session: &Session<'_>, files: ProjectFiles, scratch: &Path) -> Result<
             retries: config.retries,
             env_pass: config.env.clone(),
             scratch: scratch.to_owned(),
+            proxy,
         })),
         RunnerKind::Command => Box::new(CommandRunner::new(CommandConfig {
             command,
@@ -216,6 +234,7 @@ fn runner(session: &Session<'_>, files: ProjectFiles, scratch: &Path) -> Result<
             retries: config.retries,
             env_pass: config.env.clone(),
             scratch: scratch.to_owned(),
+            proxy,
         })),
     })
 }

@@ -61,6 +61,7 @@ pub(super) async fn simulate(args: Args) -> Result<ExitCode, CommandError> {
         known: Known::default(),
         files: None,
         advisor: advisor.as_ref(),
+        tape: args.model.tape(),
         quiet: args.json,
     })
     .await?;

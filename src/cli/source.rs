@@ -5,7 +5,7 @@ use super::session::{self, now};
 use crate::actions::Job;
 use crate::error::{CommandError, Exit};
 use crate::project::{self, ProjectFile};
-use crate::store::{DirStore, FactFile};
+use crate::store::{BranchStore, Damage, DirStore, FactFile};
 use fs_err as fs;
 use sprag_core::case::{EvalCase, SUITE};
 use sprag_core::fact::{Decision, What};
@@ -87,6 +87,15 @@ impl SourceArgs {
         self.note(job, |by| What::TestOpened { release, by, sealed }).await
     }
 
+    /// The state branch and what of it was damaged, if that is where to look.
+    pub(super) async fn branch(&self, job: &Job) -> Result<Option<(BranchStore, Vec<Damage>)>, CommandError> {
+        if !self.github {
+            return Ok(None);
+        }
+        let forge = self.on_github.forge()?;
+        self.on_github.branch(&forge, &self.out, job).await.map(Some)
+    }
+
     /// Keeps what a person decided: for this folder, or for everybody on the state branch.
     pub(super) async fn decide(&self, job: &Job, decision: Decision) -> Result<(), CommandError> {
         let decisions = vec![decision];
@@ -118,7 +127,14 @@ pub(super) fn local(out: &Path, suite: &[EvalCase]) -> Result<Overview, CommandE
     if let Some(problem) = problem {
         session::progress(false).line(&format!("warning: {problem}; the rest is used"));
     }
-    Ok(Overview::local(&ledger, &facts, suite))
+    let mut overview = Overview::local(&ledger, &facts, suite);
+    // Before the first run, the configuration says who confirms what is new.
+    if ledger.is_empty()
+        && let Some(config) = super::ingest::config(None)?
+    {
+        overview.review = config.review;
+    }
+    Ok(overview)
 }
 
 /// What to say where more was read and decided since the run in a folder began than it was told.

@@ -4,6 +4,7 @@ use super::print;
 use super::session;
 use super::simulate::project_dir;
 use crate::error::CommandError;
+use crate::model::Tape;
 use crate::runner::check::{CheckReport, CheckRequest, check};
 use crate::workspace::files_of_folder;
 use clap::Subcommand;
@@ -32,11 +33,12 @@ pub(super) async fn worker(args: Args) -> Result<ExitCode, CommandError> {
     } else {
         std::env::current_dir()?
     };
-    let (command, env_pass, harness) = if args.command.is_empty() {
+    let (command, env_pass, harness, proxy) = if args.command.is_empty() {
         let config = session::load_config(&args.config)?;
-        (config.runner.command, config.runner.env, config.harness)
+        let proxy = session::proxy(config.runner.model.as_ref(), &config, &Tape::Off)?;
+        (config.runner.command, config.runner.env, config.harness, proxy)
     } else {
-        (args.command.clone(), Vec::new(), HarnessConfig::default())
+        (args.command.clone(), Vec::new(), HarnessConfig::default(), None)
     };
     let files = session::project(files_of_folder(&project)?, &harness, &command)?.files;
     let scratch = tempfile::tempdir()?;
@@ -48,6 +50,7 @@ pub(super) async fn worker(args: Args) -> Result<ExitCode, CommandError> {
         scratch: scratch.path().to_owned(),
         limit: args.limit,
         shutdown_limit: args.shutdown_limit,
+        proxy,
     })
     .await?;
     print(render(&report, args.json).trim_end())?;

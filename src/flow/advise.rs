@@ -6,6 +6,7 @@ use serde::Serialize;
 use sprag_core::case::judge;
 use sprag_core::cluster::{ClusterBook, Likeness, Question, Revision, ask, questions, read_answer, texts};
 use sprag_core::config::ModelConfig;
+use sprag_core::curation::{self, About, Curation};
 use sprag_core::failure::FailureRecord;
 use sprag_core::id::{ClusterId, RecordId};
 use sprag_core::mine::model::{Policy, joined, read, repair, request, wanted};
@@ -210,6 +211,24 @@ impl Advisor {
             revisions.extend(wanted);
         }
         Ok(revisions)
+    }
+
+    /// What becomes of new clusters and cases; what the model gives no answer for that holds is left out.
+    ///
+    /// # Errors
+    /// See [`Advisor::mine`].
+    pub async fn decide(&self, about: &[About]) -> Result<Vec<Curation>, ModelError> {
+        let mut decided = Vec::new();
+        for chunk in about.chunks(AT_A_TIME) {
+            let asked = chunk.iter().map(|about| {
+                let question = |policy: &Policy| curation::ask(about, policy);
+                self.asked(question, |answer| curation::read(about, answer))
+            });
+            for decision in join_all(asked).await {
+                decided.extend(decision?);
+            }
+        }
+        Ok(decided)
     }
 
     /// The vectors of the clusters' texts; `None` where there is no model for them, or it does not answer.

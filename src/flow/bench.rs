@@ -16,7 +16,7 @@ use sprag_core::harness::{FileChange, Harness};
 use sprag_core::hash;
 use sprag_core::id::{HarnessId, RunKey, TaskId};
 use sprag_core::ledger::Entry;
-use sprag_core::machine;
+use sprag_core::machine::{self, PassedRun};
 use sprag_core::mine::text::shortened;
 use sprag_core::redact::Redactor;
 use sprag_core::signal::{self, Clue, Report};
@@ -92,6 +92,13 @@ impl<'a> Bench<'a> {
         let job = |(task, trial): &(TaskId, u32)| self.job(task, *trial);
         self.run(store, what, harness, tasks.iter().map(job).collect(), allowance)
             .await
+    }
+
+    /// What happened in a train run of the traffic, if it is still on record. Nothing is run.
+    pub(super) fn recorded(&self, store: &dyn Store, run: &PassedRun) -> Result<Option<Trace>, FlowError> {
+        let job = self.job(&run.task, run.trial);
+        let recorded = store.recorded(&key(store.salt(), self.identity, &run.harness, &job))?;
+        Ok(recorded.and_then(|recorded| recorded.trial.trace))
     }
 
     /// Runs held-out tasks, each by its number and the number of its trial, without traces. Which task has which number is known here alone.
@@ -232,6 +239,15 @@ impl<'a> Bench<'a> {
         names_any(before, changes, self.validation.iter().map(TaskId::as_str))
     }
 
+    /// Whether a text names a held-out task. Which one stays here.
+    pub(super) fn says_held_out_id(&self, text: &str) -> bool {
+        let text = FileChange {
+            path: String::new(),
+            text: Some(text.to_owned()),
+        };
+        self.names_held_out(&Harness::default(), &[text])
+    }
+
     /// The same trial number has the same seed on every harness, so that comparisons are paired.
     fn seed_of(&self, trial: u32) -> u64 {
         self.seed.wrapping_add(u64::from(trial))
@@ -257,6 +273,7 @@ impl<'a> Bench<'a> {
         charged.truncate(affordable);
         let missing: Vec<usize> = charged.iter().copied().filter(|&at| trials[at].is_none()).collect();
         if !missing.is_empty() {
+            self.runner.allow(allowance.limits.usd - allowance.spent.usd);
             self.advisor(allowance);
             let wanted: Vec<Job> = missing.iter().map(|&at| jobs[at].clone()).collect();
             self.make(store, what, harness, &wanted, |store, at, trial| {

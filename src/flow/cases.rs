@@ -92,12 +92,7 @@ fn same(one: &Trial, other: &Trial) -> Option<bool> {
 /// What is held out, and what is there already.
 fn refused(bench: &Bench<'_>, state: &State, trials: &[CaseTrial]) -> Vec<Refusal> {
     let candidates = trials.iter().filter_map(|trial| state.cases.cases.get(&trial.case));
-    let leaks = |case: &&EvalCase| {
-        let records = case.records.iter().filter_map(|record| state.records.get(record));
-        let seen_as: Vec<&TaskId> = records.map(|record| &record.task).collect();
-        bench.leaks(case, &seen_as)
-    };
-    let (leaking, rest): (Vec<&EvalCase>, Vec<&EvalCase>) = candidates.partition(leaks);
+    let (leaking, rest): (Vec<&EvalCase>, Vec<&EvalCase>) = candidates.partition(|case| leaks(bench, state, case));
     let mut refused: Vec<Refusal> = leaking
         .into_iter()
         .map(|case| Refusal {
@@ -114,4 +109,11 @@ fn refused(bench: &Bench<'_>, state: &State, trials: &[CaseTrial]) -> Vec<Refusa
         .collect();
     refused.extend(case::refusals(&pool, &rest));
     refused
+}
+
+/// Whether a case says what a held-out task says.
+pub(super) fn leaks(bench: &Bench<'_>, state: &State, case: &EvalCase) -> bool {
+    let records = case.records.iter().filter_map(|record| state.records.get(record));
+    let seen_as: Vec<&TaskId> = records.map(|record| &record.task).collect();
+    bench.leaks(case, &seen_as)
 }

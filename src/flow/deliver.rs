@@ -40,13 +40,13 @@ pub async fn deliver(
     let mut opened = Vec::new();
     for id in undelivered(notebook.book(), run, state) {
         let on_branch = land(request, state, &id)?;
+        hub.forge.push_turn().await;
         let head_sha = push(request, &remote, &on_branch)?;
         let experiment = experiment(state, &id);
-        let mut base = on_branch.base.clone();
-        if base == request.workspace.head_branch()? {
-            base.clone_from(&repository.default_branch);
+        let mut view = pull_view(state, experiment, &on_branch);
+        if view.base == request.workspace.head_branch()? {
+            view.base.clone_from(&repository.default_branch);
         }
-        let mut view = pull_view(state, experiment, on_branch.head.clone(), base, on_branch.new_cases);
         let cluster = &experiment.candidate.cluster;
         // The book knows of more issues and of earlier tries than this run does.
         let book = notebook.book();

@@ -1,11 +1,11 @@
 //! The gates on a pull request, whoever made it: its harness on the base's files, against the base.
 
 use super::bench::{Allowance, Bench};
-use super::pull::Tell;
 use super::stages::outcome;
 use super::{FlowError, Request, check_splits};
 use crate::progress::Progress;
 use crate::store::Store;
+use futures_util::future::LocalBoxFuture;
 use sprag_core::budget::{Limits, Spent};
 use sprag_core::candidate::{Candidate, Experiment, Ground, Stage};
 use sprag_core::case::EvalCase;
@@ -17,6 +17,22 @@ use sprag_core::hash;
 use sprag_core::id::{CandidateId, ClusterId, ExperimentId, TaskId};
 use sprag_core::score::{self, Pair, Scorecard};
 use sprag_core::trial::{Split, Trial};
+
+/// Told of an experiment before each of its stages.
+pub trait Tell {
+    /// Shows it as it stands.
+    fn tell<'a>(&'a self, experiment: &'a Experiment, stage: Stage) -> LocalBoxFuture<'a, Result<(), FlowError>>;
+}
+
+/// Says nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Silent;
+
+impl Tell for Silent {
+    fn tell<'a>(&'a self, _: &'a Experiment, _: Stage) -> LocalBoxFuture<'a, Result<(), FlowError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
 
 /// A pull request to measure.
 #[derive(Debug, Clone)]

@@ -29,6 +29,18 @@ pub(super) fn forget_failures(bench: &Bench<'_>, train: &[TaskId], known: &mut K
     forgotten
 }
 
+/// Drops what was learned that names a held-out task; how much there was.
+pub(super) fn forget_learnings(bench: &Bench<'_>, known: &mut Known) -> usize {
+    let told = known.learnings.len() + known.lessons.len();
+    known.learnings.retain(|one| {
+        ![&one.about, &one.change, &one.outcome]
+            .into_iter()
+            .any(|text| bench.says_held_out_id(text))
+    });
+    known.lessons.retain(|line| !bench.says_held_out_id(line));
+    told - known.learnings.len() - known.lessons.len()
+}
+
 /// Drops the issues that name a held-out task or ask what one asks; how many there were.
 pub(super) fn forget_issues(bench: &Bench<'_>, issues: &mut Vec<Report>) -> usize {
     let told = issues.len();

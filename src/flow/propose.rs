@@ -15,16 +15,23 @@ use sprag_core::cluster::Cluster;
 use sprag_core::config::ProposerKind;
 use sprag_core::harness::Harness;
 use sprag_core::id::{ClusterId, ExperimentId, TaskId};
+use sprag_core::learnings::{Kind, Learning, of_experiments};
 use sprag_core::ledger::Event;
 use sprag_core::machine::State;
 use sprag_core::propose::Example;
 use sprag_core::propose::brief::{Material, brief};
-use sprag_core::trace::{Termination, Trace};
+use sprag_core::render::learnings::entry;
+use sprag_core::trace::{Role, Termination, Trace};
 use sprag_core::trial::Trial;
 use std::collections::BTreeSet;
 
 /// How many train tasks the proposer looks at: the cluster's own first, then others for contrast.
 const EXAMPLES: usize = 40;
+
+/// Of each kind, how many changes for other clusters are told.
+const ELSEWHERE: usize = 10;
+/// How many runs that passed the recipes may choose examples from, the newest first.
+const SHOWN: usize = 200;
 
 /// What a proposer is asked about.
 struct Question<'a, 'b> {
@@ -79,19 +86,31 @@ pub(super) async fn propose(
         ProposerKind::Model => editor::propose(&question, store).await?,
         ProposerKind::Command => agent::propose(&question, store).await?,
     };
-    let change = change.and_then(|candidate| {
+    let mut told = false;
+    let change = change.and_then(|mut candidate| {
+        told = question.keep_quiet(&mut candidate);
         if state.tried.contains(&candidate.id) {
             return Err(format!("\"{}\" was tried before, to the letter", candidate.title));
         }
         Ok(candidate)
     });
     Ok(match change {
-        Ok(candidate) => Event::Proposed {
-            experiment: experiment.clone(),
-            objection: question.objection(&candidate),
-            candidate,
-            spent,
-        },
+        Ok(mut candidate) => {
+            let objection = told
+                .then(|| format!("says the name of {HELD_OUT}"))
+                .or_else(|| question.objection(&candidate));
+            // The ledger, the report and the next brief show what was changed: not where it would tell which task is held out.
+            if objection.as_ref().is_some_and(|objection| objection.contains(HELD_OUT)) {
+                candidate.changes.clear();
+                candidate.diff = format!("(left out: it names {HELD_OUT})");
+            }
+            Event::Proposed {
+                experiment: experiment.clone(),
+                candidate,
+                objection,
+                spent,
+            }
+        }
         Err(reason) => Event::NothingProposed {
             cluster: cluster_id.clone(),
             reason,
@@ -101,15 +120,47 @@ pub(super) async fn propose(
 }
 
 impl Question<'_, '_> {
+    /// What a proposer says of its change is told on in many places: what names a held-out task is left out. Whether anything did.
+    fn keep_quiet(&self, candidate: &mut Candidate) -> bool {
+        let mut told = false;
+        for text in [&mut candidate.title, &mut candidate.hypothesis] {
+            if self.bench.says_held_out_id(text) {
+                *text = format!("(left out: it names {HELD_OUT})");
+                told = true;
+            }
+        }
+        told
+    }
+
     /// Why a change may not be measured.
     fn objection(&self, candidate: &Candidate) -> Option<String> {
-        let state = self.state;
-        let guarded = Guarded::of(&state.plan.train, state.cases.cases.values(), state.records.values());
-        let (before, changes) = (&state.incumbent, &candidate.changes);
-        objection(before, changes, &self.request.policy, &guarded).or_else(|| {
+        let (before, changes) = (&self.state.incumbent, &candidate.changes);
+        objection(before, changes, &self.request.policy, &self.guarded()).or_else(|| {
             let names = self.bench.names_held_out(before, changes);
             names.then(|| format!("names {HELD_OUT}"))
         })
+    }
+
+    /// What must not stand in a harness.
+    fn guarded(&self) -> Guarded {
+        let state = self.state;
+        Guarded::of(&state.plan.train, state.cases.cases.values(), state.records.values())
+    }
+
+    /// The train runs that may be shown as examples: they passed, their tasks never failed, and they say nothing that a held-out task says.
+    fn passed_runs(&self, store: &dyn Store) -> Result<Vec<(TaskId, Trace)>, FlowError> {
+        let mut runs = Vec::new();
+        for run in self.state.passed_runs().into_iter().take(SHOWN) {
+            let Some(trace) = self.bench.recorded(store, &run)? else {
+                continue;
+            };
+            let by_person = trace.steps.iter().filter(|step| step.role == Role::User);
+            let said: Vec<String> = by_person.map(|step| step.content.clone()).collect();
+            if !self.bench.says_held_out(&said) {
+                runs.push((run.task, trace));
+            }
+        }
+        Ok(runs)
     }
 
     /// What a model or a coding agent is told, of about so many bytes.
@@ -122,9 +173,23 @@ impl Question<'_, '_> {
             harness: &self.state.incumbent,
             globs: (&harness.paths, &harness.protect),
             experiments: &self.state.experiments,
-            lessons: &self.state.plan.known.lessons,
+            lessons: &self.lessons(),
         };
         brief(&material, bytes)
+    }
+
+    /// What helped elsewhere in this run, what was known before it, and what did not help elsewhere. What was tried on the cluster itself is
+    /// told apart.
+    fn lessons(&self) -> Vec<String> {
+        let experiments = self.state.experiments.iter().rev();
+        let elsewhere = experiments.filter(|one| one.candidate.cluster != self.cluster.id);
+        let learned = of_experiments(elsewhere, &self.state.clusters);
+        let (kept, fell): (Vec<Learning>, Vec<Learning>) = learned.into_iter().partition(|one| one.kind == Kind::Kept);
+        let before = self.state.plan.known.lessons.iter().cloned();
+        let kept = kept.iter().take(ELSEWHERE).map(entry);
+        kept.chain(before)
+            .chain(fell.iter().take(ELSEWHERE).map(entry))
+            .collect()
     }
 }
 

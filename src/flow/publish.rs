@@ -1,10 +1,11 @@
 //! Publishing without a forge: the branch is really there, and what GitHub would get is written as files, to the letter.
 
 use super::context::experiment;
-use super::{FlowError, Request};
+use super::{FlowError, Request, learnings};
 use crate::workspace::Landed;
 use fs_err as fs;
 use serde::Serialize;
+use sprag_core::candidate::check::tree_objection;
 use sprag_core::candidate::{Experiment, Proof, Verdict};
 use sprag_core::case::{CaseState, EvalCase};
 use sprag_core::cluster::Cluster;
@@ -29,6 +30,8 @@ pub(super) struct OnBranch {
     pub(super) landed: Landed,
     /// The cases that come with it.
     pub(super) new_cases: Vec<EvalCase>,
+    /// Whether what was learned comes with it.
+    pub(super) learnings: bool,
 }
 
 /// Lands the change of an accepted experiment on its branch. Doing it again changes nothing.
@@ -56,6 +59,9 @@ pub(super) fn land(request: &Request<'_>, state: &State, id: &ExperimentId) -> R
             text: Some(text),
         });
     }
+    let learned = learnings::with_change(request, state, id, &base)?;
+    let learnings = learned.is_some();
+    changes.extend(learned);
     let message = format!(
         "{}\n\n{}\n\nSprag-Experiment: {id}\nSprag-Candidate: {}\n",
         plain(&experiment.candidate.title),
@@ -70,27 +76,28 @@ pub(super) fn land(request: &Request<'_>, state: &State, id: &ExperimentId) -> R
         format!("{head}-{id}")
     };
     let landed = request.workspace.land(&base, &head, &message, &changes)?;
+    let changed = request.workspace.changed(&base, &landed.commit)?;
+    if let Some(problem) = tree_objection(&changed, request.workspace.folder(), |path| request.policy.allows(path)) {
+        return Err(FlowError::Tree { branch: head, problem });
+    }
     Ok(OnBranch {
         head,
         base,
         landed,
         new_cases,
+        learnings,
     })
 }
 
 /// Lands the change of an accepted experiment, and writes its pull request and check runs.
 pub(super) fn publish(request: &Request<'_>, state: &State, id: &ExperimentId) -> Result<Event, FlowError> {
     let experiment = experiment(state, id);
-    let OnBranch {
-        head,
-        base,
-        landed,
-        new_cases,
-    } = land(request, state, id)?;
+    let on_branch = land(request, state, id)?;
     if request.merge {
-        request.workspace.fast_forward(&head)?;
+        request.workspace.fast_forward(&on_branch.head)?;
     }
-    let view = pull_view(state, experiment, head.clone(), base, new_cases);
+    let view = pull_view(state, experiment, &on_branch);
+    let OnBranch { head, landed, .. } = on_branch;
     let pull = pull_request(&view);
     let folder = pull_folder(&request.out, id);
     fs::create_dir_all(&folder)?;
@@ -167,7 +174,10 @@ pub(super) fn write_comments(request: &Request<'_>, state: &State) -> Result<(),
                 }
             }
         };
-        fs::write(folder.join(format!("issue-{}.md", finding.issue)), issue_comment(&view))?;
+        fs::write(
+            folder.join(format!("issue-{}.md", finding.issue)),
+            issue_comment(&view).as_str(),
+        )?;
     }
     Ok(())
 }
@@ -180,13 +190,7 @@ fn accepted_for(state: &State, cluster: &Cluster) -> Option<(u64, Option<Proof>)
     Some((number, state.proof(&experiment.id)))
 }
 
-pub(super) fn pull_view(
-    state: &State,
-    experiment: &Experiment,
-    head: String,
-    base: String,
-    new_cases: Vec<EvalCase>,
-) -> PullView {
+pub(super) fn pull_view(state: &State, experiment: &Experiment, on_branch: &OnBranch) -> PullView {
     let cluster = state.clusters.clusters[&experiment.candidate.cluster].clone();
     let score = |card: &Option<Scorecard>| card.as_ref().and_then(Scorecard::score);
     let before = state
@@ -203,8 +207,8 @@ pub(super) fn pull_view(
         .into_iter()
         .partition(|issue| state.settled_by(&cluster.id, *issue));
     PullView {
-        head,
-        base,
+        head: on_branch.head.clone(),
+        base: on_branch.base.clone(),
         example: cluster
             .members
             .keys()
@@ -217,7 +221,8 @@ pub(super) fn pull_view(
         rejections: Vec::new(),
         experiment: experiment.clone(),
         gate: gate_view(state),
-        new_cases,
+        new_cases: on_branch.new_cases.clone(),
+        learnings: on_branch.learnings,
         cluster,
     }
 }

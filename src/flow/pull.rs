@@ -1,6 +1,6 @@
 //! The gates on a pull request as its author meets them: what is measured by whose rules, and the two check runs.
 
-use super::gate::Change;
+use super::gate::{Change, Tell};
 use super::{FlowError, revert};
 use crate::forge::Forge;
 use crate::project::{Project, ProjectFile};
@@ -14,6 +14,7 @@ use sprag_core::github::Permission;
 use sprag_core::harness::GlobError;
 use sprag_core::id::{CaseId, TaskId};
 use sprag_core::render::check::{self, CheckRun, Conclusion, conclusions};
+use sprag_core::render::markdown::Markdown;
 use sprag_core::render::summary;
 use sprag_core::render::view::{CheckView, GateView};
 use sprag_core::webhook::{Button, CheckHint, Hint};
@@ -76,7 +77,7 @@ pub struct Outcome {
     pub evidence: Option<serde_json::Value>,
     /// For the page of the workflow run, Markdown.
     #[serde(skip)]
-    pub summary: String,
+    pub summary: Markdown,
     /// What the regression and the validation check say, where there are any.
     #[serde(skip)]
     pub conclusions: Option<[Conclusion; 2]>,
@@ -406,22 +407,6 @@ fn not_vouched_for(target: &Target, stranger: &Stranger) -> Outcome {
     }
 }
 
-/// Told of an experiment before each of its stages.
-pub trait Tell {
-    /// Shows it as it stands.
-    fn tell<'a>(&'a self, experiment: &'a Experiment, stage: Stage) -> LocalBoxFuture<'a, Result<(), FlowError>>;
-}
-
-/// Says nothing.
-#[derive(Debug, Clone, Copy)]
-pub struct Silent;
-
-impl Tell for Silent {
-    fn tell<'a>(&'a self, _: &'a Experiment, _: Stage) -> LocalBoxFuture<'a, Result<(), FlowError>> {
-        Box::pin(async { Ok(()) })
-    }
-}
-
 /// The check runs of a commit.
 struct Checks<'a> {
     forge: &'a Forge,
@@ -467,7 +452,7 @@ async fn measured_already(forge: &Forge, head: &str) -> Result<bool, FlowError> 
 }
 
 /// What is said of something that was not measured.
-pub fn skipped(target: &Target, reason: &str, summary: String) -> Outcome {
+pub fn skipped(target: &Target, reason: &str, summary: Markdown) -> Outcome {
     Outcome {
         of: target.name.clone(),
         verdict: "skipped".to_owned(),
@@ -489,7 +474,7 @@ fn conflict(target: &Target, runs: &[CheckRun]) -> Outcome {
 }
 
 /// What is said of something that was measured.
-pub fn outcome(target: &Target, experiment: &Experiment, summary: String, runs: &[CheckRun]) -> Outcome {
+pub fn outcome(target: &Target, experiment: &Experiment, summary: Markdown, runs: &[CheckRun]) -> Outcome {
     let unmeasured = || (Verdict::Indecisive, "nothing was measured".to_owned());
     let (verdict, reason) = experiment.verdict.clone().unwrap_or_else(unmeasured);
     Outcome {

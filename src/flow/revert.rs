@@ -154,6 +154,7 @@ async fn open(hub: &Hub<'_>, request: &Request<'_>, view: &RevertView, back: &Ba
     let message = format!("{}\n", pull.title);
     request.workspace.land(&on, &view.head, &message, &changes)?;
     let remote = hub.remote().await?;
+    hub.forge.push_turn().await;
     tokio::task::block_in_place(|| {
         let there = request.workspace.remote_branch(&remote, &view.head)?;
         request.workspace.push(&remote, &view.head, there.as_deref())

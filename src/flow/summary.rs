@@ -1,11 +1,11 @@
 //! What a run came to: the lines while it goes on, the files and the JSON object at its end.
 
 use super::publish::{gate_view, pull_folder, write_comments};
-use super::{FlowError, Request};
+use super::{FlowError, Request, learnings};
 use crate::progress::Progress;
 use fs_err as fs;
 use serde::Serialize;
-use sprag_core::candidate::{Experiment, Verdict};
+use sprag_core::candidate::{Experiment, Prediction, Verdict};
 use sprag_core::case::CaseState;
 use sprag_core::gate::purchase::Purpose;
 use sprag_core::ledger::{CaseTry, Entry, Event};
@@ -37,6 +37,9 @@ pub struct Summary {
     pub suite_size: u32,
     /// Clusters found.
     pub clusters: u32,
+    /// How the proposers' predictions of what their changes would fix came out; absent when nothing was predicted and measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
     /// Task runs made; those from the record are not counted.
     pub task_runs: u64,
     /// The HTML report.
@@ -62,6 +65,7 @@ impl Summary {
         fs::write(&report_path, report::report(&report_view(request, state, &head)))?;
         fs::write(request.out.join("results.tsv"), tsv::results(&state.experiments))?;
         write_comments(request, state)?;
+        learnings::write(request, state)?;
         let newest = state
             .experiments
             .iter()
@@ -78,6 +82,7 @@ impl Summary {
             rejected: count(&state.experiments, Verdict::Rejected),
             suite_size: suite_size(state),
             clusters: length(state.clusters.clusters.len()),
+            prediction: Prediction::of(&state.experiments),
             task_runs: state.spent.task_runs,
             report: report_path,
             ledger_head: head,
@@ -119,6 +124,7 @@ impl Summary {
                     .filter(|cluster| cluster.resolution_rate() >= 1.0)
                     .count(),
             ),
+            prediction: self.prediction,
             task_runs: self.task_runs,
             files,
         })
@@ -169,6 +175,10 @@ pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
                 suite_size: suite_size(state),
             })
         }
+        Event::Curated { curations, .. } if curations.is_empty() => None,
+        Event::Curated { curations, .. } => Some(view::Progress::Curated {
+            curations: curations.clone(),
+        }),
         Event::ClustersRevised { revisions, .. } if revisions.is_empty() => None,
         Event::ClustersRevised { revisions, .. } => Some(view::Progress::Revised {
             revisions: revisions.clone(),

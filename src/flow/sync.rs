@@ -18,6 +18,7 @@ use crate::progress::Progress;
 use crate::workspace::Remote;
 use sprag_core::case::EvalCase;
 use sprag_core::config::Config;
+use sprag_core::curation::{self, About};
 use sprag_core::fact::What;
 use sprag_core::id::TaskId;
 use sprag_core::mine::text::counted;
@@ -26,6 +27,9 @@ use sprag_core::render::labels::FAILURE;
 use sprag_core::signal::Place;
 use std::fmt;
 use std::path::Path;
+
+/// The most clusters that a model is asked about in one job.
+const CURATED: usize = 20;
 
 /// What a job on GitHub works with.
 #[derive(Debug)]
@@ -120,10 +124,31 @@ pub async fn sync(hub: &Hub<'_>, notebook: &mut Notebook, progress: &Progress) -
     if !revisions.is_empty() {
         notebook.note(What::ClustersRevised { revisions });
     }
+    if let Some(advisor) = advisor {
+        curate(hub, notebook, advisor).await?;
+    }
     pulls::settle(hub, notebook, &mut report).await?;
     answers::give(hub, notebook, &mut report, &seen, progress).await?;
     report.requests = usize::try_from(hub.forge.requests() - before).unwrap_or(usize::MAX);
     Ok(report)
+}
+
+/// Asks a model what becomes of the clusters that nobody has decided about.
+async fn curate(hub: &Hub<'_>, notebook: &mut Notebook, advisor: &Advisor) -> Result<(), FlowError> {
+    let book = notebook.book();
+    let new = book.undecided().into_iter().take(CURATED);
+    let about: Vec<About> = new
+        .map(|id| About::cluster(&book.clusters, &book.records, id))
+        .collect();
+    let curations = advisor.decide(&about).await?;
+    let revisions = curation::merges(hub.config.review, &curations);
+    if !curations.is_empty() {
+        notebook.note(What::Curated { curations });
+    }
+    if !revisions.is_empty() {
+        notebook.note(What::ClustersRevised { revisions });
+    }
+    Ok(())
 }
 
 /// Makes the labels that report failures: GitHub drops the label of an issue form without a word where the repository has none of that name.

@@ -6,6 +6,7 @@ use super::{Forge, ForgeError, endpoint};
 use serde::de::IgnoredAny;
 use serde_json::json;
 use sprag_core::github::Comment;
+use sprag_core::render::markdown::Markdown;
 
 impl Forge {
     /// All comments in the repository by their last update; since a time in RFC 3339, inclusively.
@@ -37,7 +38,7 @@ impl Forge {
     ///
     /// # Errors
     /// See [`ForgeError`].
-    pub async fn keep_comment(&self, issue: u64, marker: &str, body: &str) -> Result<Comment, ForgeError> {
+    pub async fn keep_comment(&self, issue: u64, marker: &str, body: &Markdown) -> Result<Comment, ForgeError> {
         let mut turn = self.turn().await;
         let me = self.myself().await?.id;
         let create = self.call(endpoint::NEW_COMMENT, &[&issue]).body(json!({"body": body}));

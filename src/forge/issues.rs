@@ -7,6 +7,7 @@ use super::{Forge, endpoint};
 use serde::Serialize;
 use serde_json::json;
 use sprag_core::github::Issue;
+use sprag_core::render::markdown::Markdown;
 
 /// What to change of an issue; `None` leaves it as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub struct IssueChange {
     /// The title.
     pub title: Option<String>,
     /// The text, Markdown.
-    pub body: Option<String>,
+    pub body: Option<Markdown>,
     /// Open or closed.
     pub open: Option<bool>,
     /// Why it is opened or closed.
@@ -63,7 +64,7 @@ impl Forge {
     ///
     /// # Errors
     /// See [`ForgeError`].
-    pub async fn create_issue(&self, title: &str, body: &str, labels: &[&str]) -> Result<Issue, ForgeError> {
+    pub async fn create_issue(&self, title: &str, body: &Markdown, labels: &[&str]) -> Result<Issue, ForgeError> {
         let mut turn = self.turn().await;
         let newest = self.newest_issues().await?.first().map_or(0, |issue| issue.number);
         let me = self.myself().await?.id;
@@ -98,7 +99,13 @@ impl Forge {
     ///
     /// # Errors
     /// See [`ForgeError`].
-    pub async fn keep_issue(&self, marker: &str, label: &str, title: &str, body: &str) -> Result<Issue, ForgeError> {
+    pub async fn keep_issue(
+        &self,
+        marker: &str,
+        label: &str,
+        title: &str,
+        body: &Markdown,
+    ) -> Result<Issue, ForgeError> {
         let mut turn = self.turn().await;
         let me = self.myself().await?.id;
         let call = self

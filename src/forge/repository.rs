@@ -4,7 +4,7 @@ use super::auth::Identity;
 use super::error::ErrorClass;
 use super::issues::if_there;
 use super::wire::UserWire;
-use super::{Forge, ForgeError, endpoint};
+use super::{Forge, ForgeError, Standing, endpoint};
 use serde::Deserialize;
 use sprag_core::github::{Actor, Permission};
 use std::collections::BTreeMap;
@@ -105,25 +105,46 @@ impl Forge {
         Ok(compared.merge_base_commit.sha)
     }
 
-    /// What somebody may do. Each is asked for once.
+    /// What somebody may do who is only known by login, as in an event. Each is asked for once.
     ///
     /// # Errors
     /// See [`ForgeError`]; somebody unknown may do nothing, which is none.
     pub async fn permission(&self, login: &str) -> Result<Permission, ForgeError> {
+        Ok(self.of_login(login).await?.0)
+    }
+
+    /// What somebody may do. Nothing, when the login has meanwhile gone to somebody else.
+    ///
+    /// # Errors
+    /// As [`Self::permission`].
+    pub async fn permission_of(&self, actor: &Actor) -> Result<Permission, ForgeError> {
+        let (permission, id) = self.of_login(&actor.login).await?;
+        Ok(if id.is_none_or(|id| id == actor.id) {
+            permission
+        } else {
+            Permission::None
+        })
+    }
+
+    /// What a login may do, and whose it is now.
+    async fn of_login(&self, login: &str) -> Result<Standing, ForgeError> {
         #[derive(Deserialize)]
         struct Wire {
             permission: String,
             role_name: Option<String>,
+            user: Option<UserWire>,
         }
         if login.is_empty() {
-            return Ok(Permission::None);
+            return Ok((Permission::None, None));
         }
         let known = |permissions: &BTreeMap<_, _>| permissions.get(login).copied();
         if let Some(known) = known(&*self.permissions()) {
             return Ok(known);
         }
         let answer = self.read::<Wire>(&self.call(endpoint::PERMISSION, &[&login])).await;
-        let permission = match if_there(answer)? {
+        let wire = if_there(answer)?;
+        let id = wire.as_ref().and_then(|wire| Some(wire.user.as_ref()?.id));
+        let permission = match wire {
             None => Permission::None,
             // A role that the organisation made up is unknown here; GitHub says below which plain one it is.
             Some(wire) => wire
@@ -133,8 +154,8 @@ impl Forge {
                 .or_else(|| permission(&wire.permission))
                 .unwrap_or(Permission::None),
         };
-        self.permissions().insert(login.to_owned(), permission);
-        Ok(permission)
+        self.permissions().insert(login.to_owned(), (permission, id));
+        Ok((permission, id))
     }
 
     /// Who our comments appear as. Asked once.
@@ -170,7 +191,7 @@ impl Forge {
         Ok(user.into())
     }
 
-    fn permissions(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Permission>> {
+    fn permissions(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Standing>> {
         let permissions = self.inner.permissions.lock();
         permissions.unwrap_or_else(std::sync::PoisonError::into_inner)
     }

@@ -4,7 +4,8 @@ use super::Forge;
 use super::cache::Kept;
 use super::call::Call;
 use super::endpoint::{Endpoint, Speaker};
-use super::error::{ErrorClass, ForgeError};
+use super::error::{ErrorClass, ForgeError, Refusal};
+use super::lately::Lately;
 use super::transport::{self, Answer};
 use http::StatusCode;
 use jiff::Timestamp;
@@ -60,7 +61,7 @@ impl Patience<'_> {
 }
 
 /// The right to change something. There is one, so changes come one after the other, as GitHub asks for.
-pub(super) struct Turn<'a>(MutexGuard<'a, Option<Timestamp>>);
+pub(super) struct Turn<'a>(MutexGuard<'a, Lately>);
 
 impl Forge {
     pub(super) fn now(&self) -> Timestamp {
@@ -141,18 +142,31 @@ impl Forge {
         call: &Call,
     ) -> Result<T, ForgeError> {
         let config = &self.inner.config;
-        if let Some(last) = *turn.0 {
-            let since = self.now().duration_since(last).unsigned_abs();
-            if let Some(left) = config.pace.checked_sub(since).filter(|left| !left.is_zero()) {
-                (config.wait)(left).await;
-            }
+        // What GitHub calls creating content. Comments that are edited in place are none.
+        let creates = call.endpoint.method() == "POST";
+        let wait = turn.0.wait(self.now(), config.pace, creates);
+        if wait > config.max_wait {
+            return Err(self.too_much_made(call.endpoint, wait).into());
+        }
+        if !wait.is_zero() {
+            (config.wait)(wait).await;
         }
         let answer = self.answer(call).await;
-        *turn.0 = Some(self.now());
+        turn.0.sent(self.now(), creates);
         let answer = answer?;
         match answer.status {
             StatusCode::NO_CONTENT => decode(call.endpoint, b"null"),
             _ => decode(call.endpoint, &answer.body),
+        }
+    }
+
+    /// As much was created as GitHub takes; a later job goes on.
+    fn too_much_made(&self, endpoint: Endpoint, wait: Duration) -> Refusal {
+        let now = self.now();
+        let message = "as much was created within an hour as GitHub takes";
+        Refusal {
+            again_at: Some(now.saturating_add(wait).unwrap_or(now)),
+            ..Refusal::new(endpoint, ErrorClass::RateLimited, message)
         }
     }
 

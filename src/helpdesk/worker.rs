@@ -18,9 +18,9 @@ use std::path::Path;
 use std::time::Instant;
 
 /// Where the harness is, from the root of the repository.
-const PLAYBOOK: &str = "agent/playbook.toml";
+pub(super) const PLAYBOOK: &str = "agent/playbook.toml";
 /// Where the database is.
-const SHOP: &str = "data/shop.json";
+pub(super) const SHOP: &str = "data/shop.json";
 
 /// Answers messages until `shutdown` or the end of the input. `root` is a checkout of the repository.
 pub(super) fn serve(root: &Path, input: impl BufRead, mut output: impl Write) -> io::Result<()> {

@@ -13,7 +13,7 @@ const ISSUE_FORM: &str = ".github/ISSUE_TEMPLATE/agent-failure.yml";
 const ACTION_REPOSITORY: &str = "sprag-bot/sprag";
 
 // The actions that written workflows use, pinned: a tag can be moved to other code, a commit cannot.
-const CHECKOUT: &str = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1";
+pub(crate) const CHECKOUT: &str = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1";
 const SETUP_PYTHON: &str = "actions/setup-python@a309ff8b426b58ec0e2a45f0f869d46889d02405 # v6.2.0";
 const SETUP_NODE: &str = "actions/setup-node@249970729cb0ef3589644e2896645e5dc5ba9c38 # v6.5.0";
 

@@ -5,8 +5,7 @@ use super::purse::{Purse, Reservation};
 use super::{Model, ModelError};
 use crate::client;
 use futures_util::future::BoxFuture;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Response, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -153,7 +152,7 @@ impl HttpModel {
         Ok(Self {
             base: client::base(&config.base_url).map_err(address)?,
             client: client::new(config.timeout).map_err(ModelError::Client)?,
-            headers: headers(&config)?,
+            headers: super::headers(config.provider, config.key.as_ref())?,
             turns: Semaphore::new(config.concurrency.max(1)),
             pace: Pace::new(config.tokens_per_minute),
             config,
@@ -242,7 +241,7 @@ impl HttpModel {
             Ok((_, usage)) => (*usage, true),
             Err((fault, unsent)) => (fault.usage, *unsent || fault.status.is_some_and(|status| status >= 300)),
         };
-        book(reservation, errand, usage, answer.is_err() && told);
+        reservation.book(usage, errand.most, errand.price, answer.is_err() && told);
         answer
             .map(|(answer, _)| answer)
             .map_err(|(fault, _)| self.without_secrets(fault))
@@ -302,36 +301,6 @@ impl HttpModel {
             Fault::new(class, format!("the answer is no JSON: {error}"))
         })
     }
-}
-
-/// Books a request. Where the provider counted, that; where it said no, nothing; where nobody knows, the most.
-fn book<T>(reservation: Reservation, errand: &Errand<'_, T>, usage: Option<TokenUsage>, refused: bool) {
-    let counted = usage.map(|usage| (usage, usage.input.saturating_add(usage.output)));
-    match (counted, errand.price) {
-        (Some((usage, _)), Some(price)) => reservation.settle(price.usd(usage), 0),
-        (Some((_, tokens)), None) => reservation.settle(0.0, tokens),
-        (None, _) if refused => reservation.settle(0.0, 0),
-        (None, Some(_)) => reservation.settle_unknown(),
-        (None, None) => reservation.settle(0.0, errand.most.input.saturating_add(errand.most.output)),
-    }
-}
-
-fn headers(config: &HttpConfig) -> Result<HeaderMap, ModelError> {
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    for (name, value) in config.provider.headers() {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    if let Some(key) = &config.key {
-        let (name, before) = config.provider.key_header();
-        // The error would show the header, so it is not passed on.
-        let Ok(mut value) = HeaderValue::from_str(&format!("{before}{}", key.expose_secret())) else {
-            return Err(ModelError::BadKey);
-        };
-        value.set_sensitive(true);
-        headers.insert(HeaderName::from_static(name), value);
-    }
-    Ok(headers)
 }
 
 impl Model for HttpModel {

@@ -2,6 +2,7 @@
 
 use super::ModelError;
 use serde::Serialize;
+use sprag_core::model::{Price, TokenUsage};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -43,7 +44,7 @@ impl Tally {
 
 /// Money that is set aside for one request. Dropped before the request was sent, it comes back; after that, it counts as spent.
 #[derive(Debug)]
-pub(super) struct Reservation {
+pub(crate) struct Reservation {
     purse: Arc<Purse>,
     most: f64,
     sent: bool,
@@ -79,7 +80,7 @@ impl Purse {
     }
 
     /// Sets aside what a request may cost, once what others have set aside is settled; nothing when the price is unknown.
-    pub(super) async fn reserve(self: &Arc<Self>, most: Option<f64>) -> Result<Reservation, ModelError> {
+    pub(crate) async fn reserve(self: &Arc<Self>, most: Option<f64>) -> Result<Reservation, ModelError> {
         let most = most.unwrap_or(0.0);
         loop {
             let settled = self.settled.notified();
@@ -113,9 +114,46 @@ impl Purse {
     }
 }
 
+/// What a request was booked with.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Booked {
+    /// Tokens.
+    pub(crate) usage: TokenUsage,
+    /// US dollars, where the price is known.
+    pub(crate) usd: f64,
+}
+
 impl Reservation {
+    /// Whether it may have cost something.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.sent
+    }
+
+    /// Books a request. Where the provider counted, that; where it said no, nothing; where nobody knows, the most.
+    pub(crate) fn book(
+        self,
+        counted: Option<TokenUsage>,
+        most: TokenUsage,
+        price: Option<Price>,
+        refused: bool,
+    ) -> Booked {
+        let usage = match counted {
+            Some(usage) => usage,
+            None if refused => TokenUsage::default(),
+            None => most,
+        };
+        let usd = price.map_or(0.0, |price| price.usd(usage));
+        let unpriced = if price.is_some() {
+            0
+        } else {
+            usage.input.saturating_add(usage.output)
+        };
+        self.settle(usd, unpriced);
+        Booked { usage, usd }
+    }
+
     /// From now on it may cost something.
-    pub(super) fn sent(&mut self) {
+    pub(crate) fn sent(&mut self) {
         self.sent = true;
         let mut state = self.purse.state();
         state.fresh.requests += 1;
@@ -123,14 +161,8 @@ impl Reservation {
     }
 
     /// Books what it did cost: US dollars, and tokens without a price.
-    pub(super) fn settle(mut self, usd: f64, unpriced_tokens: u64) {
+    pub(crate) fn settle(mut self, usd: f64, unpriced_tokens: u64) {
         self.close(usd, unpriced_tokens);
-    }
-
-    /// Nobody knows what it did cost: the most that it may have.
-    pub(super) fn settle_unknown(mut self) {
-        let most = self.most;
-        self.close(most, 0);
     }
 
     fn close(&mut self, usd: f64, unpriced_tokens: u64) {
@@ -183,7 +215,7 @@ mod tests {
             }
             2 => {
                 reservation.sent();
-                reservation.settle_unknown();
+                reservation.book(None, TokenUsage::default(), None, false);
             }
             _ => {
                 reservation.sent();

@@ -1,12 +1,13 @@
 //! A coding agent that edits a harness: started in a checkout of nothing but the harness, told what to do, and held to its limits. What it
 //! has changed there is read back as data.
 
-use super::RunnerError;
 use super::checkout::Checkout;
 use super::lanes::end_of;
 use super::process::{Finished, Launch, run_told};
 use super::worker::in_words;
+use super::{RunnerError, way_to_model};
 use crate::project::ProjectFiles;
+use crate::proxy::Proxy;
 use fs_err as fs;
 use serde_json::{Map, Value};
 use sprag_core::harness::{FileChange, Harness, PathPolicy};
@@ -14,6 +15,7 @@ use sprag_core::propose::cost;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The file with the brief, at the root of the checkout.
@@ -41,6 +43,8 @@ pub struct AgentConfig {
     pub env_pass: Vec<String>,
     /// An existing or new directory for the checkouts, in which nothing of an evaluation lies.
     pub scratch: PathBuf,
+    /// Where it may ask models.
+    pub proxy: Option<Arc<Proxy>>,
 }
 
 /// A coding agent. Dropping the future of its work leaves no process alive.
@@ -58,7 +62,7 @@ pub struct Edited {
     pub dropped: Vec<String>,
     /// What it says of its change.
     pub said: Map<String, Value>,
-    /// What it says it cost, in US dollars; `None` when it does not say.
+    /// What it says it cost, or what was counted on its way to the model, whichever is more, in US dollars; `None` when neither is known.
     pub usd: Option<f64>,
     /// Why nothing of it counts: it did not end in time, or ended with an error.
     pub failure: Option<String>,
@@ -76,6 +80,11 @@ impl CodingAgent {
         program.rsplit('/').next().unwrap_or(program)
     }
 
+    /// From now on it may spend so many US dollars on models, as far as it asks them through sprag.
+    pub fn allow(&self, usd: f64) {
+        self.config.proxy.iter().for_each(|proxy| proxy.allow(usd));
+    }
+
     /// Lets it edit a harness.
     ///
     /// # Errors
@@ -91,12 +100,14 @@ impl CodingAgent {
             .iter()
             .map(|word| word.replace("{brief}", &path))
             .collect();
+        let model = way_to_model(self.config.proxy.as_ref())?;
         let launch = Launch {
             command: &command,
             dir: checkout.path(),
             // Of the project itself it learns nothing, not even where it is.
             project_dir: checkout.path(),
             env_pass: &self.config.env_pass,
+            model: model.as_ref(),
         };
         let finished = run_told(launch, brief, STDOUT, self.config.timeout)
             .await
@@ -104,9 +115,12 @@ impl CodingAgent {
                 command: self.config.command.join(" "),
                 source,
             })?;
+        let said = cost::reported(&finished.stdout);
         let mut edited = Edited {
             harness: harness.clone(),
-            usd: cost::reported(&finished.stdout),
+            usd: model.map_or(said, |model| {
+                Some(model.session().end().usage.usd.max(said.unwrap_or_default()))
+            }),
             failure: self.failure(&finished),
             ..Edited::default()
         };

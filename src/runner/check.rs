@@ -8,11 +8,13 @@ pub use report::{CheckReport, Finding, Outcome};
 use super::answer::{case_result_problems, ready_problems, result_problems, tasks_problems};
 use super::worker::in_words;
 use crate::project::ProjectFiles;
+use crate::proxy::Proxy;
 use report::Trouble;
 use serde_json::{Value, json};
 use session::{Said, Session};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 const FIELDS: &str = "see the table of messages in docs/worker-protocol.md";
@@ -51,6 +53,8 @@ pub struct CheckRequest {
     pub limit: Duration,
     /// How long the worker may take to end after `shutdown`.
     pub shutdown_limit: Duration,
+    /// Where the worker may ask models.
+    pub proxy: Option<Arc<Proxy>>,
 }
 
 /// Runs every check. `Err` only when no checkout can be written: everything the worker does wrong is in the report.

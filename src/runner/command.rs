@@ -5,8 +5,9 @@ use super::checkout::Checkout;
 use super::lanes::end_of;
 use super::process::{Finished, Launch, run_to_end};
 use super::worker::in_words;
-use super::{BoxFuture, Job, Runner, RunnerError, fill_project, json_report, junit};
+use super::{BoxFuture, Job, Runner, RunnerError, book, fill_project, json_report, junit, way_to_model};
 use crate::project::ProjectFiles;
+use crate::proxy::Proxy;
 use fs_err as fs;
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
@@ -45,6 +46,8 @@ pub struct CommandConfig {
     pub env_pass: Vec<String>,
     /// An existing or new directory for the checkouts.
     pub scratch: PathBuf,
+    /// Where the command may ask models.
+    pub proxy: Option<Arc<Proxy>>,
     /// The tasks of each split.
     pub tasks: CommandTasks,
     /// What the command writes to `{out}`.
@@ -124,11 +127,13 @@ impl CommandRunner {
         }
         fs::write(&case, request.to_string())?;
         let command = fill(&self.config.command, job, &case, &out);
+        let model = way_to_model(self.config.proxy.as_ref())?;
         let launch = Launch {
             command: &command,
             dir: checkout.path(),
             project_dir: &self.config.project_dir,
             env_pass: &self.config.env_pass,
+            model: model.as_ref(),
         };
         let finished = run_to_end(launch, self.config.timeout)
             .await
@@ -139,6 +144,9 @@ impl CommandRunner {
         let mut trial = self.read_report(job, &finished, &out);
         if !job.trace {
             mask(&mut trial);
+        }
+        if let Some(model) = model {
+            book(&mut trial, model.session().end());
         }
         Ok(trial)
     }
@@ -192,6 +200,10 @@ impl Runner for CommandRunner {
         let takes_file = self.config.command.iter().any(|part| part.contains("{case}"));
         let why = "the command takes no `{case}`, the file that a recorded input is in";
         Box::pin(async move { Ok((!takes_file).then(|| why.to_owned())) })
+    }
+
+    fn allow(&self, usd: f64) {
+        self.config.proxy.iter().for_each(|proxy| proxy.allow(usd));
     }
 
     fn run<'a>(

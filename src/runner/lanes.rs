@@ -1,8 +1,9 @@
 //! The jobs of one call: who gets which run, what its answer means, and what is tried again.
 
-use super::Job;
 use super::answer::{mask, trial_of};
 use super::worker::{self, RunAnswer, Worker};
+use super::{Job, book};
+use crate::proxy::Metered;
 use sprag_core::failure::FailureKind;
 use sprag_core::protocol::RunRequest;
 use sprag_core::trial::{Trial, Usage};
@@ -55,6 +56,15 @@ pub(crate) struct Lost {
     /// What became of it.
     pub loss: worker::Loss,
     flights: Vec<Flight>,
+    /// What it had used of the model since the last run ended.
+    metered: Metered,
+}
+
+impl Lost {
+    fn of(worker: &Worker, loss: worker::Loss, flights: Vec<Flight>) -> Self {
+        let metered = worker.metered();
+        Self { loss, flights, metered }
+    }
 }
 
 impl<'a> Work<'a> {
@@ -125,15 +135,15 @@ impl<'a> Work<'a> {
                     deadline,
                 });
                 if let Err(loss) = worker.ask_for_run(request, deadline).await {
-                    return Err(Lost { loss, flights });
+                    return Err(Lost::of(worker, loss, flights));
                 }
             }
             let Some(deadline) = flights.iter().map(|flight| flight.deadline).min() else {
                 return Ok(());
             };
             match worker.run_answer(deadline).await {
-                Ok(answer) => self.settle_answer(answer, &mut flights),
-                Err(loss) => return Err(Lost { loss, flights }),
+                Ok(answer) => self.settle_answer(answer, &mut flights, worker),
+                Err(loss) => return Err(Lost::of(worker, loss, flights)),
             }
         }
     }
@@ -158,7 +168,7 @@ impl<'a> Work<'a> {
         Some((request, attempt))
     }
 
-    fn settle_answer(&self, answer: RunAnswer, flights: &mut Vec<Flight>) {
+    fn settle_answer(&self, answer: RunAnswer, flights: &mut Vec<Flight>, worker: &Worker) {
         let (id, trial) = match answer {
             RunAnswer::Result(result) => (Some(result.id.clone()), Ok(result)),
             RunAnswer::Broken { id, reason } => (id, Err(reason)),
@@ -184,6 +194,7 @@ impl<'a> Work<'a> {
         if !traced {
             mask(&mut trial);
         }
+        book(&mut trial, worker.metered());
         let mut state = self.state();
         state.losses_in_a_row = 0;
         state.had_results = true;
@@ -194,9 +205,12 @@ impl<'a> Work<'a> {
     /// Charges the runs that a lost worker had. What is wrong as the end of a sentence about it, when there is no hope left.
     pub(crate) fn settle_loss(&self, lost: Lost, what: &str, log: &str) -> Option<String> {
         let now = Instant::now();
-        for flight in lost.flights {
+        let mut metered = lost.metered;
+        for mut flight in lost.flights {
+            let metered = std::mem::take(&mut metered);
             let innocent = matches!(lost.loss, worker::Loss::Silent) && flight.deadline > now;
             if innocent {
+                flight.attempt.spent_before = sum(flight.attempt.spent_before, metered.usage);
                 self.state().queue.push_front(flight.attempt);
                 continue;
             }
@@ -206,7 +220,9 @@ impl<'a> Work<'a> {
                     format!("the worker {what} in this run{}", end_of(log))
                 }
             };
-            self.settle(flight.attempt, Trial::errored(FailureKind::Infrastructure, text));
+            let mut trial = Trial::errored(FailureKind::Infrastructure, text);
+            book(&mut trial, metered);
+            self.settle(flight.attempt, trial);
         }
         let mut state = self.state();
         state.losses_in_a_row += 1;

@@ -4,6 +4,7 @@ use super::lanes::Work;
 use super::worker::{Worker, WorkerSpec};
 use super::{BoxFuture, Job, Runner, RunnerError, fill_project};
 use crate::project::ProjectFiles;
+use crate::proxy::Proxy;
 use futures_util::future::{join_all, try_join_all};
 use sprag_core::failure::FailureKind;
 use sprag_core::harness::Harness;
@@ -35,6 +36,8 @@ pub struct WorkerConfig {
     pub env_pass: Vec<String>,
     /// An existing or new directory for the checkouts.
     pub scratch: PathBuf,
+    /// Where workers may ask models.
+    pub proxy: Option<Arc<Proxy>>,
 }
 
 /// Makes the agent work through workers. Dropping it, or the future of a run, leaves no process alive.
@@ -93,6 +96,7 @@ impl WorkerRunner {
             env_pass: config.env_pass,
             scratch: config.scratch,
             limit: config.timeout,
+            proxy: config.proxy,
         };
         Self {
             spec,
@@ -275,6 +279,10 @@ impl Runner for WorkerRunner {
 
     fn cases_refused(&self) -> BoxFuture<'_, Result<Option<String>, RunnerError>> {
         Box::pin(self.why_no_cases())
+    }
+
+    fn allow(&self, usd: f64) {
+        self.spec.proxy.iter().for_each(|proxy| proxy.allow(usd));
     }
 
     fn run<'a>(

@@ -1,6 +1,7 @@
 //! Child processes: each leads a process group that never outlives its owner, and nothing it writes can fill the memory.
 
 use super::environment;
+use crate::proxy::Serving;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io;
 use std::path::Path;
@@ -30,6 +31,8 @@ pub(crate) struct Launch<'a> {
     pub project_dir: &'a Path,
     /// Names of environment variables to pass besides the allow-list.
     pub env_pass: &'a [String],
+    /// Its way to the model, which it learns of in its environment.
+    pub model: Option<&'a Serving>,
 }
 
 impl Launch<'_> {
@@ -48,12 +51,16 @@ impl Launch<'_> {
                 self.env_pass,
                 self.project_dir,
             ))
+            .envs(self.model.map(Serving::environment).unwrap_or_default())
             .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
+        if let Some(model) = self.model {
+            model.answer(None)?;
+        }
         let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         Ok(Group {
             child,

@@ -1,10 +1,11 @@
 //! One worker: a process that speaks the worker protocol, in a checkout of its own.
 
-use super::RunnerError;
 use super::answer::{self, Answer, Ready};
 use super::checkout::Checkout;
 use super::process::{Conversation, Launch};
+use super::{RunnerError, way_to_model};
 use crate::project::ProjectFiles;
+use crate::proxy::{Metered, Proxy, Serving};
 use sprag_core::harness::Harness;
 use sprag_core::id::TaskId;
 use sprag_core::protocol::{HarnessReload, PROTOCOL, RunRequest, RunResult, ToWorker};
@@ -34,6 +35,8 @@ pub(crate) struct WorkerSpec {
     pub scratch: PathBuf,
     /// How long one answer may take.
     pub limit: Duration,
+    /// Where it may ask models.
+    pub proxy: Option<Arc<Proxy>>,
 }
 
 /// A running worker. Dropping it kills its process group and removes its checkout.
@@ -41,6 +44,8 @@ pub(crate) struct WorkerSpec {
 pub(crate) struct Worker {
     conversation: Conversation,
     checkout: Checkout,
+    /// Its way to the model.
+    model: Option<Serving>,
     /// What it said of itself.
     pub ready: Ready,
     noise: Noise,
@@ -95,11 +100,13 @@ impl Worker {
     /// Starts a worker on a harness and waits until it is ready.
     pub(crate) async fn start(spec: &WorkerSpec, harness: &Harness, quotable: bool) -> Result<Self, RunnerError> {
         let checkout = write_checkout(spec, harness).await?;
+        let model = way_to_model(spec.proxy.as_ref())?;
         let launch = Launch {
             command: &spec.command,
             dir: checkout.path(),
             project_dir: &spec.project_dir,
             env_pass: &spec.env_pass,
+            model: model.as_ref(),
         };
         let conversation = Conversation::start(launch).map_err(|source| RunnerError::Start {
             command: spec.command.join(" "),
@@ -114,6 +121,7 @@ impl Worker {
         let mut worker = Self {
             conversation,
             checkout,
+            model,
             ready,
             noise: Noise::default(),
             quotable,
@@ -200,7 +208,16 @@ impl Worker {
 
     /// Asks for a run; the answer comes from [`Self::run_answer`].
     pub(crate) async fn ask_for_run(&mut self, request: RunRequest, deadline: Instant) -> Result<(), Loss> {
+        if let Some(model) = &self.model {
+            model.session().begin();
+        }
         self.send(&ToWorker::Run(request), deadline).await
+    }
+
+    /// What it has used of the model since the last run ended.
+    pub(crate) fn metered(&self) -> Metered {
+        let model = self.model.as_ref();
+        model.map(|model| model.session().end()).unwrap_or_default()
     }
 
     /// The next answer to any run.

@@ -11,6 +11,7 @@
 //! Reading needs no right to write; what is found damaged or lost is put right by the next write.
 
 mod files;
+pub(crate) mod tamper;
 mod tree;
 
 use super::{Damage, StoreError};
@@ -64,6 +65,8 @@ pub struct BranchStore {
     ids: HashMap<String, String>,
     tries: u32,
     wait: Wait,
+    /// How long the next push has to wait.
+    slot: Arc<dyn Fn() -> Duration + Send + Sync>,
 }
 
 impl std::fmt::Debug for BranchStore {
@@ -98,6 +101,7 @@ impl BranchStore {
             ids: HashMap::new(),
             tries: TRIES,
             wait: Arc::new(std::thread::sleep),
+            slot: Arc::new(|| Duration::ZERO),
         };
         if let Ok(known) = store.repository.refname_to_id(KNOWN) {
             match store.adopt(Some(known)) {
@@ -118,6 +122,13 @@ impl BranchStore {
     pub fn patient(mut self, tries: u32, wait: impl Fn(Duration) + Send + Sync + 'static) -> Self {
         self.tries = tries;
         self.wait = Arc::new(wait);
+        self
+    }
+
+    /// What says before each push how long it has to wait.
+    #[must_use]
+    pub fn paced(mut self, slot: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        self.slot = Arc::new(slot);
         self
     }
 
@@ -149,6 +160,10 @@ impl BranchStore {
                 return Ok(());
             }
             let commit = self.snapshot.next(&self.repository, &new, now)?;
+            let slot = (self.slot)();
+            if !slot.is_zero() {
+                (self.wait)(slot);
+            }
             let error = match self.try_push(commit) {
                 Ok(damage) => {
                     warn(&damage);

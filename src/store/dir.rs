@@ -18,6 +18,7 @@ use sprag_core::hash;
 use sprag_core::id::RunKey;
 use sprag_core::ledger::{Entry, Event, FORMAT_MAJOR};
 use sprag_core::trial::Trial;
+use std::fmt;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -49,6 +50,13 @@ pub struct Damage {
     pub kept_as: PathBuf,
 }
 
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, kept_as) = (self.path.display(), self.kept_as.display());
+        write!(f, "{path}: {}; set aside as {kept_as}", self.problem)
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Format {
     major: u32,
@@ -63,6 +71,7 @@ impl DirStore {
     /// When the folder cannot be read or written, was written in another format, or another process holds it.
     pub fn open(root: &Path) -> Result<(Self, Vec<Damage>), StoreError> {
         let lock = Lock::of(root)?;
+        let is_new = !root.join("format.json").exists();
         check_format(root)?;
         fs::create_dir_all(root.join("segments"))?;
         fs::create_dir_all(root.join("runs"))?;
@@ -70,7 +79,11 @@ impl DirStore {
         let mut entries = Vec::new();
         let mut damage = read_segments(root, &mut entries)?;
         let folded = entries.len();
-        damage.extend(read_events(root, &mut entries)?);
+        damage.extend(if is_new || root.join("events.jsonl").exists() {
+            read_events(root, &mut entries)?
+        } else {
+            Some(gone(root)?)
+        });
         let events = fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -128,11 +141,8 @@ impl DirStore {
         let number = self.entries.len() / SEGMENT;
         let start = self.entries.len() - self.unfolded;
         let lines = to_lines(&self.entries[start..])?;
-        let packed = zstd::encode_all(lines.as_bytes(), LEVEL)?;
-        write_whole(
-            &self.root.join("segments").join(format!("{number:06}.jsonl.zst")),
-            &packed,
-        )?;
+        let segment = self.root.join("segments").join(format!("{number:06}.jsonl.zst"));
+        write_whole(&segment, &pack(lines.as_bytes())?)?;
         write_whole(&self.root.join("events.jsonl"), b"")?;
         self.events = fs::OpenOptions::new()
             .append(true)
@@ -187,7 +197,7 @@ impl Store for DirStore {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
-        write_whole(&path, &zstd::encode_all(json.as_slice(), LEVEL)?)?;
+        write_whole(&path, &pack(&json)?)?;
         Ok(())
     }
 
@@ -279,19 +289,34 @@ fn read_segments(root: &Path, entries: &mut Vec<Entry>) -> Result<Vec<Damage>, S
     Ok(damage)
 }
 
-fn read_events(root: &Path, entries: &mut Vec<Entry>) -> Result<Vec<Damage>, StoreError> {
+fn read_events(root: &Path, entries: &mut Vec<Entry>) -> Result<Option<Damage>, StoreError> {
     let path = root.join("events.jsonl");
     let Ok(bytes) = fs::read(&path) else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
     let text = String::from_utf8_lossy(&bytes);
     let folded = entries.len();
     let Err((good, problem)) = take_lines(&text, entries) else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
     let damage = set_aside(root, &path, problem, Some(&text.as_bytes()[good..]))?;
     write_whole(&path, to_lines(&entries[folded..])?.as_bytes())?;
-    Ok(vec![damage])
+    Ok(Some(damage))
+}
+
+/// The newest entries were there, and are not any more: nothing of them can be kept, and that is noted.
+fn gone(root: &Path) -> Result<Damage, StoreError> {
+    let path = root.join("events.jsonl");
+    let problem = "it is gone, and the newest entries with it".to_owned();
+    set_aside(root, &path, problem, Some(b""))
+}
+
+/// Packed with a checksum: a bit that flips must not make another verdict.
+fn pack(bytes: &[u8]) -> Result<Vec<u8>, std::io::Error> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), LEVEL)?;
+    encoder.include_checksum(true)?;
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }
 
 /// Takes the lines of a ledger file that continue `entries`. Lines that repeat its end (a fold that was cut short) are passed over.

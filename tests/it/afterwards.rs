@@ -4,6 +4,7 @@
 use crate::support::kiosk;
 use crate::support::scene::{REPO, Scene};
 use serde_json::{Value, json};
+use sprag_core::render::markdown::Markdown;
 use sprag_core::render::pull::PullRequest;
 
 /// A pull request of a person, from a branch of the repository.
@@ -11,7 +12,7 @@ async fn opens(scene: &Scene, branch: &str, files: &[(&str, &str)]) -> u64 {
     scene.fake.repo(REPO).commit(branch, files, "A change");
     let pull = PullRequest {
         title: branch.to_owned(),
-        body: String::new(),
+        body: Markdown::default(),
         head: branch.to_owned(),
         base: "main".to_owned(),
         draft: false,

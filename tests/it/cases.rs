@@ -2,7 +2,7 @@
 
 use crate::support::kiosk::Kiosk;
 use crate::support::program::Place;
-use crate::support::{Order, model_server, open_store, play, quick_dir, remains};
+use crate::support::{Order, model_server, model_table, open_store, play, quick_dir, remains};
 use serde_json::{Value, json};
 use sprag::store::Store as _;
 use sprag_core::case::{CaseState, Expectation, Outcome, expect, export};
@@ -129,7 +129,7 @@ async fn what_only_a_model_can_judge_is_a_case_where_there_is_one_and_waits_wher
             failures: vec![told(ASKED)],
             ..Known::default()
         },
-        model: Some(address),
+        config: model_table(&address),
         ..Order::default()
     };
     let dir = quick_dir();
@@ -243,6 +243,14 @@ fn cases_are_listed_and_exported_by_the_program() {
         (&listed["cases"][0]["id"], &listed["refused"]),
         (&json!("case-1"), &json!([]))
     );
+    let decided = place.sprag(&["cases", "reject", "case-", "--reason", "a matter of taste", "--json"]);
+    assert_eq!(
+        decided.json()["decision"],
+        json!({"decided": "review", "of": {"case": "case-1"}, "accepted": false, "reason": "a matter of taste"})
+    );
+    let unknown = place.sprag(&["cases", "accept", "case-7"]);
+    assert!(unknown.complaint().contains("there is no case `case-7`"), "{unknown:?}");
+    std::fs::remove_dir_all(place.path("project/sprag-out")).unwrap();
     let told = place.sprag(&["cases"]);
     assert!(told.stdout.contains("case-1  in the suite"), "{told:?}");
     assert!(

@@ -34,6 +34,7 @@ async fn report_within(command: Vec<String>, limit: Duration, shutdown_limit: Du
         scratch: project.path().join("scratch"),
         limit,
         shutdown_limit,
+        proxy: None,
     };
     check(request).await.unwrap()
 }

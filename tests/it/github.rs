@@ -5,6 +5,7 @@ use crate::support::kiosk;
 use crate::support::scene::{REPO, Scene, trace_of, zipped};
 use sprag::forge::{ENDPOINTS, IssueChange, Reaction};
 use sprag_core::fact::What;
+use sprag_core::render::markdown::Markdown;
 use sprag_core::render::pull::PullRequest;
 use std::collections::BTreeSet;
 
@@ -151,7 +152,7 @@ async fn everybodys_pull_requests_are_measured_against_their_base() {
         let pull = forge
             .keep_pull(&PullRequest {
                 title: branch.to_owned(),
-                body: String::new(),
+                body: Markdown::default(),
                 head: branch.to_owned(),
                 base: "main".to_owned(),
                 draft: false,
@@ -212,22 +213,22 @@ async fn every_endpoint_is_called_and_held_to_githubs_description() {
         )
         .await
         .unwrap();
-    forge.create_issue("title", "body", &[]).await.unwrap();
+    forge.create_issue("title", &markdown("body"), &[]).await.unwrap();
     forge.comments(None).await.unwrap();
     forge.label_events("2026-01-01T00:00:00Z").await.unwrap();
     forge.remove_label(issue, "agent-failure").await.unwrap();
     forge.labels().await.unwrap();
     // Two comments that both have the first marker: the younger one goes.
     forge
-        .keep_comment(issue, "<!-- sprag:a", "<!-- sprag:a -->")
+        .keep_comment(issue, "<!-- sprag:a", &markdown("<!-- sprag:a -->"))
         .await
         .unwrap();
     forge
-        .keep_comment(issue, "<!-- sprag:b", "<!-- sprag:b --> <!-- sprag:a -->")
+        .keep_comment(issue, "<!-- sprag:b", &markdown("<!-- sprag:b --> <!-- sprag:a -->"))
         .await
         .unwrap();
     let kept = forge
-        .keep_comment(issue, "<!-- sprag:a", "<!-- sprag:a --> new")
+        .keep_comment(issue, "<!-- sprag:a", &markdown("<!-- sprag:a --> new"))
         .await
         .unwrap();
     forge.react(kept.id, Reaction::ThumbsUp).await.unwrap();
@@ -271,4 +272,8 @@ async fn every_endpoint_is_called_and_held_to_githubs_description() {
     let uncalled: Vec<_> = ours.difference(&called).collect();
     assert_eq!(uncalled, [""; 0], "call it here, so that it is held to the description");
     assert_eq!(scene.fake.violations(), [""; 0]);
+}
+
+fn markdown(text: &str) -> Markdown {
+    serde_json::from_value(text.into()).unwrap()
 }

@@ -103,9 +103,9 @@ async fn boxes_and_commands_at_once_both_count() {
         "{}",
         board.body
     );
-    let reported = format!("reported in #{issue}");
+    let reported = format!("reported in #{issue},");
     let mut others = board.body.lines().filter(|line| line.starts_with("- [ ]"));
-    let line = others.find(|line| !line.ends_with(&reported)).unwrap();
+    let line = others.find(|line| !line.contains(&reported)).unwrap();
     let ticked = board.body.replace(line, &line.replace("- [ ]", "- [x]"));
     scene.alice.edits(board.number, &ticked);
     scene.alice.comments(issue, "/sprag accept");

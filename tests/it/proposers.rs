@@ -96,6 +96,20 @@ fn of_a_coding_agent_s_changes_the_good_one_is_kept_and_the_others_are_named() {
     let environment = fs_err::read_to_string(place.path("env")).unwrap();
     let project = place.path("project");
     assert!(!environment.contains(project.to_str().unwrap()), "{environment}");
+    // What was learned comes with the accepted change, in counts, and is written beside the report, too.
+    let learned = fs_err::read_to_string(place.path("out/repo/.sprag/learnings.md")).unwrap();
+    for expected in [
+        "## What helped\n\n- **Do it right**",
+        "- **Do nothing**",
+        "it broke the rules for changes",
+    ] {
+        assert!(learned.contains(expected), "{expected} is not in {learned}");
+    }
+    assert!(!learned.contains("Only for"), "{learned}");
+    let beside = fs_err::read_to_string(place.path("out/learnings.md")).unwrap();
+    assert!(beside.contains("- **Do it right**"), "{beside}");
+    assert_eq!(ran.json()["prediction"]["came_true"], 1, "{ran:?}");
+
     let held_out = fs_err::read_to_string(place.path("held-out.log")).unwrap_or_default();
     let ids = held_out
         .split(|letter: char| !letter.is_alphanumeric() && letter != '-')

@@ -42,11 +42,11 @@ pub(crate) struct Order {
     pub(crate) known: Known,
     /// Labelled issues.
     pub(crate) issues: Vec<Report>,
-    /// The address of a model, if there is one.
-    pub(crate) model: Option<String>,
+    /// What is configured besides.
+    pub(crate) config: String,
 }
 
-/// A short run with everything in it: issues, two accepted and two rejected changes, and a cluster that nothing is proposed for.
+/// A short run: issues, changes that are kept, and a cluster that nothing is proposed for.
 impl Default for Order {
     fn default() -> Self {
         Self {
@@ -55,7 +55,7 @@ impl Default for Order {
             merge: true,
             known: Known::default(),
             issues: issues(),
-            model: None,
+            config: String::new(),
         }
     }
 }
@@ -74,11 +74,6 @@ pub(crate) fn file(path: &str, text: &str) -> ProjectFile {
         bytes: text.into(),
         executable: false,
     }
-}
-
-/// The kiosk's configuration.
-pub(crate) fn config() -> Config {
-    config::parse(kiosk::CONFIG).unwrap()
 }
 
 /// Where the state of a run in `out` is.
@@ -106,10 +101,7 @@ pub(crate) async fn play(
         file("sprag.toml", kiosk::CONFIG),
     ];
     let workspace = Workspace::create(&out.join("repo"), &files).unwrap();
-    let config = match &order.model {
-        None => config(),
-        Some(address) => config::parse(&format!("{}\n{}", kiosk::CONFIG, model_table(address))).unwrap(),
-    };
+    let config = config::parse(&format!("{}\n{}", kiosk::CONFIG, order.config)).unwrap();
     let asked = |config: &Config| {
         let model = config.model.as_ref()?;
         Some(Advisor::new(model, &Tape::Off, Redactor::default(), config.budget.usd, |_| None).unwrap())

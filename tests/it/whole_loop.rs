@@ -28,6 +28,7 @@ async fn failures_become_measured_changes_and_what_fails_the_gates_is_told_and_n
     let order = Order {
         seed: 3,
         batches: 5,
+        config: "[gate]\nmode = \"strict\"".to_owned(),
         ..Order::default()
     };
     let (dir, summary) = run(&Kiosk::new(), &order).await;

@@ -45,6 +45,7 @@ impl Bench {
             retries: 0,
             env_pass: vec![],
             scratch: project.path().join("scratch"),
+            proxy: None,
         };
         change(&mut config);
         Self {
@@ -488,4 +489,47 @@ async fn a_recorded_input_is_scored_by_what_its_case_expects() {
 async fn a_worker_that_says_nothing_of_recorded_inputs_gets_none() {
     let refused = Bench::scripted(&[]).runner.cases_refused().await.unwrap();
     assert!(refused.unwrap().contains("\"cases\": true"));
+}
+
+/// A provider that tells 1,000 tokens read and 100 written, and what requests to it cost: $0.0011 each.
+async fn model(usd: f64) -> std::sync::Arc<sprag::proxy::Proxy> {
+    use axum::Json;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let answer = serde_json::json!({"choices": [{"message": {"content": "hi"}}], "usage": {"prompt_tokens": 1000, "completion_tokens": 100}});
+    let app = axum::Router::new().fallback(move || std::future::ready(Json(answer.clone())));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let text = format!(
+        "[runner.model]\nprovider = \"openai\"\nnames = [\"m-1\"]\nbase_url = \"{base}\"\nprices = {{ input = 1, output = 1 }}\n"
+    );
+    let config = sprag_core::config::parse(&text).unwrap().runner.model.unwrap();
+    let purse = sprag::model::Purse::new(usd);
+    let key = |_: &str| Some("sk-real".to_owned());
+    let redactor = sprag_core::redact::Redactor::default();
+    sprag::proxy::Proxy::open(&config, &sprag::model::Tape::Off, redactor, purse, key).unwrap()
+}
+
+#[tokio::test]
+async fn what_a_worker_asks_a_model_is_charged_to_the_run_that_asked() {
+    let proxy = model(1.0).await;
+    let bench = Bench::with(workers::python("asking.py", &[]), |config| config.proxy = Some(proxy));
+    let trials = bench.run("base", &["a", "twice-b", "c"]).await.unwrap();
+    let tokens: Vec<u64> = trials.iter().map(|trial| trial.usage.input_tokens).collect();
+    assert_eq!(tokens, [1000, 2000, 1000]);
+    assert!((trials[1].usage.usd - 0.0022).abs() < 1e-9);
+    assert!(trials.iter().all(Trial::passed));
+}
+
+#[tokio::test]
+async fn a_run_whose_requests_the_budget_cuts_off_has_no_verdict() {
+    let proxy = model(1.0).await;
+    let bench = Bench::with(workers::python("asking.py", &[]), |config| config.proxy = Some(proxy));
+    bench.runner.allow(0.0012);
+    let trial = bench.one("twice-a").await;
+    assert!(
+        error_of(&trial).contains("the budget did not cover"),
+        "{}",
+        error_of(&trial)
+    );
+    assert_eq!(trial.usage.input_tokens, 1000, "what was asked before is paid");
 }

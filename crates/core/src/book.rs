@@ -9,10 +9,12 @@ pub mod standing;
 use crate::candidate::Proof;
 use crate::case::{CaseState, EvalCase};
 use crate::cluster::{ClusterBook, ClusterState};
+use crate::curation::{Curations, Subject};
 use crate::fact::{Fact, Reading, What};
 use crate::failure::{FailureKind, FailureRecord, Mechanism, RootCause};
 use crate::gate::holdout::Asked;
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, RunId, TaskId};
+use crate::learnings::{Kind, Learning, of_experiments};
 use crate::ledger::{Entry, Event, Known};
 use crate::machine::{self, State};
 use crate::mine::text::shortened;
@@ -52,6 +54,8 @@ pub struct Book {
     pub quarantined: BTreeSet<CaseId>,
     /// Clusters that a person wants to be worked on first.
     pub preferred: BTreeSet<ClusterId>,
+    /// What people and models have decided about new clusters and cases.
+    pub curations: Curations,
     /// What the regression suite said on commits of the default branch: commit and card, the newest last.
     pub suite: Vec<(String, Scorecard)>,
     /// When the sealed test split was opened for each release, RFC 3339, and what it said.
@@ -166,10 +170,10 @@ pub struct Rejection {
     pub reasons: Vec<String>,
 }
 
-/// Of each kind, the most lessons that a run is told, and the most characters of one.
-const LESSONS: usize = 20;
-const LESSON: usize = 400;
-/// The most earlier runs that lessons are taken from.
+/// The most characters of what reviewers said of a change.
+const SAID: usize = 400;
+/// The most unwanted pull requests, and the most earlier runs, that a run learns from.
+const PULLS_TOLD: usize = 20;
 const RUNS_TOLD: usize = 3;
 
 impl Book {
@@ -308,13 +312,16 @@ impl Book {
                 .cloned()
                 .collect(),
             revisions: self.clusters.revisions().to_vec(),
+            curations: self.curations.all(),
             decided: self.clusters.decided().clone(),
             busy: busy.map(|cluster| cluster.id.clone()).collect(),
             preferred: self.preferred.clone(),
             rejected: closed
                 .filter_map(|pull| Some(self.run(&pull.run)?.experiment(&pull.experiment)?.candidate.id.clone()))
                 .collect(),
-            lessons: self.lessons(),
+            lessons: Vec::new(),
+            learnings: self.learnings(),
+            learnings_wait: self.pulls.values().any(|pull| pull.state == PullState::Open),
             asked: self.asked(),
         }
     }
@@ -329,45 +336,45 @@ impl Book {
         asked
     }
 
-    /// What reviewers said of changes that they did not want, and what became of others, the latest first: a line each, no figure of the
-    /// validation set in any of them.
-    fn lessons(&self) -> Vec<String> {
+    /// What reviewers said of changes that they did not want, and what became of those of the newest runs, the oldest first.
+    fn learnings(&self) -> Vec<Learning> {
         let unwanted = self.pulls.iter().rev().filter(|(_, pull)| pull.state.is_unwanted());
-        let said = unwanted.map(|(number, pull)| {
-            let run = self.run(&pull.run);
-            let experiment = run.as_ref().and_then(|run| run.experiment(&pull.experiment));
-            let title = experiment.map_or_else(String::new, |one| format!(" \"{}\"", one.candidate.title));
-            let reasons = match pull.reasons.as_slice() {
-                [] => "no reason given".to_owned(),
-                reasons => reasons.join("; "),
+        let mut said: Vec<Learning> = unwanted
+            .take(PULLS_TOLD)
+            .map(|(number, pull)| self.said(*number, pull))
+            .collect();
+        said.reverse();
+        let latest = self.runs.keys().rev().take(RUNS_TOLD);
+        let mut runs: Vec<_> = latest.filter_map(|run| Some((run, self.run(run)?))).collect();
+        runs.reverse();
+        let tried = runs.iter().flat_map(|(run, state)| {
+            // What people took back or did not take is no example to follow.
+            let unwanted = |id: &ExperimentId| {
+                let mut pulls = self.pulls.values();
+                pulls.any(|pull| pull.run == **run && pull.experiment == *id && pull.state.is_unwanted())
             };
-            let lesson = format!(
-                "- pull request {number}{title} for {}: people did not want it: {reasons}",
-                pull.cluster
-            );
-            shortened(&lesson, LESSON)
+            let experiments = state.experiments.iter().filter(|one| !unwanted(&one.id));
+            of_experiments(experiments, &self.clusters)
         });
-        let mut lessons: Vec<String> = said.take(LESSONS).collect();
-        let latest = self
-            .runs
-            .keys()
-            .rev()
-            .take(RUNS_TOLD)
-            .filter_map(|run| Some((run, self.run(run)?)));
-        for (run, state) in latest {
-            for experiment in state.experiments.iter().rev().filter(|one| one.verdict.is_some()) {
-                let became = if experiment.accepted() { "kept" } else { "not kept" };
-                let candidate = &experiment.candidate;
-                let lesson = format!(
-                    "- {run} {}, \"{}\" for {}: {became}",
-                    experiment.id, candidate.title, candidate.cluster
-                );
-                if lessons.len() < 2 * LESSONS {
-                    lessons.push(shortened(&lesson, LESSON));
-                }
-            }
+        said.into_iter().chain(tried).collect()
+    }
+
+    fn said(&self, number: u64, pull: &PullEntry) -> Learning {
+        let run = self.run(&pull.run);
+        let experiment = run.as_ref().and_then(|run| run.experiment(&pull.experiment));
+        let cluster = self.clusters.clusters.get(&pull.cluster);
+        let outcome = match pull.reasons.as_slice() {
+            [] => "no reason was given".to_owned(),
+            reasons => shortened(&reasons.join("; "), SAID),
+        };
+        Learning {
+            kind: Kind::Said,
+            cluster: pull.cluster.clone(),
+            about: cluster.map_or_else(|| pull.cluster.to_string(), |cluster| shortened(&cluster.title, 120)),
+            change: experiment.map_or_else(String::new, |one| shortened(&one.candidate.title, 120)),
+            outcome,
+            evidence: vec![number.to_string()],
         }
-        lessons
     }
 
     /// The regression suite as people have decided about it: what they quarantined is not promoted any more.
@@ -426,6 +433,16 @@ impl Book {
             );
         }
         clusters
+    }
+
+    /// Unresolved clusters, by rank, that nobody has decided about and that no pull request waits for: what a model can be asked about.
+    pub fn undecided(&self) -> Vec<&ClusterId> {
+        let ranked = self.clusters.ranked().into_iter().map(|(_, cluster)| cluster);
+        let free = ranked.filter(|cluster| {
+            let decided = self.curations.of(&Subject::Cluster(cluster.id.clone())).is_some();
+            !decided && !self.clusters.is_decided(&cluster.id) && cluster.state != ClusterState::InProgress
+        });
+        free.map(|cluster| &cluster.id).collect()
     }
 
     /// Where a cluster stands.

@@ -8,7 +8,7 @@ use crate::harness::FileChange;
 use crate::id::{CandidateId, ClusterId, ExperimentId, HarnessId, TaskId};
 use crate::score::Scorecard;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// One proposed harness change.
@@ -133,10 +133,10 @@ impl Stage {
     /// The stage that runs of a purpose belong to.
     pub fn of(purpose: Purpose) -> Option<Self> {
         match purpose {
-            Purpose::Probe => Some(Self::Cluster),
+            Purpose::Probe | Purpose::Promotion => Some(Self::Cluster),
             Purpose::Suite => Some(Self::Regression),
             Purpose::Validation => Some(Self::Validation),
-            Purpose::Baseline | Purpose::Reproduce | Purpose::Promotion => None,
+            Purpose::Baseline | Purpose::Reproduce => None,
         }
     }
 }
@@ -206,6 +206,47 @@ pub enum Said {
     NotRun,
 }
 
+/// How predicted fixes came out, counted in train tasks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Tasks that were predicted to be fixed.
+    pub predicted: u32,
+    /// How many of them were.
+    pub came_true: u32,
+    /// Tasks that were fixed, predicted or not.
+    pub fixed: u32,
+}
+
+impl Prediction {
+    /// Of many experiments, those that were measured; `None` when none of them predicted anything.
+    pub fn of<'a>(experiments: impl IntoIterator<Item = &'a Experiment>) -> Option<Self> {
+        let mut all = Self::default();
+        for one in experiments.into_iter().filter_map(Experiment::prediction) {
+            all.predicted += one.predicted;
+            all.came_true += one.came_true;
+            all.fixed += one.fixed;
+        }
+        (all.predicted > 0).then_some(all)
+    }
+}
+
+impl fmt::Display for Prediction {
+    /// Precision and recall in words: `2 of 3 predicted fixes came true, and 2 of 4 fixed tasks had been predicted`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            predicted,
+            came_true,
+            fixed,
+        } = self;
+        let fixes = if *predicted == 1 { "fix" } else { "fixes" };
+        write!(f, "{came_true} of {predicted} predicted {fixes} came true, and ")?;
+        match fixed {
+            0 => f.write_str("nothing was fixed"),
+            _ => write!(f, "{came_true} of {fixed} fixed tasks had been predicted"),
+        }
+    }
+}
+
 /// What speaks for an accepted change.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Proof {
@@ -263,6 +304,26 @@ impl Experiment {
     /// Whether it passed both gates.
     pub fn accepted(&self) -> bool {
         matches!(self.verdict, Some((Verdict::Accepted, _)))
+    }
+
+    /// The train tasks that it fixed, of the cluster's own and of the suite.
+    pub fn fixed_tasks(&self) -> BTreeSet<&str> {
+        let cards = [&self.cluster_cases, &self.regression];
+        let tasks = cards.into_iter().flatten().flat_map(|card| &card.fixed_tasks);
+        tasks.map(String::as_str).collect()
+    }
+
+    /// How its prediction came out; `None` while nothing of it is measured.
+    pub fn prediction(&self) -> Option<Prediction> {
+        self.cluster_cases.as_ref().or(self.regression.as_ref())?;
+        let fixed = self.fixed_tasks();
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let predicted = &self.candidate.predicted;
+        Some(Prediction {
+            predicted: count(predicted.len()),
+            came_true: count(predicted.iter().filter(|task| fixed.contains(task.as_str())).count()),
+            fixed: count(fixed.len()),
+        })
     }
 
     /// What a stage measured, if it was run.

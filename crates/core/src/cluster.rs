@@ -10,6 +10,7 @@ mod signature;
 mod title;
 
 pub use curate::{Likeness, Question, ask, questions, read as read_answer, texts};
+pub(crate) use curate::{alike_to, shown};
 pub use explain::{Explanation, Trend, explain};
 pub use rank::Rank;
 pub use revise::{Author, Change, Revision, part_of};

@@ -20,9 +20,12 @@ pub enum SlashCommand {
     Run,
     /// Say where things stand.
     Status,
-    /// Work on this cluster next.
-    Accept,
-    /// Close the pull request, for this reason.
+    /// Work on this cluster next; or let in what waits under a name.
+    Accept {
+        /// The cluster or case; without one, the clusters of the issue.
+        what: Option<String>,
+    },
+    /// Close the pull request, or leave alone what waits, for this reason.
     Reject {
         /// Why, in the words of the person; may be empty.
         reason: String,
@@ -84,13 +87,13 @@ pub const HELP: &[Form] = &[
     ),
     form(
         "accept",
-        "/sprag accept",
-        "works on the cluster of this issue next, also if it was ignored",
+        "/sprag accept [<cluster or case>]",
+        "works on the cluster of this issue next, also if it was ignored; or lets in what waits for a person",
     ),
     form(
         "reject",
-        "/sprag reject <reason>",
-        "closes sprag's pull request; the reason is shown with the next proposal",
+        "/sprag reject [<cluster or case>] <reason>",
+        "closes sprag's pull request, and the reason is shown with the next proposal; or leaves alone what waits for a person",
     ),
     form("ignore", "/sprag ignore", "leaves the cluster of this issue alone"),
     form(
@@ -137,7 +140,7 @@ impl SlashCommand {
         match self {
             Self::Run => "run",
             Self::Status => "status",
-            Self::Accept => "accept",
+            Self::Accept { .. } => "accept",
             Self::Reject { .. } => "reject",
             Self::Ignore => "ignore",
             Self::Merge { .. } => "merge",
@@ -241,7 +244,8 @@ fn command(line: &str) -> Option<Result<SlashCommand, Problem>> {
     let command = match (form.verb, arguments.len()) {
         ("run", 0) => SlashCommand::Run,
         ("status", 0) => SlashCommand::Status,
-        ("accept", 0) => SlashCommand::Accept,
+        ("accept", 0) => SlashCommand::Accept { what: None },
+        ("accept", 1) => SlashCommand::Accept { what: Some(one(0)) },
         ("ignore", 0) => SlashCommand::Ignore,
         ("retry", 0) => SlashCommand::Retry,
         ("gate", 0) => SlashCommand::Gate,
@@ -333,12 +337,16 @@ mod tests {
         assert_eq!(heard("/sprag ignroe"), ["/sprag ignroe -> Some(\"/sprag ignore\")"]);
         assert_eq!(heard("/sprag dance"), ["/sprag dance -> None"]);
         assert_eq!(
+            heard("/sprag accept\n/sprag accept case-1"),
+            ["Accept { what: None }", "Accept { what: Some(\"case-1\") }"]
+        );
+        assert_eq!(
             heard("/sprag merge c-1"),
             ["/sprag merge c-1 -> Some(\"/sprag merge <cluster> <cluster>\")"]
         );
         assert_eq!(
             heard("/sprag reject"),
-            ["/sprag reject -> Some(\"/sprag reject <reason>\")"]
+            ["/sprag reject -> Some(\"/sprag reject [<cluster or case>] <reason>\")"]
         );
     }
 
@@ -347,6 +355,7 @@ mod tests {
         for form in HELP {
             let line = form
                 .line
+                .replace("[<cluster or case>]", "c-1")
                 .replace("<cluster>", "c-1")
                 .replace("<case>", "case-1")
                 .replace("<reason>", "no");

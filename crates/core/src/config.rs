@@ -1,6 +1,8 @@
 //! `sprag.toml`, checked: every key has a default that works, and every mistake is named with its line and its mend.
 
+mod agent_model;
 mod convert;
+mod knob;
 mod model;
 mod placeholder;
 mod problem;
@@ -10,10 +12,12 @@ mod reader;
 mod recipe;
 mod redact;
 
+pub use agent_model::AgentModelConfig;
 pub use model::ModelConfig;
 pub use problem::{Problem, render_problems};
 pub use redact::{Pattern, RedactConfig};
 
+use crate::curation::Review;
 use crate::edit::Position;
 use crate::hash;
 use crate::severity::SeverityLabels;
@@ -51,6 +55,9 @@ pub struct Config {
     /// `[redact]`
     #[serde(skip_serializing_if = "RedactConfig::is_default")]
     pub redact: RedactConfig,
+    /// `[review]`: who confirms what is new.
+    #[serde(skip_serializing_if = "Review::is_default")]
+    pub review: Review,
     /// `[[recipe]]`, in the order they are tried.
     pub recipes: Vec<Recipe>,
 }
@@ -87,7 +94,7 @@ impl Default for HarnessConfig {
 }
 
 /// How the agent is run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunnerConfig {
     /// `worker` or `command`.
     pub kind: RunnerKind,
@@ -95,6 +102,9 @@ pub struct RunnerConfig {
     pub command: Vec<String>,
     /// Names of environment variables that the runner gets on top of the harmless ones. Secrets must be named here to be passed.
     pub env: Vec<String>,
+    /// The models that the agent may ask through sprag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<AgentModelConfig>,
     /// For kind `command`: the tasks of each split, since there is no worker to ask.
     pub tasks: CommandTasks,
     /// For kind `command`: how the command reports.
@@ -208,7 +218,7 @@ pub struct CasesConfig {
 }
 
 /// Who proposes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProposerConfig {
     /// Default `recipes`.
     pub kind: ProposerKind,
@@ -218,6 +228,9 @@ pub struct ProposerConfig {
     /// For kind `command`: names of environment variables that it gets on top of the harmless ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
+    /// For kind `command`: the models that it may ask through sprag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<AgentModelConfig>,
     /// For kind `command`: its time limit, in milliseconds. Default 15 min. Not in the digest.
     #[serde(skip)]
     pub timeout_ms: u64,
@@ -365,6 +378,8 @@ pub struct BudgetConfig {
 /// Placeholders in string values, filled from the cluster's records by the proposer:
 /// `{title}` (a name for the new entry), `{say}` (what the agent should have told), `{conditions}` (a list), `{calls}` (a list). An entry with none of the last three is written as it is,
 /// with `{title}`, `{tool}`, `{finding}` (what went wrong in one run) and `{should}` (what should have been done).
+/// In an entry of `few_shot` they are filled from a run that passed: `{input}` (what the person said), `{output}` (what the agent said last), `{tool}` and `{arguments}` (its only
+/// call), `{calls}` (all of them).
 /// A string that is nothing but one placeholder takes the value with its type.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Recipe {
@@ -378,7 +393,7 @@ pub struct Recipe {
     pub op: RecipeOp,
     /// Where in the file: a dotted path of an array (of tables), a key, or a Markdown heading. Empty for JSONL.
     pub at: String,
-    /// For `append`: the entry with placeholders. For `set`: unused.
+    /// For `append` and `few_shot`: the entry with placeholders. Else unused.
     pub entry: Value,
     /// For `append`: the positions to search, in order. Default `["end"]`.
     pub positions: Vec<Position>,
@@ -392,6 +407,12 @@ pub struct Recipe {
     pub condition: ConditionTemplates,
     /// How the harness can be made to look at something it does not look at yet.
     pub observe: Option<Observe>,
+    /// For `knob`: what the key may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub knob: Option<Knob>,
+    /// For `few_shot`: how many examples there may be, and how long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub few_shot: Option<FewShot>,
 }
 
 /// The operations of a recipe.
@@ -402,6 +423,41 @@ pub enum RecipeOp {
     Append,
     /// Gives a key one of some values.
     Set,
+    /// Searches the value of a key.
+    Knob,
+    /// Adds train runs that passed to a list of examples.
+    FewShot,
+}
+
+/// What the key of a knob may be.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Knob {
+    /// A whole number, both ends included.
+    Int {
+        /// The least.
+        least: i64,
+        /// The most.
+        most: i64,
+    },
+    /// A number, both ends included.
+    Float {
+        /// The least.
+        least: f64,
+        /// The most.
+        most: f64,
+    },
+    /// One of these, which have no order; at least two. A switch is `[false, true]`.
+    Choice(Vec<Value>),
+}
+
+/// How many examples a list may have, and how long they may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct FewShot {
+    /// The most entries of the list, those of people included. Default 8.
+    pub most: usize,
+    /// The most characters of an entry, written as JSON. Default 600.
+    pub length: usize,
 }
 
 /// How conditions on observations are written. Placeholders: `{tool}`, `{line}`, `{field}`, `{value}`, `{phrase}`.

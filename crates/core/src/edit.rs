@@ -162,6 +162,17 @@ pub fn apply(path: &str, text: &str, edit: &Edit) -> Result<String, EditError> {
         })
 }
 
+/// What stands at the place that an edit would name: the value at a dotted path, the lines of a JSONL file, the bullets under a Markdown heading.
+/// `None` where nothing does, or the file cannot be read.
+pub fn held(path: &str, text: &str, at: &str) -> Option<Value> {
+    let format = Format::of(path)?;
+    let whole = read(format, text).ok()?;
+    if format == Format::Markdown {
+        return markdown::entries(&whole, at);
+    }
+    change::lookup(&whole, &change::parts(at)).cloned()
+}
+
 fn apply_as(format: Format, text: &str, edit: &Edit) -> Result<String, Fault> {
     let (splices, wanted) = plan(format, text, edit)?;
     let changed = splice(text, splices);

@@ -4,6 +4,7 @@
 //! What they add up to is the [`Book`](crate::book::Book).
 
 use crate::cluster::{Author, Change, ClusterBook, ClusterState, Revision};
+use crate::curation::{Curation, Curations, Subject};
 use crate::failure::FailureRecord;
 use crate::hash;
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, RunId};
@@ -201,10 +202,18 @@ pub enum What {
         /// What changed, in order.
         revisions: Vec<Revision>,
     },
+    /// A model decided what becomes of new clusters.
+    Curated {
+        /// What was decided.
+        curations: Vec<Curation>,
+    },
     /// Somebody ticked or cleared boxes on the dashboard.
     Ticked {
         /// The clusters whose box was changed, and whether it is ticked now.
         clusters: BTreeMap<ClusterId, bool>,
+        /// The same for new cases.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        cases: BTreeMap<CaseId, bool>,
     },
     /// Something on GitHub was brought to what the book says it should be, so it need not be looked at until that changes.
     Answered {
@@ -298,12 +307,35 @@ pub enum Decision {
         /// The issue.
         issue: u64,
     },
+    /// Something new may be worked on, or is to be left alone.
+    Review {
+        /// What.
+        of: Subject,
+        /// Whether it may be worked on.
+        accepted: bool,
+        /// Why; may be empty.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
+    },
 }
 
 impl Decision {
     /// Leaves a cluster alone, or puts it before the others, if it says so.
     pub(crate) fn rank(&self, clusters: &mut ClusterBook, preferred: &mut BTreeSet<ClusterId>) {
         match self {
+            Self::Review {
+                of: Subject::Cluster(cluster),
+                accepted,
+                ..
+            } => {
+                let cluster = clusters.current(cluster);
+                let state = if *accepted {
+                    ClusterState::Open
+                } else {
+                    ClusterState::Ignored
+                };
+                clusters.mark(&cluster, state);
+            }
             Self::Ignore { cluster } => {
                 let cluster = clusters.current(cluster);
                 clusters.mark(&cluster, ClusterState::Ignored);
@@ -314,6 +346,16 @@ impl Decision {
                 clusters.mark(&cluster, ClusterState::Open);
                 preferred.insert(cluster);
             }
+            _ => {}
+        }
+    }
+
+    /// What it says of whether something may be worked on.
+    pub(crate) fn review(&self, curations: &mut Curations) {
+        match self {
+            Self::Ignore { cluster } => curations.by_person(Subject::Cluster(cluster.clone()), false, ""),
+            Self::Prefer { cluster } => curations.by_person(Subject::Cluster(cluster.clone()), true, ""),
+            Self::Review { of, accepted, reason } => curations.by_person(of.clone(), *accepted, reason),
             _ => {}
         }
     }
@@ -337,7 +379,8 @@ impl Decision {
             | Self::Prefer { .. }
             | Self::Quarantine { .. }
             | Self::Reject { .. }
-            | Self::Retry { .. } => {
+            | Self::Retry { .. }
+            | Self::Review { .. } => {
                 return None;
             }
         };
@@ -370,6 +413,7 @@ impl Fact {
             What::SuiteMeasured { sha, .. } => hash::of(&("suite", sha)),
             What::TestOpened { release, .. } => hash::of(&("test", release)),
             What::ClustersRevised { revisions } => hash::of(&("revised", revisions)),
+            What::Curated { curations } => hash::of(&("curated", curations)),
             What::Answered { .. } | What::Ticked { .. } | What::Decided { .. } => hash::of(self),
         }
     }

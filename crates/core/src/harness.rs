@@ -1,8 +1,10 @@
 //! The harness: the files a candidate may change, and the policy that says which they are.
 
+mod names;
+
 use crate::hash;
 use crate::id::HarnessId;
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -100,14 +102,14 @@ impl Harness {
 
 /// Always read-only to a candidate, whatever `sprag.toml` says: what judges it, and what could run outside it.
 pub const ALWAYS_PROTECTED: [&str; 8] = [
-    ".git",
-    ".git/**",
-    ".github/**",
-    ".sprag/**",
-    "sprag.toml",
+    "**/.git",
+    "**/.github",
+    "**/.sprag",
     "**/sprag.toml",
     "**/.gitmodules",
     "**/.gitattributes",
+    "**/.lfsconfig",
+    "**/CODEOWNERS",
 ];
 
 /// Which paths a candidate may change.
@@ -115,6 +117,7 @@ pub const ALWAYS_PROTECTED: [&str; 8] = [
 pub struct PathPolicy {
     allowed: GlobSet,
     protected: GlobSet,
+    runner_files: Vec<String>,
 }
 
 /// A glob of `harness.paths` or `harness.protect` that cannot be read.
@@ -136,27 +139,41 @@ impl PathPolicy {
             .map(|&glob| glob.to_owned())
             .chain(protect.iter().cloned())
             .chain(runner_files.iter().map(|path| globset::escape(path)))
+            .chain(
+                names::STEERING
+                    .iter()
+                    .filter(|name| !names::is_named(name, paths))
+                    .map(|name| format!("**/{name}")),
+            )
             .collect();
         Ok(Self {
-            allowed: set(paths)?,
-            protected: set(&protected)?,
+            allowed: set(paths, false)?,
+            protected: set(&protected, true)?,
+            runner_files: runner_files.to_vec(),
         })
     }
 
-    /// Whether a candidate may change this path.
+    /// The files that the runner's command names: they judge the candidate.
+    pub fn runner_files(&self) -> &[String] {
+        &self.runner_files
+    }
+
+    /// Whether a candidate may change this path. Below what is protected everything is, also below a file: what is put there would take its
+    /// place.
     pub fn allows(&self, path: &str) -> bool {
-        let plain = !path.is_empty()
-            && !path.starts_with('/')
-            && !path.contains('\\')
-            && path.split('/').all(|part| !matches!(part, "" | "." | ".."));
-        plain && self.allowed.is_match(path) && !self.protected.is_match(path)
+        let folders = path.match_indices('/').map(|(at, _)| &path[..at]);
+        names::is_plain(path)
+            && self.allowed.is_match(path)
+            && !folders.chain([path]).any(|part| self.protected.is_match(part))
     }
 }
 
-fn set(globs: &[String]) -> Result<GlobSet, GlobError> {
+/// What is protected is so in any case: some file systems know no other.
+fn set(globs: &[String], any_case: bool) -> Result<GlobSet, GlobError> {
     let mut builder = GlobSetBuilder::new();
     for glob in globs {
-        builder.add(Glob::new(glob).map_err(|source| GlobError {
+        let made: Result<Glob, _> = GlobBuilder::new(glob).case_insensitive(any_case).build();
+        builder.add(made.map_err(|source| GlobError {
             glob: glob.clone(),
             source,
         })?);

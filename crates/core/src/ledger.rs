@@ -5,12 +5,14 @@ use crate::candidate::{Candidate, Ground};
 use crate::case::{CaseState, EvalCase, Refusal};
 use crate::cluster::Revision;
 use crate::config::GateConfig;
+use crate::curation::{Curation, Review};
 use crate::failure::FailureRecord;
 use crate::gate::holdout::Asked;
 use crate::gate::purchase::{Outcome, Request};
 use crate::harness::Harness;
 use crate::hash;
 use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, RecordId, TaskId};
+use crate::learnings::Learning;
 use crate::signal::Report;
 use crate::trial::TaskVerdict;
 use serde::{Deserialize, Serialize};
@@ -65,6 +67,13 @@ pub enum Event {
         revisions: Vec<Revision>,
         /// What a model was paid for looking at them.
         #[serde(default, skip_serializing_if = "Spent::is_nothing")]
+        spent: Spent,
+    },
+    /// A model decided what becomes of new clusters and cases.
+    Curated {
+        /// What was decided; what it gave no answer for is not among them.
+        curations: Vec<Curation>,
+        /// What it was paid.
         spent: Spent,
     },
     /// New cases ran again on the incumbent, to see whether they fail before anything is changed.
@@ -140,6 +149,7 @@ impl Event {
             | Self::SignalsRead { spent, .. }
             | Self::TrafficRan { spent, .. }
             | Self::ClustersRevised { spent, .. }
+            | Self::Curated { spent, .. }
             | Self::CasesTried { spent, .. }
             | Self::Proposed { spent, .. }
             | Self::NothingProposed { spent, .. } => *spent,
@@ -176,6 +186,9 @@ pub struct Plan {
     /// Whether a model is asked about clusters.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub advised: bool,
+    /// Who confirms what is new.
+    #[serde(default, skip_serializing_if = "Review::is_default")]
+    pub review: Review,
     /// How many validation tasks there are.
     pub n_validation: usize,
     /// A hash of which they are: another set has given nothing away.
@@ -206,6 +219,9 @@ pub struct Known {
     /// How clusters were changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revisions: Vec<Revision>,
+    /// What people and models have decided about clusters and cases.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curations: Vec<Curation>,
     /// Clusters that people have decided about: no rule and no model changes them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub decided: BTreeSet<ClusterId>,
@@ -218,12 +234,18 @@ pub struct Known {
     /// Edits that people did not want.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub rejected: BTreeSet<CandidateId>,
-    /// What earlier runs and reviewers taught, one line each.
+    /// What `.sprag/learnings.md` says when what follows is taken in, one line each: for the proposers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lessons: Vec<String>,
     /// How often earlier runs asked each validation set, by [`Plan::validation_set`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub asked: BTreeMap<String, Asked>,
+    /// What earlier runs and reviewers taught, the oldest first: for `.sprag/learnings.md`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learnings: Vec<Learning>,
+    /// Whether a pull request waits that may change that file: a second one would be in conflict with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub learnings_wait: bool,
 }
 
 impl Known {
@@ -303,6 +325,9 @@ pub struct Entry {
     pub prev: String,
     /// When it was written, RFC 3339.
     pub at: String,
+    /// The first digits of the hash of id and time; empty in what older versions wrote.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sum: String,
     /// What happened.
     pub event: Event,
 }
@@ -314,6 +339,7 @@ impl Entry {
         let id = Self::identity(&prev, &event);
         Self {
             seq,
+            sum: Self::sum(&id, &at),
             id,
             prev,
             at,
@@ -324,7 +350,13 @@ impl Entry {
     /// Whether this entry is whole and follows `last`.
     pub fn follows(&self, last: Option<&Self>) -> bool {
         let (seq, prev) = last.map_or((1, ""), |entry| (entry.seq + 1, entry.id.as_str()));
-        self.seq == seq && self.prev == prev && self.id == Self::identity(prev, &self.event)
+        let is_whole = self.sum.is_empty() || self.sum == Self::sum(&self.id, &self.at);
+        is_whole && self.seq == seq && self.prev == prev && self.id == Self::identity(prev, &self.event)
+    }
+
+    /// The id leaves out the time, so that equal runs have equal ids; this covers it.
+    fn sum(id: &str, at: &str) -> String {
+        hash::of(&(id, at))[..8].to_owned()
     }
 
     fn identity(prev: &str, event: &Event) -> String {

@@ -3,21 +3,24 @@
 //! Every command leads to exactly one event (see [`Command`]), so a run that was killed is resumed by folding the ledger and doing
 //! the commands of the last step again.
 
+mod again;
 mod buying;
 mod cases;
+mod curation;
 mod schedule;
 mod state;
 
+pub use again::{Again, decide_again};
 pub use cases::CaseTrial;
 pub use schedule::batches;
-pub use state::State;
+pub use state::{PassedRun, State};
 
 use crate::candidate::{Candidate, Experiment, Ground, Verdict};
 use crate::case::EvalCase;
 use crate::cluster::{ClusterState, Revision};
 use crate::failure::{FailureKind, FailureRecord};
 use crate::gate::purchase::{Ask, Promotion, Purpose, Request};
-use crate::id::{ClusterId, ExperimentId, RecordId, TaskId};
+use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
 use crate::ledger::{CaseRerun, Event};
 use crate::trial::TrialStatus;
 
@@ -46,6 +49,13 @@ pub enum Command {
     ReviseClusters {
         /// What rules found.
         found: Vec<Revision>,
+    },
+    /// Ask a model what becomes of new clusters and cases; leads to `Curated`.
+    Curate {
+        /// The clusters.
+        clusters: Vec<ClusterId>,
+        /// The cases.
+        cases: Vec<CaseId>,
     },
     /// Run new cases again on the incumbent, or refuse them; leads to `CasesTried`.
     TryCases {
@@ -112,46 +122,6 @@ pub fn replay<'a>(events: impl IntoIterator<Item = &'a Event>) -> (Option<State>
         .fold((None, Vec::new()), |(state, _), event| step(state, event))
 }
 
-/// A verdict, made again from the recorded runs.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Again {
-    /// The experiment as the ledger left it.
-    pub experiment: Experiment,
-    /// What follows from its runs; `None` when the gate would have gone on.
-    pub again: Option<(Ground, String)>,
-}
-
-impl Again {
-    /// Whether the ledger says the same.
-    pub fn agrees(&self) -> bool {
-        let told = self.experiment.verdict.as_ref().map(|(_, reason)| reason);
-        let again = self.again.as_ref();
-        again.is_some_and(|(ground, reason)| self.experiment.ground == Some(*ground) && told == Some(reason))
-    }
-}
-
-/// Makes a verdict again from a ledger: the runs are told to a gate, and what it decides is held against what was written down. `None` when there
-/// is no such verdict.
-pub fn decide_again<'a>(events: impl IntoIterator<Item = &'a Event>, id: &ExperimentId) -> Option<Again> {
-    let (mut state, mut commands) = (None, Vec::new());
-    for event in events {
-        let wanted = commands.first().cloned();
-        (state, commands) = step(state, event);
-        match event {
-            Event::Decided { experiment, .. } if experiment == id => {
-                let experiment = state?.experiment(id)?.clone();
-                let again = match wanted {
-                    Some(Command::Decide { ground, reason, .. }) => Some((ground, reason)),
-                    _ => None,
-                };
-                return Some(Again { experiment, again });
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
 fn apply(state: &mut State, event: &Event) -> Vec<Command> {
     state.spent.add(event.spent());
     let next = match event {
@@ -184,6 +154,10 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
         }
         Event::ClustersRevised { revisions, .. } => {
             state.revise(revisions);
+            curate(state)
+        }
+        Event::Curated { curations, .. } => {
+            curation::take(state, curations);
             try_cases(state)
         }
         Event::CasesTried { tried, refused, .. } => {
@@ -241,9 +215,14 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
 fn revise_clusters(state: &mut State, failed: bool) -> Command {
     let found = state.clusters.alike();
     if found.is_empty() && !(state.plan.advised && failed) {
-        return try_cases(state);
+        return curate(state);
     }
     Command::ReviseClusters { found }
+}
+
+/// What is new is decided about before anything is done with it.
+fn curate(state: &mut State) -> Command {
+    curation::next(state).unwrap_or_else(|| try_cases(state))
 }
 
 /// What is known and told comes before traffic.
@@ -264,6 +243,10 @@ fn take_known(state: &mut State) {
         .iter()
         .for_each(|record| take_failure(state, record, false));
     state.revise(&known.revisions);
+    known
+        .curations
+        .iter()
+        .for_each(|curation| state.curations.take(curation));
     // A change that waits for a person must not grow under them.
     state.clusters.leave_to_people(known.decided.iter().chain(&known.busy));
 }
@@ -285,6 +268,7 @@ fn run_traffic(state: &mut State) -> Command {
     state.batch_experiments = 0;
     state.exhausted.clear();
     state.tried_cases.clear();
+    state.asked.clear();
     let tasks = state.schedule[state.batch as usize - 1].clone();
     let tasks = tasks
         .into_iter()

@@ -1,15 +1,18 @@
 //! Language models as plain data: what is asked, what is answered, what went wrong, what it costs. The wires of the providers are in the
 //! files below, as pure functions between these types and JSON; nothing here sends anything.
 
+mod admit;
 mod chat;
 mod embedding;
 mod fault;
 mod messages;
+pub mod meter;
 mod price;
 mod responses;
 mod sse;
 mod wire;
 
+pub use admit::{Admission, Admitted, Refusal, Route};
 pub use embedding::{Embeddings, EmbeddingsRequest};
 pub use fault::{Fault, FaultClass};
 pub use price::{Cost, Price, Prices};

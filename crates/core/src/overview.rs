@@ -2,11 +2,12 @@
 
 use crate::book::Book;
 use crate::case::{CaseState, EvalCase, Refusal};
-use crate::cluster::{ClusterBook, ClusterState};
+use crate::cluster::{Cluster, ClusterBook, ClusterState};
+use crate::curation::{Curations, Review, Standing};
 use crate::fact::{Decision, Fact, What};
 use crate::failure::{FailureRecord, RootCause};
 use crate::id::{CaseId, ClusterId, RecordId, RunId};
-use crate::ledger::{Entry, Event, Known};
+use crate::ledger::{Entry, Event, Known, Plan};
 use crate::machine;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +67,10 @@ pub struct Overview {
     pub cases: BTreeMap<CaseId, EvalCase>,
     /// What did not become a case, and why.
     pub refused: Vec<Refusal>,
+    /// What people and models have decided about new clusters and cases.
+    pub curations: Curations,
+    /// Who confirms what is new.
+    pub review: Review,
 }
 
 impl Overview {
@@ -86,7 +91,30 @@ impl Overview {
             preferred: book.preferred.clone(),
             cases,
             refused,
+            curations: book.curations.clone(),
+            review: newest_plan(book).map(|plan| plan.review).unwrap_or_default(),
         }
+    }
+
+    /// Where a cluster stands.
+    pub fn standing(&self, cluster: &ClusterId) -> Standing<'_> {
+        self.curations.cluster(self.review, &self.clusters, cluster)
+    }
+
+    /// Unresolved clusters that wait for a person, by rank, and why; what waits only since nobody has looked at it has no reason.
+    pub fn waiting_clusters(&self) -> Vec<(&Cluster, &str)> {
+        let ranked = self.clusters.ranked().into_iter().map(|(_, cluster)| cluster);
+        ranked
+            .filter_map(|cluster| Some((cluster, self.standing(&cluster.id).waits()?)))
+            .collect()
+    }
+
+    /// Candidates that wait for a person, and why; see [`Self::waiting_clusters`].
+    pub fn waiting_cases(&self) -> Vec<(&EvalCase, &str)> {
+        let candidates = self.cases.values().filter(|case| case.state == CaseState::Candidate);
+        candidates
+            .filter_map(|case| Some((case, self.curations.case(self.review, &case.id).waits()?)))
+            .collect()
     }
 
     /// What is known without GitHub: the ledger of a run, then what was read and decided beside it.
@@ -102,6 +130,8 @@ impl Overview {
         }
         if let Some(state) = state {
             overview.clusters = state.clusters;
+            overview.review = state.plan.review;
+            overview.curations = state.curations;
             overview.cases.extend(state.cases.cases);
             overview.refused.extend(state.refused.into_values());
         }
@@ -128,6 +158,7 @@ impl Overview {
                 .cloned()
                 .collect(),
             revisions: self.clusters.revisions().to_vec(),
+            curations: self.curations.all(),
             decided: self.clusters.decided().clone(),
             busy: ignored.map(|cluster| cluster.id.clone()).collect(),
             preferred: self.preferred.clone(),
@@ -149,14 +180,18 @@ impl Overview {
                 }
             }
             What::ClustersRevised { revisions } => self.clusters.revise(revisions),
+            What::Curated { curations } => curations.iter().for_each(|curation| self.curations.take(curation)),
             What::Decided { decisions, .. } => decisions.iter().for_each(|decision| self.decide(decision)),
             _ => {}
         }
     }
 
     fn decide(&mut self, decision: &Decision) {
+        decision.review(&mut self.curations);
         match decision {
-            Decision::Ignore { .. } | Decision::Prefer { .. } => decision.rank(&mut self.clusters, &mut self.preferred),
+            Decision::Ignore { .. } | Decision::Prefer { .. } | Decision::Review { .. } => {
+                decision.rank(&mut self.clusters, &mut self.preferred);
+            }
             Decision::Quarantine { case } => {
                 self.cases
                     .entry(case.clone())
@@ -222,6 +257,17 @@ impl Overview {
         holding.iter().find(shows).cloned()
     }
 
+    /// The case with an id, or the one whose id begins so.
+    ///
+    /// # Errors
+    /// Half a sentence, when there is none or more than one.
+    pub fn case(&self, id: &str) -> Result<CaseId, String> {
+        let refused = self.refused.iter().map(|refusal| &refusal.case);
+        let ids: BTreeSet<&CaseId> = self.cases.keys().chain(refused).collect();
+        let found = one("case", id, ids.into_iter().map(CaseId::as_str))?;
+        Ok(CaseId::new(found))
+    }
+
     /// The failure with an id, or the one whose id begins so.
     ///
     /// # Errors
@@ -229,6 +275,13 @@ impl Overview {
     pub fn record(&self, id: &str) -> Result<&FailureRecord, String> {
         let found = one("failure", id, self.records.keys().map(RecordId::as_str))?;
         Ok(&self.records[&RecordId::new(found)])
+    }
+}
+
+fn newest_plan(book: &Book) -> Option<&Plan> {
+    match &book.runs.get(book.latest_run()?)?.first()?.event {
+        Event::Started(plan) => Some(plan),
+        _ => None,
     }
 }
 

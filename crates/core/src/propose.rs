@@ -7,15 +7,20 @@ pub mod brief;
 pub mod contrast;
 pub mod cost;
 pub mod desk;
+mod draft;
+mod few_shot;
+mod knob;
 mod look;
 mod needed;
 pub mod observation;
 mod recipe;
+mod select;
 pub mod talk;
 mod template;
 mod write;
 
-use crate::candidate::Candidate;
+use crate::candidate::check::Guarded;
+use crate::candidate::{Candidate, Experiment};
 use crate::cluster::Cluster;
 use crate::config::Recipe;
 use crate::failure::RootCause;
@@ -64,6 +69,14 @@ pub struct Brief<'a> {
     pub policy: &'a PathPolicy,
     /// Edits that were tried before, whatever became of them.
     pub tried: &'a BTreeSet<CandidateId>,
+    /// The experiments so far, with what came of them.
+    pub past: &'a [Experiment],
+    /// Train runs that passed, of tasks that never failed: what may be shown as an example.
+    pub shown: Vec<Example<'a>>,
+    /// What must not stand in a harness.
+    pub guarded: &'a Guarded,
+    /// Decides between choices that nothing else decides between.
+    pub seed: u64,
     /// The tools that the incumbent itself calls; see [`watched`].
     pub watched: BTreeSet<String>,
 }

@@ -9,7 +9,10 @@
 //! | [`report`] | the self-contained HTML report of a run, with the charts of [`svg`] |
 //! | [`text`] | what the terminal shows |
 //! | [`tsv`] | `results.tsv` |
+//! | [`mod@learnings`] | `.sprag/learnings.md` |
+//! | [`waiting`] | what waits for a person |
 //! | [`mod@bench`] | the table of a benchmark |
+//! | [`safety`] | the page of promises and what became of them |
 //! | [`app`] | the two pages of `sprag app create` |
 //!
 //! The views are in [`view`]. Text that comes from issues, traces, tools or models is data: it passes through [`markdown`]
@@ -25,6 +28,7 @@ pub mod evidence;
 #[cfg(test)]
 mod fixtures;
 pub mod labels;
+pub mod learnings;
 pub mod listing;
 pub mod markdown;
 pub mod plan;
@@ -32,10 +36,12 @@ pub mod pull;
 pub mod reply;
 pub mod report;
 pub mod revert;
+pub mod safety;
 pub mod sealed;
 pub mod summary;
 pub mod svg;
 pub mod text;
 pub mod tsv;
 pub mod view;
+pub mod waiting;
 mod words;

@@ -85,7 +85,13 @@ fn only_the_workspace_and_the_state_branch_name_git2() {
 #[test]
 fn only_the_forge_and_the_model_name_http_clients() {
     let found = naming(&["reqwest", "octocrab"], |path| {
-        let allowed = ["src/forge.rs", "src/forge/", "src/client.rs", "src/model/http.rs"];
+        let allowed = [
+            "src/forge.rs",
+            "src/forge/",
+            "src/client.rs",
+            "src/model/http.rs",
+            "src/proxy/",
+        ];
         allowed.iter().any(|begin| path.starts_with(begin)) || !is_product(path)
     });
     nothing(found, "go through src/forge.rs or src/model.rs");
@@ -170,12 +176,14 @@ fn no_integration_test_is_forgotten() {
 }
 
 #[test]
-fn the_example_has_the_python_helper_that_init_writes() {
+fn the_examples_have_the_python_helper_that_init_writes() {
     let shipped = read("assets/python/sprag_worker.py");
-    assert!(
-        shipped == read("examples/tau2-telecom/sprag_worker.py"),
-        "copy assets/python/sprag_worker.py to examples/tau2-telecom/"
-    );
+    for example in ["tau2-telecom", "smollm-tools"] {
+        assert!(
+            shipped == read(format!("examples/{example}/sprag_worker.py")),
+            "copy assets/python/sprag_worker.py to examples/{example}/"
+        );
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::{Proposed, Question, examples};
 use crate::flow::FlowError;
+use crate::flow::context::allowance;
 use crate::store::Store;
 use sprag_core::budget::Spent;
 use sprag_core::propose::brief::within;
@@ -38,6 +39,8 @@ pub(super) async fn propose(question: &Question<'_, '_>, store: &mut dyn Store) 
             tokio::time::sleep(POLL).await;
         }
     };
+    let left = allowance(state);
+    agent.allow(left.limits.usd - left.spent.usd - spent.usd);
     let edited = tokio::select! {
         edited = agent.edit(&state.incumbent, &request.policy, &brief) => edited?,
         () = interrupted => return Err(FlowError::Interrupted),

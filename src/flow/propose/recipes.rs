@@ -7,7 +7,7 @@ use sprag_core::budget::Spent;
 use sprag_core::cluster::Cluster;
 use sprag_core::failure::RootCause;
 use sprag_core::machine::State;
-use sprag_core::propose::{Brief, Look as LookKind, Proposal, propose as ask, watched};
+use sprag_core::propose::{Brief, Example, Look as LookKind, Proposal, propose as ask, watched};
 use sprag_core::trial::Trial;
 use std::collections::BTreeMap;
 
@@ -17,6 +17,12 @@ pub(super) async fn propose(question: &Question<'_, '_>, store: &mut dyn Store) 
     } = question;
     let (trials, mut spent) = look.at(store, &state.incumbent, Spent::default()).await?;
     let base = examples(&look.tasks, &trials);
+    let (passed, guarded) = (question.passed_runs(store)?, question.guarded());
+    let shown = |(task, trace)| Example {
+        task,
+        passed: true,
+        trace,
+    };
     let mut seen: BTreeMap<LookKind, Vec<Trial>> = BTreeMap::new();
     let proposal = loop {
         let brief = Brief {
@@ -32,6 +38,10 @@ pub(super) async fn propose(question: &Question<'_, '_>, store: &mut dyn Store) 
             recipes: &request.config.recipes,
             policy: &request.policy,
             tried: &state.tried,
+            past: &state.experiments,
+            shown: passed.iter().map(|(task, trace)| shown((task, trace))).collect(),
+            guarded: &guarded,
+            seed: state.plan.seed,
         };
         match ask(&brief) {
             Proposal::Explore { look: kind, harness } if !seen.contains_key(&kind) => {

@@ -12,7 +12,8 @@ use sprag_core::candidate::Proof;
 use sprag_core::fact::{DASHBOARD, What};
 use sprag_core::hash;
 use sprag_core::render::labels::{self, Label};
-use sprag_core::render::{comment, dashboard, markdown};
+use sprag_core::render::markdown::Markdown;
+use sprag_core::render::{comment, dashboard, reply};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// After so many answers, what was done is kept.
@@ -32,7 +33,7 @@ struct Wanted {
 enum Act {
     Comment {
         issue: u64,
-        body: String,
+        body: Markdown,
     },
     Label {
         issue: u64,
@@ -42,7 +43,7 @@ enum Act {
         on: u64,
         comment: u64,
         /// None for those who may not ask for anything here: they get a thumb.
-        body: Option<String>,
+        body: Option<Markdown>,
         refused: bool,
     },
     State {
@@ -52,7 +53,7 @@ enum Act {
         merged_at: String,
     },
     Dashboard {
-        body: String,
+        body: Markdown,
     },
 }
 
@@ -156,7 +157,7 @@ fn board(book: &Book, hub: &Hub<'_>) -> Option<Wanted> {
     if book.issues.is_empty() && book.runs.is_empty() && book.artifacts.is_empty() {
         return None;
     }
-    let body = dashboard::dashboard(book, &hub.suite);
+    let body = dashboard::dashboard(book, &hub.suite, hub.config.review);
     let wanted = looks(DASHBOARD.to_owned(), Act::Dashboard { body });
     (book.answered.get(DASHBOARD) != Some(&wanted.digest)).then_some(wanted)
 }
@@ -165,8 +166,7 @@ fn board(book: &Book, hub: &Hub<'_>) -> Option<Wanted> {
 fn wanted(book: &Book) -> Vec<Wanted> {
     let mut wanted = Vec::new();
     for (&comment, command) in &book.commands {
-        let marker = markdown::marker("reply", &[("comment", &comment.to_string())]);
-        let body = (!command.reply.is_empty()).then(|| format!("{marker}\n\n{}\n", command.reply));
+        let body = (!command.reply.is_empty()).then(|| reply::reply_comment(comment, &command.reply));
         wanted.push(looks(
             format!("reply to {comment}"),
             Act::Reply {
@@ -253,8 +253,7 @@ async fn act(hub: &Hub<'_>, seen: &Seen, act: &Act) -> Result<Option<String>, Fo
             refused,
         } => {
             if let Some(body) = body {
-                let marker = markdown::marker("reply", &[("comment", &comment.to_string())]);
-                forge.keep_comment(*on, &marker, body).await?;
+                forge.keep_comment(*on, &reply::reply_marker(*comment), body).await?;
             }
             let reaction = if *refused {
                 Reaction::ThumbsDown

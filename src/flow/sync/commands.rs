@@ -7,11 +7,12 @@ use sprag_core::book::Book;
 use sprag_core::case::EvalCase;
 use sprag_core::cluster::ClusterState;
 use sprag_core::command::{self, Problem, SlashCommand};
+use sprag_core::curation::Subject;
 use sprag_core::fact::{Decision, What};
 use sprag_core::github::{Comment, Permission};
 use sprag_core::id::{CaseId, ClusterId};
 use sprag_core::render::reply::{self, Reply};
-use sprag_core::render::{dashboard, labels, markdown};
+use sprag_core::render::{dashboard, labels, markdown, waiting};
 use sprag_core::webhook::{Button, CheckHint};
 
 /// The stream of comments among the cursors.
@@ -57,7 +58,7 @@ async fn answer(
         Err(error) if matches!(error.class(), ErrorClass::Forbidden | ErrorClass::Invalid) => {}
         Err(error) => return Err(error.into()),
     }
-    let has = hub.forge.permission(&comment.author.login).await?;
+    let has = hub.forge.permission_of(&comment.author).await?;
     let mut decisions = Vec::new();
     let mut replies = Vec::new();
     // Anybody can comment on a public repository. Those who may not even look get a thumb, and no words that others have to read.
@@ -119,7 +120,8 @@ fn decide(book: &Book, suite: &[EvalCase], comment: &Comment, command: &SlashCom
             vec![Decision::Retry { issue: on }],
             done("this issue is read again".to_owned()),
         ),
-        SlashCommand::Ignore | SlashCommand::Accept if clusters.is_empty() => {
+        SlashCommand::Accept { what: Some(id) } => let_in(book, id),
+        SlashCommand::Ignore | SlashCommand::Accept { what: None } if clusters.is_empty() => {
             nothing("nothing here belongs to a cluster")
         }
         SlashCommand::Ignore => {
@@ -127,10 +129,10 @@ fn decide(book: &Book, suite: &[EvalCase], comment: &Comment, command: &SlashCom
             let decisions = clusters.into_iter().map(|cluster| Decision::Ignore { cluster });
             (decisions.collect(), done(told))
         }
-        SlashCommand::Accept if clusters.iter().all(resolved) => {
+        SlashCommand::Accept { what: None } if clusters.iter().all(resolved) => {
             nothing("it is resolved already; if it fails again, it opens by itself")
         }
-        SlashCommand::Accept => {
+        SlashCommand::Accept { what: None } => {
             let told = format!("{} worked on next", names(&clusters));
             let decisions = clusters.into_iter().map(|cluster| Decision::Prefer { cluster });
             (decisions.collect(), done(told))
@@ -209,19 +211,63 @@ async fn broken_cases(hub: &Hub<'_>, pull: u64, check: u64) -> Result<Vec<CaseId
     Ok(cases.filter(named).cloned().collect())
 }
 
-/// Closes the pull request that stands here, or that of one of the clusters.
-fn reject(book: &Book, on: u64, clusters: &[ClusterId], reason: &str) -> (Vec<Decision>, Reply) {
-    let here = book.pulls.contains_key(&on).then_some(on);
-    let Some(pull) = here.or_else(|| clusters.iter().find_map(|cluster| Some(book.open_pull(cluster)?.0))) else {
-        let text = "there is no pull request of sprag here".to_owned();
+/// Lets in what is named.
+fn let_in(book: &Book, id: &str) -> (Vec<Decision>, Reply) {
+    let Some(of) = new(book, id) else {
+        let text = "name a cluster as the dashboard shows it, or a case that waits there".to_owned();
         return (Vec::new(), Reply::NotHere { text });
     };
-    let decision = Decision::Reject {
-        pull,
+    let text = format!("`{}` is let in", markdown::escape(id));
+    let decision = Decision::Review {
+        of,
+        accepted: true,
+        reason: String::new(),
+    };
+    (vec![decision], Reply::Done { text })
+}
+
+/// Leaves alone what is named; else closes the pull request that stands here, or that of one of the clusters; else leaves the clusters alone.
+fn reject(book: &Book, on: u64, clusters: &[ClusterId], reason: &str) -> (Vec<Decision>, Reply) {
+    let leave = |of: Subject, reason: &str| Decision::Review {
+        of,
+        accepted: false,
         reason: reason.to_owned(),
     };
-    let text = format!("#{pull} is closed, and the reason is shown with the next proposal for its cluster");
-    (vec![decision], Reply::Done { text })
+    let (first, rest) = reason.split_once(' ').unwrap_or((reason, ""));
+    if let Some(of) = new(book, first) {
+        let text = format!(
+            "`{}` is left alone until somebody says `/sprag accept {first}`",
+            markdown::escape(first)
+        );
+        return (vec![leave(of, rest)], Reply::Done { text });
+    }
+    let here = book.pulls.contains_key(&on).then_some(on);
+    let pull = here.or_else(|| clusters.iter().find_map(|cluster| Some(book.open_pull(cluster)?.0)));
+    if let Some(pull) = pull {
+        let decision = Decision::Reject {
+            pull,
+            reason: reason.to_owned(),
+        };
+        let text = format!("#{pull} is closed, and the reason is shown with the next proposal for its cluster");
+        return (vec![decision], Reply::Done { text });
+    }
+    if clusters.is_empty() {
+        let text = "there is no pull request of sprag here".to_owned();
+        return (Vec::new(), Reply::NotHere { text });
+    }
+    let text = format!("{} left alone until somebody says `/sprag accept`", names(clusters));
+    let decisions = clusters.iter().map(|id| leave(Subject::Cluster(id.clone()), reason));
+    (decisions.collect(), Reply::Done { text })
+}
+
+/// A cluster, or a case of the newest run that has not been let in.
+fn new(book: &Book, id: &str) -> Option<Subject> {
+    if let Some(cluster) = found(book, id) {
+        return Some(Subject::Cluster(cluster));
+    }
+    let state = book.run(book.latest_run()?)?;
+    let case = state.cases.candidates().find(|case| case.id.as_str() == id)?;
+    Some(Subject::Case(case.id.clone()))
 }
 
 /// The clusters that an issue or pull request is about.
@@ -251,9 +297,10 @@ fn names(clusters: &[ClusterId]) -> String {
 /// Takes over the boxes that people changed on the dashboard since it was written: whoever may edit it may say what is worked on next.
 pub(super) async fn boxes(hub: &Hub<'_>, notebook: &mut Notebook) -> Result<(), FlowError> {
     let board = hub.forge.kept_issue(dashboard::MARKER, labels::DASHBOARD.name).await?;
-    let clusters = board.map(|board| dashboard::changed(&board.body)).unwrap_or_default();
-    if !clusters.is_empty() {
-        notebook.note(What::Ticked { clusters });
+    let body = board.map(|board| board.body).unwrap_or_default();
+    let (clusters, cases) = (dashboard::changed(&body), waiting::ticked(&body));
+    if !clusters.is_empty() || !cases.is_empty() {
+        notebook.note(What::Ticked { clusters, cases });
         notebook.keep()?;
     }
     Ok(())

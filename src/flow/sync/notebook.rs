@@ -39,8 +39,9 @@ impl Notebook {
     pub fn open(store: BranchStore, forge: Forge, clock: Clock, job: String) -> Result<Self, StoreError> {
         let book = fold(&store)?;
         let last = last(&store);
+        let pace = forge.clone();
         Ok(Self {
-            store,
+            store: store.paced(move || pace.push_wait()),
             forge,
             book,
             noted: Vec::new(),

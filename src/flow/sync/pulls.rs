@@ -127,7 +127,7 @@ async fn last_word(hub: &Hub<'_>, number: u64) -> Result<Option<String>, FlowErr
         if comment.author.bot || markdown::is_ours(&comment.body) || !command::parse(&comment.body).is_empty() {
             continue;
         }
-        if hub.forge.permission(&comment.author.login).await? >= Permission::Write {
+        if hub.forge.permission_of(&comment.author).await? >= Permission::Write {
             let said = hub.redactor().text(comment.body.trim()).into_owned();
             return Ok(Some(markdown::truncate(&said, 500)));
         }

@@ -234,7 +234,7 @@ async fn standing(hub: &Hub<'_>, issue: &Issue, label: &str, around: &Around) ->
     let mut permissions = BTreeMap::new();
     for event in events.iter().filter(|event| signal::same_label(&event.label, label)) {
         if let Entry::Vacant(unknown) = permissions.entry(event.actor.id) {
-            unknown.insert(hub.forge.permission(&event.actor.login).await?);
+            unknown.insert(hub.forge.permission_of(&event.actor).await?);
         }
     }
     let permission = |actor: &Actor| permissions.get(&actor.id).copied().unwrap_or(Permission::None);
@@ -252,7 +252,7 @@ async fn remarks(hub: &Hub<'_>, issue: &Issue, around: &Around) -> Result<Vec<Re
             continue;
         }
         let trusted = comment.author.id == issue.author.id
-            || hub.forge.permission(&comment.author.login).await? >= Permission::Triage;
+            || hub.forge.permission_of(&comment.author).await? >= Permission::Triage;
         remarks.push(Remark {
             author_login: comment.author.login.clone(),
             author_trusted: trusted,

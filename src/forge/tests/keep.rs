@@ -1,7 +1,7 @@
 //! What sprag keeps on GitHub: created once, updated where it differs, left alone where it does not, and never taken from others.
 
 use super::super::{ErrorClass, IssueChange, Reaction, StateReason};
-use super::server::{Bench, Reply, comment, issue, ok, status, user};
+use super::server::{Bench, Reply, comment, issue, markdown, ok, status, user};
 use serde_json::{Value, json};
 use sprag_core::render::check::CheckRun;
 use sprag_core::render::pull::PullRequest;
@@ -10,7 +10,7 @@ use std::sync::Mutex;
 pub(super) fn wanted_pull() -> PullRequest {
     PullRequest {
         title: "T".to_owned(),
-        body: "B".to_owned(),
+        body: markdown("B"),
         head: "sprag/c1".to_owned(),
         base: "main".to_owned(),
         draft: true,
@@ -78,7 +78,7 @@ async fn a_comment_that_is_as_it_should_be_is_left() {
     let bench = with_list(json!([theirs, comment(4, &me, "<!-- m -->\r\nhi \r\n")])).await;
     let kept = bench
         .forge
-        .keep_comment(7, "<!-- m -->", "<!-- m -->\nhi \n\n")
+        .keep_comment(7, "<!-- m -->", &markdown("<!-- m -->\nhi \n\n"))
         .await
         .unwrap();
     assert_eq!((kept.id, kept.issue), (4, 7));
@@ -97,7 +97,7 @@ async fn a_comment_is_updated_and_surplus_ones_of_ours_go() {
     .await;
     bench
         .forge
-        .keep_comment(7, "<!-- m -->", "<!-- m --> new")
+        .keep_comment(7, "<!-- m -->", &markdown("<!-- m --> new"))
         .await
         .unwrap();
     let at = "/repos/acme/shop/issues/comments";
@@ -106,7 +106,7 @@ async fn a_comment_is_updated_and_surplus_ones_of_ours_go() {
     let bench = with_list(json!([comment(3, &other, "<!-- m --> new")])).await;
     bench
         .forge
-        .keep_comment(7, "<!-- m -->", "<!-- m --> new")
+        .keep_comment(7, "<!-- m -->", &markdown("<!-- m --> new"))
         .await
         .unwrap();
     assert_eq!(changes(&bench), ["POST /repos/acme/shop/issues/7/comments"]);
@@ -122,7 +122,7 @@ async fn the_dashboard_is_updated_and_a_second_one_is_closed() {
     .await;
     bench
         .forge
-        .keep_issue("<!-- d -->", "sprag", "T", "<!-- d --> new")
+        .keep_issue("<!-- d -->", "sprag", "T", &markdown("<!-- d --> new"))
         .await
         .unwrap();
     let seen = bench.seen();

@@ -1,7 +1,7 @@
 //! Lists, single things, and how GitHub's fields are read.
 
 use super::super::ENDPOINTS;
-use super::server::{Bench, Reply, Seen, comment, issue, ok, status, user};
+use super::server::{Bench, Reply, Seen, comment, issue, markdown, ok, status, user};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sprag_core::github::Permission;
@@ -397,9 +397,13 @@ async fn operations_can_be_spawned() {
         forge.comments(None),
         forge.label_events(""),
     ));
-    spawnable((forge.create_issue("t", "b", &[]), forge.keep_issue("m", "l", "t", "b")));
+    let text = markdown("b");
     spawnable((
-        forge.keep_comment(1, "m", "b"),
+        forge.create_issue("t", &text, &[]),
+        forge.keep_issue("m", "l", "t", &text),
+    ));
+    spawnable((
+        forge.keep_comment(1, "m", &text),
         forge.keep_pull(&pull),
         forge.keep_check(&check),
     ));

@@ -1,7 +1,7 @@
 //! Errors: how long is waited, when it is given up, and that nothing is done twice.
 
 use super::super::{ErrorClass, ForgeError};
-use super::server::{Bench, NOW, Reply, comment, issue, ok, status, user};
+use super::server::{Bench, NOW, Reply, comment, issue, markdown, ok, status, user};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Mutex;
@@ -185,7 +185,7 @@ async fn a_create_whose_answer_is_lost_is_never_done_twice() {
         let bench = Bench::new(forgetful(lost.clone())).await;
         let kept = bench
             .forge
-            .keep_comment(7, "<!-- m -->", "<!-- m -->\nhi")
+            .keep_comment(7, "<!-- m -->", &markdown("<!-- m -->\nhi"))
             .await
             .unwrap();
         assert_eq!(
@@ -196,7 +196,7 @@ async fn a_create_whose_answer_is_lost_is_never_done_twice() {
         assert_eq!(bench.waits(), [1]);
 
         let bench = Bench::new(forgetful(lost.clone())).await;
-        let made = bench.forge.create_issue("T", "B", &["x"]).await.unwrap();
+        let made = bench.forge.create_issue("T", &markdown("B"), &["x"]).await.unwrap();
         assert_eq!(
             (made.number, bench.count("POST /repos/acme/shop/issues")),
             (8, 1),
@@ -206,7 +206,7 @@ async fn a_create_whose_answer_is_lost_is_never_done_twice() {
         let bench = Bench::new(forgetful(lost.clone())).await;
         let kept = bench
             .forge
-            .keep_issue("<!-- d -->", "sprag", "T", "<!-- d -->")
+            .keep_issue("<!-- d -->", "sprag", "T", &markdown("<!-- d -->"))
             .await
             .unwrap();
         assert_eq!(
@@ -249,7 +249,10 @@ async fn an_equal_issue_of_old_is_not_taken_for_the_new_one() {
         }
     })
     .await;
-    assert_eq!(bench.forge.create_issue("T", "B", &[]).await.unwrap().number, 4);
+    assert_eq!(
+        bench.forge.create_issue("T", &markdown("B"), &[]).await.unwrap().number,
+        4
+    );
 }
 
 #[tokio::test]

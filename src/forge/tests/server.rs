@@ -10,6 +10,7 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sprag_core::github::RepoName;
+use sprag_core::render::markdown::Markdown;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -227,4 +228,9 @@ pub(super) fn comment(id: u64, author: &Value, body: &str) -> Value {
         "html_url": "https://github.com/acme/shop/issues/7#issuecomment-1", "user": author, "body": body,
         "created_at": "2026-11-01T00:00:00Z", "updated_at": "2026-11-01T00:00:00Z"
     })
+}
+
+/// Text as it is kept.
+pub(super) fn markdown(text: &str) -> Markdown {
+    serde_json::from_value(text.into()).unwrap()
 }

@@ -4,9 +4,11 @@ use super::super::answer::quote;
 use super::super::checkout::Checkout;
 use super::super::lanes::end_of;
 use super::super::process::{Conversation, Launch};
+use super::super::way_to_model;
 use super::super::worker::in_words;
 use super::CheckRequest;
 use super::report::Trouble;
+use crate::proxy::Serving;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -29,6 +31,8 @@ pub(super) struct Session<'a> {
     request: &'a CheckRequest,
     checkout: Checkout,
     conversation: Option<Conversation>,
+    /// Its way to the model.
+    model: Option<Serving>,
     pub noise: Noise,
 }
 
@@ -53,19 +57,23 @@ impl<'a> Session<'a> {
             request,
             checkout,
             conversation: None,
+            model: None,
             noise: Noise::default(),
         })
     }
 
     /// Starts the process; the first thing it is asked must be [`Self::hello`].
     pub(super) fn start(&mut self) -> std::io::Result<()> {
+        let model = way_to_model(self.request.proxy.as_ref())?;
         let launch = Launch {
             command: &self.request.command,
             dir: self.checkout.path(),
             project_dir: &self.request.project_dir,
             env_pass: &self.request.env_pass,
+            model: model.as_ref(),
         };
         self.conversation = Some(Conversation::start(launch)?);
+        self.model = model;
         Ok(())
     }
 

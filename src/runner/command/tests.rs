@@ -18,6 +18,7 @@ fn bench(script: &str, change: impl FnOnce(&mut CommandConfig)) -> Bench {
         retries: 0,
         env_pass: vec![],
         scratch: scratch.path().join("scratch"),
+        proxy: None,
         tasks: CommandTasks {
             train: vec!["a".into()],
             validation: vec!["b".into()],
@@ -178,4 +179,20 @@ async fn promptfoo_and_inspect_reports_judge_too() {
         bench_of("echo '{}' > $2", ReportKind::Inspect).error(true).await,
         @"evaluator: the Inspect log cannot be read: missing field `status` at line 1 column 2"
     );
+}
+
+#[tokio::test]
+async fn a_command_gets_an_address_and_a_word_and_no_key() {
+    let text = "[runner.model]\nprovider = \"anthropic\"\nnames = [\"m\"]\n";
+    let config = sprag_core::config::parse(text).unwrap().runner.model.unwrap();
+    let purse = crate::model::Purse::new(1.0);
+    let key = |_: &str| Some("sk-real".to_owned());
+    let redactor = sprag_core::redact::Redactor::default();
+    let proxy = Proxy::open(&config, &crate::model::Tape::Off, redactor, purse, key).unwrap();
+    let script = r#"env > env.txt
+case "$ANTHROPIC_BASE_URL $ANTHROPIC_API_KEY" in
+  "http://127.0.0.1:"*" sprag-"*) ! grep -q sk-real env.txt && echo '{"passed": true}' > "$2" ;;
+esac"#;
+    let bench = bench(script, |config| config.proxy = Some(proxy));
+    assert!(bench.run("a", false).await.unwrap().passed());
 }

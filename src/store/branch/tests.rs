@@ -1,5 +1,5 @@
+use super::tamper::Files;
 use super::*;
-use git2::{Index, Signature, TreeWalkMode, TreeWalkResult};
 use secrecy::SecretString;
 use sprag_testkit::git_server::{GitServer, Mischief, TOKEN};
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,6 @@ use tempfile::TempDir;
 
 const BRANCH: &str = "sprag/state";
 const NOW: &str = "2026-07-25T10:11:12Z";
-type Files = BTreeMap<String, Vec<u8>>;
 
 fn folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm")
@@ -46,60 +45,21 @@ impl Place {
         (store, damage)
     }
 
+    fn server(&self) -> PathBuf {
+        self.dir.path().join("r.git")
+    }
+
     fn files(&self) -> Files {
-        let there = Repository::open(self.dir.path().join("r.git")).unwrap();
-        let mut files = Files::new();
-        let Ok(commit) = there.find_reference("refs/heads/sprag/state") else {
-            return files;
-        };
-        let tree = commit.peel_to_tree().unwrap();
-        tree.walk(TreeWalkMode::PreOrder, |folder, entry| {
-            if let Ok(blob) = there.find_blob(entry.id()) {
-                let path = format!("{folder}{}", entry.name().unwrap());
-                files.insert(path, blob.content().to_vec());
-            }
-            TreeWalkResult::Ok
-        })
-        .unwrap();
-        files
+        tamper::read(&self.server(), BRANCH).unwrap()
     }
 
     /// What somebody else commits, with the past of the branch or without.
     fn commit(&self, files: &Files, keep_history: bool) {
-        let there = Repository::open(self.dir.path().join("r.git")).unwrap();
-        let mut index = Index::new().unwrap();
-        for (path, bytes) in files {
-            index
-                .add(&tree::entry(path, there.blob(bytes).unwrap(), 0o100_644))
-                .unwrap();
-        }
-        let tree = there.find_tree(index.write_tree_to(&there).unwrap()).unwrap();
-        let who = Signature::now("somebody", "somebody@localhost").unwrap();
-        let head = there
-            .find_reference("refs/heads/sprag/state")
-            .unwrap()
-            .peel_to_commit()
-            .unwrap();
-        let parents = if keep_history { vec![&head] } else { vec![] };
-        let id = there.commit(None, &who, &who, "by hand", &tree, &parents).unwrap();
-        there.reference("refs/heads/sprag/state", id, true, "").unwrap();
+        tamper::commit(&self.server(), BRANCH, files, keep_history).unwrap();
     }
 
-    /// How often each fact stands on the branch.
     fn counts(&self) -> BTreeMap<String, usize> {
-        let mut counts = BTreeMap::new();
-        for (path, bytes) in self.files() {
-            let text = match files::kind(&path) {
-                files::Kind::Events(_) => bytes,
-                files::Kind::Segment(_) => zstd::decode_all(bytes.as_slice()).unwrap(),
-                _ => continue,
-            };
-            for line in String::from_utf8(text).unwrap().lines().skip(1) {
-                let stored: Stored = serde_json::from_str(line).unwrap();
-                *counts.entry(stored.id).or_default() += 1;
-            }
-        }
-        counts
+        tamper::counts(&self.files())
     }
 
     fn assert_has_once(&self, n: usize) {

@@ -51,7 +51,7 @@ pub(crate) struct Scene {
     pub(crate) bob: Person,
     app: u64,
     dir: TempDir,
-    config: Config,
+    pub(crate) config: Config,
     jobs: AtomicU32,
     /// How often a request is tried.
     tries: u32,
@@ -451,7 +451,7 @@ impl Scene {
             quarantined: &quarantined,
         };
         let kiosk = self.kiosk();
-        let measure = async |setup: &pull::Setup, tell: &dyn pull::Tell| {
+        let measure = async |setup: &pull::Setup, tell: &dyn gate::Tell| {
             let project =
                 Project::new(setup.files.clone(), &setup.config.harness, &setup.config.runner.command).unwrap();
             let request = Request {

@@ -2,9 +2,10 @@
 
 use super::{Book, CommandEntry, IssueEntry, PullEntry, PullState};
 use crate::cluster::{Change, ClusterState, Revision};
+use crate::curation::{self, Review, Subject};
 use crate::fact::{DASHBOARD, Decision, Fact, Reading, What};
 use crate::failure::FailureRecord;
-use crate::id::{ClusterId, RecordId, RunId};
+use crate::id::{CaseId, ClusterId, RecordId, RunId};
 use crate::ledger::{Entry, Event, Finding};
 use crate::overview::Origin;
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,7 +96,8 @@ impl Book {
                     .or_insert_with(|| (fact.at.clone(), sealed.clone()));
             }
             What::ClustersRevised { revisions } => self.revise(revisions),
-            What::Ticked { clusters } => self.tick(clusters),
+            What::Curated { curations } => curations.iter().for_each(|curation| self.curations.take(curation)),
+            What::Ticked { clusters, cases } => self.tick(clusters, cases),
             What::Answered { thing, digest, .. } => self.answer(thing, digest),
         }
     }
@@ -106,10 +108,14 @@ impl Book {
         }
     }
 
-    fn tick(&mut self, clusters: &BTreeMap<ClusterId, bool>) {
+    fn tick(&mut self, clusters: &BTreeMap<ClusterId, bool>, cases: &BTreeMap<CaseId, bool>) {
+        for (case, accepted) in cases {
+            self.curations.by_person(Subject::Case(case.clone()), *accepted, "");
+        }
         for (cluster, ticked) in clusters {
             let cluster = self.clusters.current(cluster);
             if *ticked {
+                self.curations.by_person(Subject::Cluster(cluster.clone()), true, "");
                 self.preferred.insert(cluster);
             } else {
                 self.preferred.remove(&cluster);
@@ -218,6 +224,10 @@ impl Book {
         ledger.push(entry.clone());
         // All of a run is run on the harness that it began with.
         let begun = ledger[0].at.clone();
+        let review = match &ledger[0].event {
+            Event::Started(plan) => plan.review,
+            _ => Review::default(),
+        };
         match &entry.event {
             Event::Started(_) => self.n_runs += 1,
             Event::TrafficRan { records, .. } => {
@@ -225,6 +235,10 @@ impl Book {
                 records.iter().for_each(|record| self.join(record, &begun, &origin));
             }
             Event::ClustersRevised { revisions, .. } => self.revise(revisions),
+            Event::Curated { curations, .. } => {
+                curations.iter().for_each(|curation| self.curations.take(curation));
+                self.revise(&curation::merges(review, curations));
+            }
             Event::SignalsRead { findings, .. } => {
                 findings.iter().for_each(|finding| self.take_finding(finding, &begun));
             }
@@ -253,8 +267,11 @@ impl Book {
     }
 
     fn decide(&mut self, decision: &Decision) {
+        decision.review(&mut self.curations);
         match decision {
-            Decision::Ignore { .. } | Decision::Prefer { .. } => decision.rank(&mut self.clusters, &mut self.preferred),
+            Decision::Ignore { .. } | Decision::Prefer { .. } | Decision::Review { .. } => {
+                decision.rank(&mut self.clusters, &mut self.preferred);
+            }
             Decision::Merge { .. } | Decision::Split { .. } | Decision::Rename { .. } => {
                 self.revise(decision.revision().as_slice());
             }

@@ -3,6 +3,7 @@ use super::*;
 use crate::fact::Decision;
 use crate::failure::{Mechanism, RootCause};
 use crate::id::TaskId;
+use crate::learnings::Kind;
 use crate::trace::Termination;
 
 fn record(id: &str, subject: &str) -> FailureRecord {
@@ -162,9 +163,13 @@ fn a_closed_pull_request_gives_the_cluster_back_and_its_reason_is_remembered() {
         (rejections[0].pull, &rejections[0].reasons[..]),
         (10, &["too broad".to_owned()][..])
     );
-    let lessons = Book::fold(&facts).known(&[]).lessons;
-    let told = format!("- pull request 10 for {}: people did not want it: too broad", cluster());
-    assert_eq!(lessons, [told], "the next proposer is told");
+    let known = Book::fold(&facts).known(&[]);
+    let learned: Vec<_> = known
+        .learnings
+        .iter()
+        .map(|one| (one.kind, one.outcome.as_str()))
+        .collect();
+    assert_eq!(learned, [(Kind::Said, "too broad")], "the next proposer is told");
 }
 
 #[test]
@@ -538,7 +543,8 @@ fn a_box_says_something_of_its_own_cluster_only_and_the_dashboard_is_written_ane
     let other = Book::fold(&two).clusters_of(2)[0].clone();
     let ticked = |day, clusters: &[(&ClusterId, bool)]| {
         let clusters = clusters.iter().map(|(id, on)| ((*id).clone(), *on)).collect();
-        at(day, What::Ticked { clusters })
+        let cases = BTreeMap::new();
+        at(day, What::Ticked { clusters, cases })
     };
     let shown = What::Answered {
         thing: crate::fact::DASHBOARD.to_owned(),

@@ -6,13 +6,18 @@
 mod added;
 mod guarded;
 mod settings;
+mod shuffled;
+mod spelling;
 mod surroundings;
+mod tree;
 
 pub use guarded::Guarded;
+pub use tree::{TreeChange, tree_objection};
 
 use crate::harness::{FileChange, Harness, PathPolicy};
 use crate::mine::text::shortened;
 use added::Added;
+use std::collections::BTreeMap;
 
 /// Stands in an objection about a held-out task, whose line is not shown: it would tell which task it is.
 pub const HELD_OUT: &str = "a held-out task";
@@ -68,9 +73,12 @@ pub fn objection(before: &Harness, changes: &[FileChange], policy: &PathPolicy, 
         return Some(problem);
     }
     let after = before.with(changes);
+    if let Some(problem) = collision(&after) {
+        return Some(problem);
+    }
     let added = added::lines(before, &after);
     settings::hit(before, &after, &added)
-        .or_else(|| surroundings::hit(&added))
+        .or_else(|| surroundings::hit(before, &added, policy))
         .or_else(|| guarded.hit(before, &added))
         .map(|hit| hit.told())
 }
@@ -94,6 +102,31 @@ fn too_large(changes: &[FileChange]) -> Option<String> {
     }
     let total: usize = changes.iter().map(size).sum();
     (total > TOTAL).then(|| format!("has {} KiB of new text, and {} are allowed", total / 1024, TOTAL / 1024))
+}
+
+/// Two files that some file systems take for one, or a file in the place of a folder.
+fn collision(after: &Harness) -> Option<String> {
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for (path, _) in after.files() {
+        if let Some(other) = seen.insert(path.to_lowercase(), path) {
+            let paths = (shortened(other, 200), shortened(path, 200));
+            return Some(format!(
+                "{} and {} are one file where case does not count",
+                paths.0, paths.1
+            ));
+        }
+    }
+    let folder = |path: &str| {
+        path.match_indices('/')
+            .map(|(at, _)| path[..at].to_lowercase())
+            .find(|folder| seen.contains_key(folder))
+    };
+    let (path, folder) = after.files().find_map(|(path, _)| Some((path, folder(path)?)))?;
+    Some(format!(
+        "{}: {} is a file",
+        shortened(path, 200),
+        shortened(&folder, 200)
+    ))
 }
 
 #[cfg(test)]

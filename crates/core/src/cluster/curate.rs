@@ -290,6 +290,32 @@ fn pairs(texts: &BTreeMap<ClusterId, String>, likeness: Likeness<'_>) -> Vec<(Cl
         .collect()
 }
 
+/// The clusters whose texts are most like that of one, the most alike first.
+pub(crate) fn alike_to(
+    book: &ClusterBook,
+    records: &BTreeMap<RecordId, FailureRecord>,
+    id: &ClusterId,
+    most: usize,
+) -> Vec<ClusterId> {
+    let mut near: Vec<ClusterId> = pairs(&texts(book, records), Likeness::Words)
+        .into_iter()
+        .filter_map(|(one, other)| match () {
+            () if one == *id => Some(other),
+            () if other == *id => Some(one),
+            () => None,
+        })
+        .collect();
+    near.truncate(most);
+    near
+}
+
+/// A cluster as a model sees it, by the members that are most like all others.
+pub(crate) fn shown(book: &ClusterBook, records: &BTreeMap<RecordId, FailureRecord>, id: &ClusterId) -> String {
+    let few = exemplars(book, records).remove(id).unwrap_or_default();
+    let cluster = book.clusters.get(id);
+    cluster.map_or_else(String::new, |cluster| told(cluster, &few, records))
+}
+
 /// The older one stays.
 fn older_first(book: &ClusterBook, one: ClusterId, other: ClusterId) -> Question {
     let first = |id: &ClusterId| book.clusters.get(id).map(|cluster| cluster.first_batch);

@@ -23,6 +23,14 @@ const KEYS: [&str; 13] = [
     "prices",
 ];
 
+/// The words for the providers.
+pub(super) const PROVIDERS: [(&str, Option<Provider>); 4] = [
+    ("github-models", Some(Provider::GithubModels)),
+    ("openai", Some(Provider::Openai)),
+    ("anthropic", Some(Provider::Anthropic)),
+    ("openai-compatible", Some(Provider::OpenaiCompatible)),
+];
+
 /// A model and how it is used.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelConfig {
@@ -74,15 +82,7 @@ impl ModelConfig {
 /// An empty table says nothing.
 pub(super) fn read(table: &Reader<'_>) -> Option<ModelConfig> {
     let there = KEYS.iter().any(|key| table.has(key));
-    let provider = table.one(
-        "provider",
-        choice(&[
-            ("github-models", Some(Provider::GithubModels)),
-            ("openai", Some(Provider::Openai)),
-            ("anthropic", Some(Provider::Anthropic)),
-            ("openai-compatible", Some(Provider::OpenaiCompatible)),
-        ]),
-    );
+    let provider = table.one("provider", choice(&PROVIDERS));
     if there {
         table.require(
             "provider",
@@ -144,7 +144,16 @@ fn wire(table: &Reader<'_>, provider: Provider) -> Wire {
 }
 
 fn prices(table: &Reader<'_>) -> (Option<Price>, Option<f64>) {
-    let usd = |key: &str| table.one(key, number(0.0, 1e6, "US dollars per million tokens, 0 or more"));
+    (price(table), usd(table, "embeddings"))
+}
+
+fn usd(table: &Reader<'_>, key: &str) -> Option<f64> {
+    table.one(key, number(0.0, 1e6, "US dollars per million tokens, 0 or more"))
+}
+
+/// What tokens of a model cost.
+pub(super) fn price(table: &Reader<'_>) -> Option<Price> {
+    let usd = |key: &str| usd(table, key);
     let (input, output, cached_input) = (usd("input"), usd("output"), usd("cached_input"));
     for (key, other) in [("input", "output"), ("output", "input"), ("input", "cached_input")] {
         if !table.has(key) && table.has(other) {
@@ -154,12 +163,11 @@ fn prices(table: &Reader<'_>) -> (Option<Price>, Option<f64>) {
             );
         }
     }
-    let price = input.zip(output).map(|(input, output)| Price {
+    input.zip(output).map(|(input, output)| Price {
         input,
         cached_input,
         output,
-    });
-    (price, usd("embeddings"))
+    })
 }
 
 /// A whole number from 1, which fits the type it is asked as.
@@ -168,7 +176,7 @@ fn small<N: TryFrom<u64>>(table: &Reader<'_>, key: &str, default: u64, most: u64
     N::try_from(number).ok().expect("the limits fit the type")
 }
 
-fn address(value: &DeValue<'_>) -> Result<String, Mistake> {
+pub(super) fn address(value: &DeValue<'_>) -> Result<String, Mistake> {
     let written = text(value)?;
     if written.starts_with("https://") || written.starts_with("http://") {
         return Ok(written.trim_end_matches('/').to_owned());
@@ -180,7 +188,7 @@ fn address(value: &DeValue<'_>) -> Result<String, Mistake> {
 }
 
 /// The name of a variable, and not a key that somebody wrote in its place.
-fn variable(value: &DeValue<'_>) -> Result<String, Mistake> {
+pub(super) fn variable(value: &DeValue<'_>) -> Result<String, Mistake> {
     let written = text(value)?;
     let fits = |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_';
     if written.chars().all(fits) && !written.starts_with(|letter: char| letter.is_ascii_digit()) {

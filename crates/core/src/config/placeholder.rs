@@ -6,6 +6,8 @@ use serde_json::Value;
 
 /// Those of `recipe.entry`.
 pub(super) const ENTRY: &[&str] = &["title", "tool", "conditions", "calls", "say", "finding", "should"];
+/// Those of `recipe.entry` with op `few_shot`.
+pub(super) const EXAMPLE: &[&str] = &["input", "output", "tool", "arguments", "calls"];
 /// Those of `recipe.call` and `recipe.observe.entry`.
 pub(super) const CALL: &[&str] = &["tool", "arguments"];
 /// Those of `recipe.reference`.

@@ -3,12 +3,16 @@
 use super::convert::{Mistake, choice, duration, text, whole};
 use super::read::count;
 use super::reader::Reader;
-use super::{EditLimits, ProposerConfig, ProposerKind};
+use super::{EditLimits, ProposerConfig, ProposerKind, agent_model};
 
 /// The keys that mean something for one kind alone.
 const OF_A_KIND: [(ProposerKind, &str, &[&str]); 2] = [
     (ProposerKind::Model, "model", &["steps", "runs", "tokens"]),
-    (ProposerKind::Command, "command", &["command", "env", "timeout"]),
+    (
+        ProposerKind::Command,
+        "command",
+        &["command", "env", "model", "timeout"],
+    ),
 ];
 
 /// `has_model` says whether there is a `[model]`.
@@ -46,10 +50,12 @@ pub(super) fn read(table: &Reader<'_>, has_model: bool) -> ProposerConfig {
         }
     }
     let usual = EditLimits::default();
+    let env = table.many("env", text).unwrap_or_default();
     ProposerConfig {
         kind,
         command: table.some("command", text).unwrap_or_default(),
-        env: table.many("env", text).unwrap_or_default(),
+        model: agent_model::read(table, &env),
+        env,
         timeout_ms: table.one("timeout", duration).unwrap_or(15 * 60_000),
         limits: EditLimits {
             steps: count(table, "steps", u64::from(usual.steps), 1, 1_000),

@@ -5,8 +5,9 @@ use super::problem::Problem;
 use super::reader::{Log, Reader};
 use super::{
     BudgetConfig, CasesConfig, CommandTasks, Config, GateConfig, GateMode, HarnessConfig, Mapping, Preference,
-    ReportKind, RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, model, proposer, recipe, redact,
+    ReportKind, RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, agent_model, model, proposer, recipe, redact,
 };
+use crate::curation::{Review, Reviewer};
 use crate::harness::PathPolicy;
 use crate::severity::SeverityLabels;
 use globset::Glob;
@@ -48,7 +49,7 @@ fn config(file: &Reader<'_>) -> Config {
     let runner = file.table("runner", runner);
     let signals = file.table("signals", signals);
     let model = file.table("model", model::read);
-    file.table("review", review);
+    let review = file.table("review", review);
     let traffic = file.table("traffic", |traffic| TrafficConfig {
         batch_size: count(traffic, "batch_size", 10, 1, 100_000),
     });
@@ -64,6 +65,7 @@ fn config(file: &Reader<'_>) -> Config {
         harness,
         runner,
         signals,
+        review,
         traffic,
         cases,
         model,
@@ -114,10 +116,12 @@ fn runner(table: &Reader<'_>) -> RunnerConfig {
         RunnerKind::Worker => only_for_commands(table),
         RunnerKind::Command => check_command(table, &command, &tasks),
     }
+    let env = table.many("env", text).unwrap_or_default();
     RunnerConfig {
         kind,
         command,
-        env: table.many("env", text).unwrap_or_default(),
+        model: agent_model::read(table, &env),
+        env,
         tasks,
         report: report.unwrap_or(ReportKind::Result),
         concurrency: count(table, "concurrency", 2, 1, 1024),
@@ -246,10 +250,14 @@ fn pointer(value: &DeValue<'_>) -> Result<String, Mistake> {
     ))
 }
 
-/// `[review]` is checked and not used yet.
-fn review(table: &Reader<'_>) {
-    for key in ["clusters", "cases"] {
-        table.one(key, choice(&[("auto", Some(())), ("human", Some(()))]));
+fn review(table: &Reader<'_>) -> Review {
+    let reviewer = |key: &str| {
+        let known = choice(&[("auto", Some(Reviewer::Auto)), ("human", Some(Reviewer::Human))]);
+        table.one(key, known).unwrap_or_default()
+    };
+    Review {
+        clusters: reviewer("clusters"),
+        cases: reviewer("cases"),
     }
 }
 

@@ -1,7 +1,8 @@
 //! `[[recipe]]`: each one checked on its own, against the others, and against what a candidate may change.
 
 use super::convert::{Mistake, anything, choice, listed, text, wrong_type};
-use super::placeholder::{self, CALL, ENTRY, FIELD, LINE, PHRASE, REFERENCE};
+use super::knob;
+use super::placeholder::{self, CALL, ENTRY, EXAMPLE, FIELD, LINE, PHRASE, REFERENCE};
 use super::reader::Reader;
 use super::{ConditionTemplates, Observe, Recipe, RecipeOp};
 use crate::edit::{Format, Position};
@@ -43,18 +44,19 @@ fn read(table: &Reader<'_>) -> Recipe {
         "file",
         "write which harness file it edits, such as file = \"agent/workflow.toml\"",
     );
-    table.require("op", "write op = \"append\" or op = \"set\"");
-    let op = table.one(
-        "op",
-        choice(&[("append", Some(RecipeOp::Append)), ("set", Some(RecipeOp::Set))]),
-    );
+    table.require("op", "write op = \"append\", \"set\", \"knob\" or \"few_shot\"");
+    let op = table.one("op", choice(OPS));
+    let placeholders = match op {
+        Some(RecipeOp::FewShot) => EXAMPLE,
+        _ => ENTRY,
+    };
     let recipe = Recipe {
         name: table.one("name", text).unwrap_or_default(),
         mechanisms: table.some("mechanisms", text).unwrap_or_default(),
         file: table.one("file", text).unwrap_or_default(),
         op: op.unwrap_or(RecipeOp::Append),
         at: table.one("at", place).unwrap_or_default(),
-        entry: table.one("entry", template(ENTRY)).unwrap_or(Value::Null),
+        entry: table.one("entry", template(placeholders)).unwrap_or(Value::Null),
         positions: table
             .some("positions", choice(POSITIONS))
             .unwrap_or_else(|| vec![Position::End]),
@@ -63,13 +65,49 @@ fn read(table: &Reader<'_>) -> Recipe {
         reference: table.one("reference", reference),
         condition: table.table("condition", conditions),
         observe: table.has("observe").then(|| table.table("observe", observe)),
+        knob: knob::knob(table, op == Some(RecipeOp::Knob)),
+        few_shot: Some(knob::few_shot(table)).filter(|_| op == Some(RecipeOp::FewShot)),
     };
+    if let Some(op) = op {
+        let meaningless = KEYS.iter().filter(|(_, ops)| !ops.contains(&op));
+        meaningless.for_each(|(key, _)| unused(table, key, &format!("op \"{}\"", word(op))));
+    }
     match op {
         Some(RecipeOp::Append) => check_append(table, &recipe),
         Some(RecipeOp::Set) => check_set(table, &recipe),
+        Some(RecipeOp::Knob) => check_keyed(table, &recipe),
+        Some(RecipeOp::FewShot) => check_few_shot(table, &recipe),
         None => {}
     }
     recipe
+}
+
+const OPS: &[(&str, Option<RecipeOp>)] = &[
+    ("append", Some(RecipeOp::Append)),
+    ("set", Some(RecipeOp::Set)),
+    ("knob", Some(RecipeOp::Knob)),
+    ("few_shot", Some(RecipeOp::FewShot)),
+];
+
+/// The keys that have a meaning for some operations alone.
+const KEYS: &[(&str, &[RecipeOp])] = &[
+    ("entry", &[RecipeOp::Append, RecipeOp::FewShot]),
+    ("call", &[RecipeOp::Append, RecipeOp::FewShot]),
+    ("positions", &[RecipeOp::Append]),
+    ("reference", &[RecipeOp::Append]),
+    ("condition", &[RecipeOp::Append]),
+    ("observe", &[RecipeOp::Append]),
+    ("values", &[RecipeOp::Set]),
+    ("type", &[RecipeOp::Knob]),
+    ("range", &[RecipeOp::Knob]),
+    ("choices", &[RecipeOp::Knob]),
+    ("most", &[RecipeOp::FewShot]),
+    ("length", &[RecipeOp::FewShot]),
+];
+
+fn word(op: RecipeOp) -> &'static str {
+    let named = OPS.iter().find(|(_, meaning)| *meaning == Some(op));
+    named.map_or("", |(word, _)| word)
 }
 
 const POSITIONS: &[(&str, Option<Position>)] = &[
@@ -111,19 +149,26 @@ fn observe(table: &Reader<'_>) -> Observe {
 }
 
 fn check_append(table: &Reader<'_>, recipe: &Recipe) {
+    check_entry(table, recipe);
+    let uses = |name: &str| placeholder::used(&recipe.entry).iter().any(|used| used == name);
+    if uses("conditions") && recipe.condition == ConditionTemplates::default() && !table.has("condition") {
+        table.problem("entry", Mistake::new("uses `{conditions}`, but the recipe does not say how a condition is written", "write [recipe.condition] with at least one of `line`, `no_line`, `field`, `at_least`, `at_most` and `phrase`"));
+    }
+}
+
+/// What every operation needs that adds entries.
+fn check_entry(table: &Reader<'_>, recipe: &Recipe) {
     if !table.has("entry") {
         table.problem(
             "op",
             Mistake::new(
-                "is \"append\", but there is no entry to append",
+                format!("is \"{}\", but there is no entry to append", word(recipe.op)),
                 "write [recipe.entry] with its keys below it, or entry = \"…\"",
             ),
         );
     }
-    unused(table, "values", "op \"append\"");
     let used = placeholder::used(&recipe.entry);
-    let uses = |name: &str| used.iter().any(|placeholder| placeholder == name);
-    if uses("calls") && !table.has("call") {
+    if used.iter().any(|placeholder| placeholder == "calls") && !table.has("call") {
         table.problem(
             "entry",
             Mistake::new(
@@ -132,8 +177,23 @@ fn check_append(table: &Reader<'_>, recipe: &Recipe) {
             ),
         );
     }
-    if uses("conditions") && recipe.condition == ConditionTemplates::default() && !table.has("condition") {
-        table.problem("entry", Mistake::new("uses `{conditions}`, but the recipe does not say how a condition is written", "write [recipe.condition] with at least one of `line`, `no_line`, `field`, `at_least`, `at_most` and `phrase`"));
+}
+
+/// An example is what was asked and what was done.
+fn check_few_shot(table: &Reader<'_>, recipe: &Recipe) {
+    check_entry(table, recipe);
+    let used = placeholder::used(&recipe.entry);
+    let uses = |names: &[&str]| used.iter().any(|placeholder| names.contains(&placeholder.as_str()));
+    let shows = uses(&["input"]) && uses(&["output", "tool", "calls"]);
+    // An entry with another mistake reads as none.
+    if !shows && !recipe.entry.is_null() {
+        table.problem(
+            "entry",
+            Mistake::new(
+                "shows no run: it needs `{input}`, and one of `{output}`, `{tool}` and `{calls}`",
+                "write entry = { user = \"{input}\", answer = \"{output}\" } in the form of your harness",
+            ),
+        );
     }
 }
 
@@ -147,14 +207,16 @@ fn check_set(table: &Reader<'_>, recipe: &Recipe) {
             ),
         );
     }
-    for key in ["entry", "positions", "call", "reference", "condition", "observe"] {
-        unused(table, key, "op \"set\"");
-    }
+    check_keyed(table, recipe);
+}
+
+/// What every operation needs that gives a key a value.
+fn check_keyed(table: &Reader<'_>, recipe: &Recipe) {
     if matches!(Format::of(&recipe.file), Some(Format::Jsonl | Format::Markdown)) {
         table.problem(
             "op",
             Mistake::new(
-                "is \"set\", but the file has no keys",
+                format!("is \"{}\", but the file has no keys", word(recipe.op)),
                 "write op = \"append\", or name a TOML, YAML or JSON file",
             ),
         );

@@ -26,6 +26,18 @@ timeout = "2m"
 trials = 3
 retries = 0
 
+[runner.model]
+provider = "openai"
+names = ["gpt-5.4", "gpt-5.4-mini"]
+base_url = "https://models.example.com/v1"
+key_env = "AGENT_KEY"
+max_usd = 0.5
+max_tokens = 100_000
+max_requests = 20
+max_output_tokens = 4000
+timeout = "1m"
+prices = { input = 1, cached_input = 0.1, output = 2.5 }
+
 [signals]
 issue_labels = ["bug"]
 artifacts = ["agent-traces*"]
@@ -108,6 +120,34 @@ file = "prompts/system.md"
 op = "append"
 at = "Rules"
 entry = "{should}"
+
+[[recipe]]
+name = "how many"
+mechanisms = ["*"]
+file = "agent/settings.toml"
+op = "knob"
+at = "examples"
+type = "int"
+range = [0, 16]
+
+[[recipe]]
+name = "which form"
+mechanisms = ["*"]
+file = "agent/settings.toml"
+op = "knob"
+at = "form"
+type = "choice"
+choices = ["free", "schema"]
+
+[[recipe]]
+name = "show what passed"
+mechanisms = ["*"]
+file = "agent/examples.jsonl"
+op = "few_shot"
+entry = { user = "{input}", do = "{calls}" }
+call = { name = "{tool}", args = "{arguments}" }
+most = 12
+length = 300
 "#;
 
 fn problems(text: &str) -> Vec<Problem> {
@@ -218,8 +258,8 @@ fn every_key_is_read() {
             wall_ms: 500
         }
     );
-    let [add, set, rule] = config.recipes.as_slice() else {
-        panic!("three recipes")
+    let [add, set, rule, number, form, examples] = config.recipes.as_slice() else {
+        panic!("six recipes")
     };
     assert_eq!(
         serde_json::to_string(&add.entry).expect("JSON"),
@@ -240,6 +280,10 @@ fn every_key_is_read() {
         (rule.entry.clone(), rule.positions.clone()),
         (json!("{should}"), vec![Position::End])
     );
+    assert_eq!(number.knob, Some(Knob::Int { least: 0, most: 16 }));
+    assert_eq!(form.knob, Some(Knob::Choice(vec![json!("free"), json!("schema")])));
+    assert_eq!(examples.few_shot, Some(FewShot { most: 12, length: 300 }));
+    assert_eq!((add.knob.is_some(), add.few_shot), (false, None));
 }
 
 #[test]
@@ -319,6 +363,19 @@ fn each_mistake_is_found_at_its_line() {
         ("recipe = 3".into(), 1, "recipe", "a list of tables is needed"),
         ("[[recipe]]\nname = \"r\"\nmechanisms = [\"*\"]\nfile = \"agent/a.toml\"\nat = \"x\"".into(), 1, "recipe.op", "is missing"),
         (recipe("op = \"append\"\nat = \"step\""), 5, "recipe.op", "there is no entry to append"),
+        (recipe("op = \"knob\"\nat = \"x\""), 1, "recipe.type", "is missing"),
+        (recipe("op = \"knob\"\nat = \"x\"\ntype = \"int\""), 1, "recipe.range", "is missing"),
+        (recipe("op = \"knob\"\nat = \"x\"\ntype = \"int\"\nrange = [4, 1]"), 8, "recipe.range", "the lower first"),
+        (recipe("op = \"knob\"\nat = \"x\"\ntype = \"int\"\nrange = [0.5, 1]"), 8, "recipe.range", "of the knob's type"),
+        (recipe("op = \"knob\"\nat = \"x\"\ntype = \"choice\"\nchoices = [1]"), 8, "recipe.choices", "nothing to choose"),
+        (recipe("op = \"knob\"\nat = \"x\"\ntype = \"bool\"\nrange = [0, 1]"), 8, "recipe.range", "no meaning for type \"bool\""),
+        (recipe("op = \"knob\"\nat = \"x\"\ntype = \"bool\"\nvalues = [1]"), 8, "recipe.values", "no meaning for op \"knob\""),
+        (recipe("op = \"knob\"\nat = \"x\"\ntype = \"bool\"").replace("a.toml", "a.md"), 5, "recipe.op", "the file has no keys"),
+        (recipe("op = \"few_shot\"\nat = \"x\""), 5, "recipe.op", "there is no entry to append"),
+        (recipe("op = \"few_shot\"\nat = \"x\"\nentry = \"{input}\""), 7, "recipe.entry", "shows no run"),
+        (recipe("op = \"few_shot\"\nat = \"x\"\nentry = [\"{input}\", \"{output}\", \"{say}\"]"), 7, "recipe.entry", "use `{input}`"),
+        (recipe("op = \"few_shot\"\nat = \"x\"\nentry = [\"{input}\", \"{output}\"]\nmost = 0"), 8, "recipe.most", "too small"),
+        (recipe(&format!("{set}most = 3")), 8, "recipe.most", "no meaning for op \"set\""),
         (recipe("op = \"set\"\nat = \"x\""), 5, "recipe.op", "there are no values to try"),
         (recipe("op = \"set\"\nvalues = [1]"), 1, "recipe.at", "is missing"),
         (recipe(&format!("{set}entry = 1")), 8, "recipe.entry", "no meaning for op \"set\""),
@@ -338,6 +395,11 @@ fn each_mistake_is_found_at_its_line() {
         (format!("[harness]\npaths = [\"[\"]\n{}", recipe(set)), 2, "harness.paths", "is not a glob"),
         ("[redact]\npatterns = [\"ok\", \"(\"]".to_owned(), 2, "redact.patterns", "is not a regular expression: unclosed group"),
         ("[redact]\npatterns = [\"x*\"]".to_owned(), 2, "redact.patterns", "matches the empty text"),
+        ("[runner.model]\nnames = [\"m\"]".to_owned(), 1, "runner.model.provider", "github-models"),
+        ("[runner.model]\nprovider = \"openai\"".to_owned(), 1, "runner.model.names", "the models that may be used"),
+        ("[runner.model]\nprovider = \"openai\"\nnames = []".to_owned(), 3, "runner.model.names", "is an empty list"),
+        ("[runner]\nenv = [\"OPENAI_API_KEY\"]\n[runner.model]\nprovider = \"openai\"\nnames = [\"m\"]".to_owned(), 2, "runner.env", "hands over OPENAI_API_KEY"),
+        ("[proposer]\nmodel = { provider = \"openai\", names = [\"m\"] }".to_owned(), 2, "proposer.model", "kind \"command\" alone"),
         ("[redact]\npattern = [\"x\"]".to_owned(), 2, "redact.pattern", "did you mean `patterns`?"),
         (format!("{}{}", recipe(set), recipe(set)), 10, "recipe.name", "as that of a recipe above"),
     ];
@@ -377,6 +439,8 @@ fn the_digest_is_of_the_meaning() {
         "nor does how fast a model may be asked"
     );
     assert_ne!(digest(FULL), digest(&FULL.replace("some/model", "other/model")));
+    assert_ne!(digest(FULL), digest(&FULL.replace("gpt-5.4-mini", "gpt-5.4-nano")));
+    assert_eq!(digest(FULL), digest(&FULL.replace("AGENT_KEY", "OTHER_KEY")));
 }
 
 fn schema_keys(schema: &Value, prefix: &str, keys: &mut BTreeSet<String>) {

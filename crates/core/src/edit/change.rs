@@ -95,7 +95,7 @@ pub(super) fn type_name(value: &Value) -> &'static str {
 }
 
 /// The parts of a dotted path; none for the empty one. A number is the index of a list's entry, from 0.
-fn parts(at: &str) -> Vec<&str> {
+pub(super) fn parts(at: &str) -> Vec<&str> {
     if at.is_empty() {
         Vec::new()
     } else {
@@ -103,7 +103,8 @@ fn parts(at: &str) -> Vec<&str> {
     }
 }
 
-fn lookup<'v>(root: &'v Value, path: &[&str]) -> Option<&'v Value> {
+/// What stands at a path.
+pub(super) fn lookup<'v>(root: &'v Value, path: &[&str]) -> Option<&'v Value> {
     path.iter().try_fold(root, |value, part| match value {
         Value::Array(items) => items.get(part.parse::<usize>().ok()?),
         other => other.get(part),

@@ -27,9 +27,7 @@ pub(super) fn plan(text: &str, edit: &Edit) -> Result<(Vec<Splice>, Value), Faul
         });
     };
     let sections = sections(text);
-    let found = sections
-        .iter()
-        .position(|section| section.heading == at.trim().trim_start_matches('#').trim());
+    let found = sections.iter().position(|section| section.heading == wanted(at));
     let Some(number) = found else {
         return Err(Fault::NotFound { at: at.clone() });
     };
@@ -41,6 +39,18 @@ pub(super) fn plan(text: &str, edit: &Edit) -> Result<(Vec<Splice>, Value), Faul
         entries.insert(index, Value::from(bullet.trim_end()));
     }
     Ok((vec![section.insert(text, index, &bullet)], after))
+}
+
+/// The bullets under a heading, of what [`read`] gives.
+pub(super) fn entries(whole: &Value, at: &str) -> Option<Value> {
+    let sections = whole.as_array()?;
+    let section = sections.iter().find(|section| section["heading"] == wanted(at))?;
+    Some(section["entries"].clone())
+}
+
+/// A heading as a person may write it, without its `#`.
+fn wanted(at: &str) -> &str {
+    at.trim().trim_start_matches('#').trim()
 }
 
 /// One heading with the text below it, up to the next heading. The first section has no heading: it is what stands above all.

@@ -512,6 +512,32 @@ mod in_markdown {
     }
 }
 
+#[test]
+fn what_stands_at_a_place_can_be_read() {
+    for (path, text, at, value) in [
+        ("s.toml", "[a]\nb = [1, 2] # two\n", "a.b", json!([1, 2])),
+        ("s.yaml", "a:\n  b: text\n", "a.b", json!("text")),
+        ("s.json", "{\"a\": [{\"b\": 3}]} // three", "a.0.b", json!(3)),
+        ("s.jsonl", "{\"a\": 1}\n{\"a\": 2}\n", "", json!([{"a": 1}, {"a": 2}])),
+        (
+            "s.md",
+            "# Top\n## Rules\n- one\n- two\n",
+            "## Rules",
+            json!(["- one", "- two"]),
+        ),
+    ] {
+        assert_eq!(held(path, text, at), Some(value), "{path}");
+    }
+    for (path, text, at) in [
+        ("s.toml", "a = 1", "b"),
+        ("s.toml", "a =", "a"),
+        ("s.py", "a = 1", "a"),
+        ("s.md", "# A", "B"),
+    ] {
+        assert_eq!(held(path, text, at), None, "{path}");
+    }
+}
+
 mod for_all {
     use super::*;
     use proptest::prelude::*;

@@ -1,12 +1,12 @@
 //! What a driver keeps account of between a gate and its runs: which trial each run is, and what became of each task.
 
-use super::purchase::{Arm, Outcome, Request, Task};
+use super::purchase::{Arm, Outcome, Purpose, Request, Task};
 use super::sequential::Known;
 use super::stats::Tally;
 use crate::candidate::Stage;
 use crate::config::GateMode;
 use crate::score::{self, Pair, Scorecard};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A task, and whether it is held out.
 type Key = (bool, Task);
@@ -19,6 +19,8 @@ pub struct Account {
     incumbent: BTreeMap<Key, u32>,
     /// The same on the candidate.
     candidate: BTreeMap<Key, u32>,
+    /// The failing cases of the candidate's cluster.
+    own: BTreeSet<Task>,
     /// The candidate's runs beside what is known of the incumbent.
     pairs: BTreeMap<Stage, BTreeMap<Task, Pair>>,
 }
@@ -30,12 +32,14 @@ impl Account {
             mode,
             incumbent: BTreeMap::new(),
             candidate: BTreeMap::new(),
+            own: BTreeSet::new(),
             pairs: BTreeMap::new(),
         }
     }
 
-    /// A new candidate comes.
-    pub fn begin(&mut self) {
+    /// A new candidate comes; `own` are the failing cases of its cluster.
+    pub fn begin(&mut self, own: BTreeSet<Task>) {
+        self.own = own;
         self.candidate.clear();
         self.pairs.clear();
     }
@@ -87,7 +91,9 @@ impl Account {
                 };
                 trials.insert(key, next);
             }
-            if let (Arm::Candidate, Some(stage)) = (request.arm, Stage::of(request.purpose)) {
+            // A promotion also runs cases of other clusters.
+            let own = request.purpose != Purpose::Promotion || self.own.contains(task);
+            if let (Arm::Candidate, Some(stage), true) = (request.arm, Stage::of(request.purpose), own) {
                 let pairs = self.pairs.entry(stage).or_default();
                 let new = || Pair {
                     before: before(known, stage, *task),
@@ -122,7 +128,6 @@ fn before(known: &Known, stage: Stage, task: Task) -> Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::purchase::Purpose;
 
     fn request(arm: Arm, purpose: Purpose, tasks: &[Task]) -> Request {
         Request {
@@ -173,7 +178,7 @@ mod tests {
         assert_eq!(account.trials(&probe, false), [2]);
         let card = account.card(Stage::Cluster, |task| Some(task.to_string()));
         assert_eq!((card.failed, card.fixed, card.mechanism_gone), (1, 0, 1));
-        account.begin();
+        account.begin(BTreeSet::new());
         assert_eq!(account.trials(&probe, false), [1]);
     }
 }

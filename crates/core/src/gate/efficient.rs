@@ -80,7 +80,7 @@ pub(super) fn next(trial: &Trial, known: &Known, policy: &Policy) -> Step {
     if worth >= policy.price && !telling.is_empty() {
         return Step::run(Purpose::Validation, numbers(&telling));
     }
-    let words = words(trial, effect);
+    let words = words(trial, known, effect);
     if !good {
         let ground = if effect.harm >= 0.5 {
             Ground::Harm
@@ -122,11 +122,19 @@ fn is_step(trial: &Trial, effect: Effect) -> bool {
     trial.moved() > 0.0 && (effect.mean <= 0.0 || trial.lift() == 0.0)
 }
 
+/// The change of the score, where it was seen and need not be estimated: an agent that repeats itself has run every task.
+fn measured(trial: &Trial, known: &Known) -> Option<f64> {
+    let all = known.repeats_itself() && trial.validation.iter().all(|runs| runs.runs() > 0.0);
+    Some(trial.measured().filter(|_| all)? - trial.level)
+}
+
 /// What the comparison says, in words.
-fn words(trial: &Trial, effect: Effect) -> String {
+fn words(trial: &Trial, known: &Known, effect: Effect) -> String {
     let (low, high) = effect.range();
-    let (low, high) = (100.0 * low, 100.0 * high);
-    let by = format!("{low:+.1} to {high:+.1} points");
+    let by = match measured(trial, known) {
+        Some(difference) => format!("{:+.1} points on the validation set", 100.0 * difference),
+        None => format!("{:+.1} to {:+.1} points", 100.0 * low, 100.0 * high),
+    };
     if trial.proposal.cluster.is_none() {
         return format!("{} that this is not worse; {by}", odds(effect.better));
     }
@@ -149,8 +157,10 @@ pub(super) fn explain(trial: &Trial, known: &Known, policy: &Policy, evidence: &
     let part = f64::from(count(broken.len())) / f64::from(count(known.suite.len()).max(1));
     evidence.regression_score = 1.0 - part;
     evidence.broken_cases = broken;
-    evidence.effect = effect.mean;
-    evidence.effect_sd = effect.sd;
+    (evidence.effect, evidence.effect_sd) = match measured(trial, known) {
+        Some(difference) => (difference, 0.0),
+        None => (effect.mean, effect.sd),
+    };
     evidence.later = effect.worth - effect.mean;
     evidence.better = Some(effect.better);
     evidence.harm = Some(effect.harm);
@@ -159,7 +169,7 @@ pub(super) fn explain(trial: &Trial, known: &Known, policy: &Policy, evidence: &
     let runs: f64 = trial.validation.iter().map(|runs| runs.runs()).sum();
     evidence.smallest_detectable = (runs > 0.0).then(|| smallest_detectable(known.noise(policy), runs, 0.05, 0.8));
     evidence.level_now = known.level(policy);
-    evidence.val_score = evidence.level_now + effect.mean;
+    evidence.val_score = evidence.level_now + evidence.effect;
 }
 
 /// The runs that speak for the incumbent, by validation task, after a verdict. A task that changed with a kept candidate is known by the

@@ -155,7 +155,6 @@ impl State {
     /// Shows the gate the candidate of the newest experiment.
     pub(super) fn tell_candidate(&mut self, cluster: &ClusterId) {
         self.underway = Underway::default();
-        self.account.begin();
         let hidden = self.hidden_tasks(cluster);
         let (hidden, visible): (Vec<TaskId>, Vec<TaskId>) = self
             .cluster_tasks(cluster)
@@ -176,6 +175,8 @@ impl State {
             share,
             cluster: Some(self.numbers.cluster(cluster)),
         };
+        let own = proposal.visible.iter().chain(&proposal.hidden).copied();
+        self.account.begin(own.collect());
         self.gate.candidate(proposal);
     }
 

@@ -53,6 +53,7 @@ pub(super) fn add(state: &mut State, record: &FailureRecord, clusters: Vec<Clust
         return;
     }
     let title = record.causes.first().map_or(&record.behaviour, |cause| &cause.should);
+    let let_in = state.curations.case(state.plan.review, &id).is_accepted();
     let cases = &mut state.cases.cases;
     let case = cases
         .entry(id.clone())
@@ -91,6 +92,7 @@ pub(super) fn add(state: &mut State, record: &FailureRecord, clusters: Vec<Clust
     // One failure was enough for a ledger that knows no number, wherever it was seen.
     let fails = state.case_tallies.get(&id).map_or(0, |tally| tally.fails);
     if case.state == CaseState::Candidate
+        && let_in
         && (fails >= state.plan.fails_before || counted && state.plan.fails_before == 1)
     {
         case.state = CaseState::Open;
@@ -136,27 +138,13 @@ fn to_try(state: &State, wanted: impl Fn(&EvalCase) -> bool) -> Vec<CaseTrial> {
             trials: (first..first + missing).collect(),
         }
     };
-    let new = |case: &&EvalCase| !state.tried_cases.contains(&case.id) && wanted(case);
+    let new = |case: &&EvalCase| !state.tried_cases.contains(&case.id) && state.may_enter(case) && wanted(case);
     state.cases.candidates().filter(new).map(trial).collect()
 }
 
 /// A case that failed often enough is open; one that passed once, or cannot be run, is unconfirmed; one that had no verdict waits.
 pub(super) fn tried(state: &mut State, tried: &[CaseTry], refused: &[Refusal]) {
-    for refusal in refused {
-        let gone = state.cases.cases.remove(&refusal.case);
-        let kept = refusal.kept.as_ref().and_then(|kept| state.cases.cases.get_mut(kept));
-        if let (Some(gone), Some(kept)) = (gone, kept) {
-            let provenance = kept.provenance.get_or_insert_default();
-            provenance.also.push(gone.id);
-            let new = |record: &RecordId| !kept.records.contains(record);
-            let records: Vec<RecordId> = gone.records.into_iter().filter(new).collect();
-            kept.records.extend(records);
-            kept.clusters.extend(gone.clusters);
-            kept.clusters.sort();
-            kept.clusters.dedup();
-        }
-        state.refused.insert(refusal.case.clone(), refusal.clone());
-    }
+    refused.iter().for_each(|refusal| refuse(state, refusal));
     for trial in tried {
         state.tried_cases.insert(trial.case.clone());
         let Some(case) = state.cases.cases.get_mut(&trial.case) else {
@@ -188,6 +176,23 @@ pub(super) fn tried(state: &mut State, tried: &[CaseTry], refused: &[Refusal]) {
         state.tell_reproduction(&task, failed_before, trial.runs - trial.fails, trial.fails);
         trial.repeats.into_iter().for_each(|same| state.gate.compared(same));
     }
+}
+
+/// Takes a case out; what it was made of is shown by the one that was kept for it, if there is one.
+pub(super) fn refuse(state: &mut State, refusal: &Refusal) {
+    let gone = state.cases.cases.remove(&refusal.case);
+    let kept = refusal.kept.as_ref().and_then(|kept| state.cases.cases.get_mut(kept));
+    if let (Some(gone), Some(kept)) = (gone, kept) {
+        let provenance = kept.provenance.get_or_insert_default();
+        provenance.also.push(gone.id);
+        let new = |record: &RecordId| !kept.records.contains(record);
+        let records: Vec<RecordId> = gone.records.into_iter().filter(new).collect();
+        kept.records.extend(records);
+        kept.clusters.extend(gone.clusters);
+        kept.clusters.sort();
+        kept.clusters.dedup();
+    }
+    state.refused.insert(refusal.case.clone(), refusal.clone());
 }
 
 /// What becomes of the cases that ran on a harness which was kept.

@@ -7,15 +7,16 @@ use crate::budget::Spent;
 use crate::candidate::{Experiment, Proof};
 use crate::case::{CaseBook, CaseState, EvalCase, Refusal};
 use crate::cluster::{ClusterBook, Revision};
+use crate::curation::{Curations, Subject};
 use crate::failure::{FailureKind, FailureRecord};
 use crate::gate::account::Account;
 use crate::gate::holdout::Asked;
 use crate::gate::sequential::Sequential;
 use crate::harness::Harness;
-use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, RecordId, TaskId};
+use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, HarnessId, RecordId, TaskId};
 use crate::ledger::{Finding, Plan};
 use crate::score::Scorecard;
-use crate::trial::TaskVerdict;
+use crate::trial::{TaskVerdict, TrialStatus};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that is known in a run.
@@ -65,6 +66,10 @@ pub struct State {
     pub(super) times_seen: BTreeMap<TaskId, u32>,
     /// What new cases did on this incumbent.
     pub(super) case_tallies: BTreeMap<CaseId, Tally>,
+    /// What was decided about new clusters and cases.
+    pub curations: Curations,
+    /// What a model was asked to decide about in this batch.
+    pub(super) asked: BTreeSet<Subject>,
     /// New cases that were tried in this batch.
     pub(super) tried_cases: BTreeSet<CaseId>,
     /// The gate's numbers of tasks and clusters.
@@ -73,6 +78,17 @@ pub struct State {
     pub(super) account: Account,
     /// The newest experiment.
     pub(super) underway: Underway,
+}
+
+/// A run of a train task that passed, and is on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedRun {
+    /// The task.
+    pub task: TaskId,
+    /// Its trial.
+    pub trial: u32,
+    /// The harness that it ran on.
+    pub harness: HarnessId,
 }
 
 impl State {
@@ -111,6 +127,8 @@ impl State {
             times_seen: BTreeMap::new(),
             refused: BTreeMap::new(),
             case_tallies: BTreeMap::new(),
+            curations: Curations::default(),
+            asked: BTreeSet::new(),
             tried_cases: BTreeSet::new(),
         }
     }
@@ -189,6 +207,55 @@ impl State {
         tasks.into_iter().cloned().collect()
     }
 
+    /// The runs of the traffic that passed, of tasks that never failed and are no case: the newest of each, the newest first. What such a run shows is
+    /// not what anything is judged by.
+    pub fn passed_runs(&self) -> Vec<PassedRun> {
+        let failed: BTreeSet<&TaskId> = self
+            .records
+            .values()
+            .map(|record| &record.task)
+            .chain(self.cases.cases.values().map(|case| &case.task))
+            .chain(
+                self.findings
+                    .iter()
+                    .filter_map(|finding| Some(&finding.record.as_ref()?.task)),
+            )
+            .collect();
+        let mut times: BTreeMap<&TaskId, u32> = BTreeMap::new();
+        let mut newest: BTreeMap<&TaskId, PassedRun> = BTreeMap::new();
+        let mut order: Vec<&TaskId> = Vec::new();
+        for (verdicts, batch) in self.batch_verdicts.iter().zip(1..) {
+            let harness = self.incumbent_of(batch).id();
+            for verdict in verdicts {
+                let times = times.entry(&verdict.task).or_default();
+                let trial = *times;
+                *times += 1;
+                if verdict.status == TrialStatus::Passed && !failed.contains(&verdict.task) {
+                    order.retain(|task| *task != &verdict.task);
+                    order.push(&verdict.task);
+                    let run = PassedRun {
+                        task: verdict.task.clone(),
+                        trial,
+                        harness: harness.clone(),
+                    };
+                    newest.insert(&verdict.task, run);
+                }
+            }
+        }
+        order.iter().rev().filter_map(|task| newest.remove(task)).collect()
+    }
+
+    /// The harness that the traffic of a batch ran on: a change is merged before the next batch.
+    fn incumbent_of(&self, batch: u32) -> Harness {
+        let accepted = self
+            .experiments
+            .iter()
+            .filter(|experiment| experiment.accepted() && experiment.batch < batch);
+        accepted.fold(self.plan.harness.clone(), |harness, experiment| {
+            harness.with(&experiment.candidate.changes)
+        })
+    }
+
     /// The issues whose failures are in a cluster.
     pub fn issues_of(&self, cluster: &ClusterId) -> Vec<u64> {
         let Some(cluster) = self.clusters.clusters.get(cluster) else {
@@ -249,7 +316,8 @@ impl State {
         // A cluster that nothing shows which can be run could not be measured.
         let shown =
             |id: &ClusterId| !self.cluster_tasks(id).is_empty() || !super::cases::of_cluster(self, id).is_empty();
-        let may = |id: &&ClusterId| !exhausted.contains(*id) && !busy.contains(*id) && shown(id);
+        let wanted = |id: &ClusterId| preferred.contains(id) || self.is_wanted(id);
+        let may = |id: &&ClusterId| !exhausted.contains(*id) && !busy.contains(*id) && wanted(id) && shown(id);
         let mut ids: Vec<&ClusterId> = ranked.into_iter().map(|(_, cluster)| &cluster.id).filter(may).collect();
         ids.sort_by_key(|id| !preferred.contains(*id));
         ids.first().copied().cloned()

@@ -6,6 +6,7 @@ use crate::candidate::Candidate;
 use crate::candidate::Ground;
 use crate::case::{CaseState, Draft, Expectation, Input, Refusal};
 use crate::config::{GateConfig, GateMode};
+use crate::curation::{Choice, Curation, Review, Reviewer, Subject};
 use crate::failure::{Mechanism, RootCause};
 use crate::gate::purchase::{Arm, Outcome, Request};
 use crate::harness::{FileChange, Harness};
@@ -191,6 +192,33 @@ impl Tape {
         }
     }
 
+    /// What a model decides about new things; about some of them nothing.
+    fn curations(&mut self, state: &State, clusters: &[ClusterId], cases: &[CaseId]) -> Vec<Curation> {
+        let subjects = clusters.iter().cloned().map(Subject::Cluster);
+        let subjects: Vec<Subject> = subjects.chain(cases.iter().cloned().map(Subject::Case)).collect();
+        let mut decided = Vec::new();
+        for of in subjects {
+            let other = match &of {
+                Subject::Cluster(_) => state.clusters.clusters.keys().next().cloned().map(Subject::Cluster),
+                Subject::Case(_) => state.cases.open().next().map(|case| Subject::Case(case.id.clone())),
+            };
+            let choice = match self.below(6) {
+                0 => Choice::Reject,
+                1 => Choice::NeedsPerson,
+                2 => other.filter(|other| *other != of).map_or(Choice::Accept, Choice::Merge),
+                3 => continue,
+                _ => Choice::Accept,
+            };
+            decided.push(Curation {
+                of,
+                choice,
+                by: crate::cluster::Author::Model,
+                reason: "so it is".to_owned(),
+            });
+        }
+        decided
+    }
+
     /// The event that a command leads to.
     fn answer(&mut self, state: &State, command: &Command) -> Event {
         match command {
@@ -214,6 +242,10 @@ impl Tape {
             Command::ReviseClusters { found } => Event::ClustersRevised {
                 revisions: found.clone(),
                 spent: Spent::default(),
+            },
+            Command::Curate { clusters, cases } => Event::Curated {
+                curations: self.curations(state, clusters, cases),
+                spent: self.spent(),
             },
             Command::TryCases { cases } => self.tries(cases),
             Command::Propose { experiment, cluster } => self.proposal(experiment, cluster),
@@ -260,6 +292,14 @@ fn known(tape: &mut Tape) -> Known {
     }
 }
 
+fn reviewer(tape: &mut Tape) -> Reviewer {
+    if tape.below(5) == 4 {
+        Reviewer::Human
+    } else {
+        Reviewer::Auto
+    }
+}
+
 fn plan(tape: &mut Tape) -> Plan {
     let issue = Report {
         impact: None,
@@ -288,7 +328,11 @@ fn plan(tape: &mut Tape) -> Plan {
             ..GateConfig::default()
         },
         train: (0..7).map(|n| TaskId::new(format!("t{n}"))).collect(),
-        advised: false,
+        advised: tape.below(2) == 1,
+        review: Review {
+            clusters: reviewer(tape),
+            cases: reviewer(tape),
+        },
         n_validation: N_VALIDATION as usize,
         validation_set: String::new(),
         fails_before: 1,
@@ -322,6 +366,9 @@ fn check_commands(state: &State, commands: &[Command]) {
                 state.asked().spent(N_VALIDATION, state.plan.gate.leakage) < 1.0,
                 "a worn-out validation set is not asked"
             );
+            let preferred = &state.plan.known.preferred;
+            let wanted = preferred.iter().any(|id| state.clusters.current(id) == *cluster);
+            assert!(wanted || state.is_wanted(cluster), "what waits is not worked on");
         }
         Some(Command::RunTraffic { tasks, .. }) => {
             let unique: BTreeSet<&(TaskId, u32)> = tasks.iter().collect();
@@ -329,6 +376,18 @@ fn check_commands(state: &State, commands: &[Command]) {
         }
         Some(Command::TryCases { cases }) => {
             assert!(!cases.is_empty() && !cases.iter().any(|trial| state.tried_cases.contains(&trial.case)));
+            let waits = |id: &CaseId| !state.may_enter(&state.cases.cases[id]);
+            assert!(!cases.iter().any(|trial| waits(&trial.case)), "what waits is not run");
+        }
+        Some(Command::Curate { clusters, cases }) => {
+            assert!(state.plan.advised && !(clusters.is_empty() && cases.is_empty()));
+            let new = |subject: Subject| state.curations.of(&subject).is_none();
+            assert!(
+                clusters.iter().cloned().map(Subject::Cluster).all(new),
+                "it is decided once"
+            );
+            let new = |subject: Subject| state.curations.of(&subject).is_none();
+            assert!(cases.iter().cloned().map(Subject::Case).all(new));
         }
         Some(Command::Promote { experiment, .. } | Command::Publish { experiment }) => {
             assert!(state.experiment(experiment).unwrap().accepted());
@@ -633,10 +692,15 @@ proptest! {
 
 #[test]
 fn a_verdict_that_does_not_follow_from_its_runs_is_found() {
-    let mut events = play(&mut Tape {
-        bytes: Vec::new(),
-        at: 0,
-    });
+    let decides = |seed: u32| {
+        let bytes = (0..600_u32)
+            .map(|at| u8::try_from((at * 37 + at * at * seed) % 251).unwrap())
+            .collect();
+        let events = play(&mut Tape { bytes, at: 0 });
+        let decided = events.iter().any(|event| matches!(event, Event::Decided { .. }));
+        decided.then_some(events)
+    };
+    let mut events = (1..50).find_map(decides).unwrap();
     let changed = events.iter_mut().find_map(|event| match event {
         Event::Decided { experiment, reason, .. } => {
             *reason = "somebody else's".to_owned();
@@ -1039,5 +1103,32 @@ fn a_recorded_input_that_nobody_held_against_the_held_out_tasks_joins_no_suite()
     assert!(
         state.clusters.clusters[&cluster].resolution_rate() >= 1.0,
         "the failure is gone all the same"
+    );
+}
+
+#[test]
+fn runs_that_passed_are_known_by_their_trial_and_harness_unless_their_task_ever_failed() {
+    let mut state = promoted([2, 2]);
+    let verdict = |task: &str, status: TrialStatus| TaskVerdict {
+        task: TaskId::new(task),
+        status,
+    };
+    let failed = state.records.values().next().unwrap().task.clone();
+    let pass = |task| verdict(task, TrialStatus::Passed);
+    state.batch_verdicts = vec![
+        vec![pass("a"), verdict("b", TrialStatus::Failed), pass("c")],
+        vec![pass("a"), pass("b"), pass(failed.as_str())],
+    ];
+    let (before, after) = (state.plan.harness.id(), state.incumbent.id());
+    assert_ne!(before, after);
+    let run = |task: &str, trial, harness: &HarnessId| PassedRun {
+        task: TaskId::new(task),
+        trial,
+        harness: harness.clone(),
+    };
+    assert_eq!(
+        state.passed_runs(),
+        [run("b", 1, &after), run("a", 1, &after), run("c", 0, &before)],
+        "the newest first; `{failed}` has a record"
     );
 }

@@ -39,7 +39,7 @@ pub(super) fn body(provider: Provider, request: &ModelRequest) -> Value {
 }
 
 /// `OpenAI` has renamed the parameter, its reasoning models take no other; compatible servers and the older models of GitHub know only the old name.
-fn most_tokens(provider: Provider, model: &str) -> &'static str {
+pub(super) fn most_tokens(provider: Provider, model: &str) -> &'static str {
     let renamed = match provider {
         Provider::Openai => true,
         Provider::GithubModels => ["openai/gpt-5", "openai/o"]
@@ -130,7 +130,7 @@ fn call(call: &Value) -> Call {
     }
 }
 
-fn usage(usage: &Value) -> TokenUsage {
+pub(super) fn usage(usage: &Value) -> TokenUsage {
     let cached = usage
         .pointer("/prompt_tokens_details/cached_tokens")
         .and_then(Value::as_u64);

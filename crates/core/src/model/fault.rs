@@ -194,6 +194,7 @@ impl<'a> Said<'a> {
         .any(|words| message.contains(words));
         match named {
             None if long => Some(FaultClass::ContextLength),
+            None if message.contains("credit balance is too low") => Some(FaultClass::QuotaSpent),
             named => named,
         }
     }
@@ -305,6 +306,11 @@ mod tests {
         (
             402,
             r#"{"type":"error","error":{"type":"billing_error","message":"no credit"}}"#,
+            QuotaSpent,
+        ),
+        (
+            400,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#,
             QuotaSpent,
         ),
         (

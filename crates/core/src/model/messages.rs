@@ -98,7 +98,7 @@ pub(super) fn answer(body: &Value) -> Result<ModelAnswer, Fault> {
 }
 
 /// `input_tokens` there are only those that no cache had to do with.
-fn usage(usage: &Value) -> TokenUsage {
+pub(super) fn usage(usage: &Value) -> TokenUsage {
     let cached = tokens(usage, "cache_read_input_tokens");
     let written = tokens(usage, "cache_creation_input_tokens");
     TokenUsage {

@@ -88,7 +88,7 @@ pub(super) fn answer(body: &Value) -> Result<ModelAnswer, Fault> {
     })
 }
 
-fn usage(usage: &Value) -> TokenUsage {
+pub(super) fn usage(usage: &Value) -> TokenUsage {
     let cached = usage
         .pointer("/input_tokens_details/cached_tokens")
         .and_then(Value::as_u64);

@@ -4,7 +4,7 @@
 //! fell there by how much.
 
 use super::Example;
-use crate::candidate::{Experiment, Stage, Verdict};
+use crate::candidate::{Experiment, Prediction, Stage, Verdict};
 use crate::cluster::Cluster;
 use crate::failure::FailureRecord;
 use crate::harness::Harness;
@@ -125,7 +125,13 @@ fn tried(material: &Material<'_>, bytes: usize) -> String {
         return String::new();
     }
     let heading = "Tried on this before, the latest first. Do something else than what fell:";
-    format!("\n{heading}\n{}\n", fenced("tried", &within(&told.join("\n"), bytes)))
+    let predictions = Prediction::of(material.experiments).map_or_else(String::new, |score| {
+        format!("Predictions in this run so far, all changes together: {score}.\n")
+    });
+    format!(
+        "\n{heading}\n{}\n{predictions}",
+        fenced("tried", &within(&told.join("\n"), bytes))
+    )
 }
 
 /// What became of an experiment, in a line. A verdict that rests on the validation set gives no figure of it.
@@ -164,6 +170,9 @@ pub fn outcome(experiment: &Experiment) -> String {
     }
     if !broken.is_empty() {
         let _ = write!(told, "\n  broke {broken}");
+    }
+    if let Some(score) = experiment.prediction().filter(|score| score.predicted > 0) {
+        let _ = write!(told, "\n  {score}");
     }
     if *verdict != Verdict::Accepted {
         let changed = candidate.diff.lines().filter(|line| is_changed(line));

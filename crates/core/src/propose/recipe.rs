@@ -1,6 +1,7 @@
 //! From a recipe to candidates: rank the conditions, fill the template, edit the file.
 
 use super::contrast::{Condition, conditions};
+use super::draft::{self, Draft, finish};
 use super::look::{look_again, look_wider, observation, read_again, within_sight};
 use super::needed::{Argument, Variant, communications, guards, variants};
 use super::observation::{Atom, Moment, Snapshot};
@@ -9,13 +10,11 @@ use super::write::{
     capitalised, describe_call, position_word, template_of, without_empty, words, write_argument, write_atom,
     write_call,
 };
-use super::{Brief, Example, Look};
+use super::{Brief, Example, Look, few_shot, knob};
 use crate::candidate::Candidate;
 use crate::config::{Recipe, RecipeOp};
-use crate::edit::{self, Edit, Position};
-use crate::harness::{FileChange, Harness};
-use crate::hash;
-use crate::id::CandidateId;
+use crate::edit::{Edit, Position};
+use crate::harness::Harness;
 use crate::mine::lack;
 use crate::redact::holds_placeholder;
 use serde_json::{Value, json};
@@ -65,16 +64,50 @@ pub(super) fn candidates<'a>(
         )
     });
     let plain_ones: Vec<&'a Recipe> = of_op(RecipeOp::Append).collect();
-    let knobs: Vec<&'a Recipe> = of_op(RecipeOp::Set).collect();
-    let knobs = knobs
-        .into_iter()
-        .flat_map(move |recipe| recipe.values.iter().filter_map(move |value| set(brief, recipe, value)));
+    let searched: Vec<&'a Recipe> = recipes
+        .iter()
+        .copied()
+        .filter(|recipe| recipe.op != RecipeOp::Append)
+        .collect();
     let mined = sketches
         .into_iter()
         .filter_map(move |(_, sketch)| append(brief, &sketch));
     mined
         .chain(plain_ones.into_iter().flat_map(move |recipe| plain(brief, recipe)))
-        .chain(knobs)
+        .chain(std::iter::once_with(move || in_turn(brief, &searched)).flatten())
+}
+
+/// Recipes that search take turns: whichever has made the fewest experiments on this harness comes first, so that none waits until another one
+/// has tried all that it can.
+fn in_turn(brief: &Brief<'_>, recipes: &[&Recipe]) -> Vec<Candidate> {
+    let here = brief.harness.id();
+    let mut turns = Vec::new();
+    for (order, recipe) in recipes.iter().enumerate() {
+        let made = brief.past.iter().map(|experiment| &experiment.candidate);
+        let made = made
+            .filter(|made| made.parent == here && draft::is_by(recipe, made))
+            .count();
+        let found = match recipe.op {
+            RecipeOp::Append => Vec::new(),
+            RecipeOp::Set => recipe
+                .values
+                .iter()
+                .filter_map(|value| set(brief, recipe, value))
+                .collect(),
+            RecipeOp::Knob => knob::candidates(brief, recipe),
+            RecipeOp::FewShot => few_shot::candidates(brief, recipe),
+        };
+        let untried = found
+            .into_iter()
+            .filter(|candidate| !brief.tried.contains(&candidate.id));
+        turns.extend(
+            untried
+                .enumerate()
+                .map(|(rank, candidate)| (made + rank, order, candidate)),
+        );
+    }
+    turns.sort_by_key(|(turn, order, _)| (*turn, *order));
+    turns.into_iter().map(|(.., candidate)| candidate).collect()
 }
 
 /// What to look at before proposing: first wider; then again, if nothing separates clearly so far.
@@ -356,53 +389,6 @@ fn looking(brief: &Brief<'_>, sketch: &Sketch<'_>) -> Option<Vec<Edit>> {
                 .collect()
         }
     }
-}
-
-struct Draft {
-    edits: Vec<Edit>,
-    title: String,
-    hypothesis: String,
-    needed: Vec<usize>,
-    parameters: String,
-}
-
-/// Applies the edits. `None` when the file is not there, may not be changed, or would not change.
-fn finish(brief: &Brief<'_>, recipe: &Recipe, draft: Draft) -> Option<Candidate> {
-    if !brief.policy.allows(&recipe.file) {
-        return None;
-    }
-    let before = brief.harness.get(&recipe.file)?;
-    let text = draft
-        .edits
-        .iter()
-        .try_fold(before.to_owned(), |text, edit| edit::apply(&recipe.file, &text, edit))
-        .ok()?;
-    if text == before {
-        return None;
-    }
-    let changes = vec![FileChange {
-        path: recipe.file.clone(),
-        text: Some(text),
-    }];
-    // The looks ran the same tasks in the same order.
-    let failing = draft
-        .needed
-        .iter()
-        .filter_map(|&at| brief.base.get(at))
-        .filter(|example| !example.passed);
-    let mut predicted: Vec<_> = failing.map(|example| example.task.clone()).collect();
-    predicted.sort();
-    Some(Candidate {
-        id: CandidateId::new(&hash::of(&(&recipe.name, &recipe.file, &draft.edits))[..12]),
-        cluster: brief.cluster.id.clone(),
-        parent: brief.harness.id(),
-        title: draft.title,
-        hypothesis: draft.hypothesis,
-        diff: brief.harness.diff(&brief.harness.with(&changes)),
-        changes,
-        predicted,
-        origin: format!("recipes: {}, {}", recipe.name, draft.parameters),
-    })
 }
 
 fn referenced_tools(variant: &Variant) -> impl Iterator<Item = &str> {

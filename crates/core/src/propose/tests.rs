@@ -1,5 +1,7 @@
 //! The recipes on hand-made traces: a desk that refunds late orders, written down in `agent/steps.toml`.
 
+mod searched;
+
 use super::*;
 use crate::cluster::ClusterBook;
 use crate::config;
@@ -119,6 +121,10 @@ struct Desk {
     recipes: String,
     policy: PathPolicy,
     tried: BTreeSet<CandidateId>,
+    past: Vec<Experiment>,
+    shown: Vec<Run>,
+    harness: Harness,
+    guarded: Guarded,
 }
 
 impl Desk {
@@ -129,6 +135,10 @@ impl Desk {
             recipes: APPEND.to_owned(),
             policy: PathPolicy::new(&["agent/**".to_owned()], &[], &[]).unwrap(),
             tried: BTreeSet::new(),
+            past: Vec::new(),
+            shown: Vec::new(),
+            harness: Harness::new([("agent/steps.toml".to_owned(), STEPS.to_owned())]),
+            guarded: Guarded::default(),
         }
     }
 
@@ -150,7 +160,6 @@ impl Desk {
             .values()
             .find(|cluster| cluster.mechanism.to_string() == mechanism);
         let cluster = cluster.unwrap_or_else(|| panic!("the miner finds {:?}", book.clusters));
-        let harness = Harness::new([("agent/steps.toml".to_owned(), STEPS.to_owned())]);
         let base = examples(&self.runs);
         propose(&Brief {
             cause: None,
@@ -158,10 +167,14 @@ impl Desk {
             watched: watched(&base),
             base,
             looks: self.looks.iter().map(|(look, runs)| (*look, examples(runs))).collect(),
-            harness: &harness,
+            harness: &self.harness,
             recipes: &recipes,
             policy: &self.policy,
             tried: &self.tried,
+            past: &self.past,
+            shown: examples(&self.shown),
+            guarded: &self.guarded,
+            seed: 1,
         })
     }
 

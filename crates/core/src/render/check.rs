@@ -3,7 +3,7 @@
 mod places;
 
 use super::evidence;
-use super::markdown::{escape, inline_code, plain, truncate, within};
+use super::markdown::{Markdown, escape, inline_code, plain, truncate, within};
 use super::view::CheckView;
 use super::words;
 use crate::candidate::{Experiment, Said, Stage, Verdict};
@@ -102,10 +102,10 @@ impl Conclusion {
 pub struct CheckOutput {
     /// One line of plain text.
     pub title: String,
-    /// Markdown, at most 65,535 characters.
-    pub summary: String,
-    /// Markdown, at most 65,535 characters.
-    pub text: String,
+    /// What is said of it first.
+    pub summary: Markdown,
+    /// The rest.
+    pub text: Markdown,
     /// At most 50.
     pub annotations: Vec<Annotation>,
 }
@@ -187,8 +187,8 @@ fn check_run(view: &CheckView, stage: Stage) -> CheckRun {
         external_id: external_id(&view.head_sha, experiment, gate.name),
         output: CheckOutput {
             title: gate.title(experiment, conclusion),
-            summary: within(gate.summary(view, conclusion), MAX_TEXT),
-            text: within(gate.text(view, conclusion), MAX_TEXT),
+            summary: Markdown::new(within(gate.summary(view, conclusion), MAX_TEXT)),
+            text: Markdown::new(within(gate.text(view, conclusion), MAX_TEXT)),
             annotations: gate.annotations(view, conclusion),
         },
         actions: if view.buttons {
@@ -246,9 +246,9 @@ pub fn in_progress(view: &CheckView, stage: Stage) -> Vec<CheckRun> {
         run.conclusion = None;
         run.actions = Vec::new();
         run.output = CheckOutput {
-            summary: format!("{title} on this commit and on its base."),
+            summary: Markdown::new(format!("{title} on this commit and on its base.")),
             title,
-            text: String::new(),
+            text: Markdown::default(),
             annotations: Vec::new(),
         };
     }
@@ -275,8 +275,8 @@ fn unmeasured(head_sha: &str, conclusion: Conclusion, title: &str, why: &str) ->
             external_id: format!("sprag:gate:{}:{gate}", head_sha.get(..12).unwrap_or(head_sha)),
             output: CheckOutput {
                 title: title.to_owned(),
-                summary: format!("Nothing was measured: {}.", escape(why)),
-                text: String::new(),
+                summary: Markdown::new(format!("Nothing was measured: {}.", escape(why))),
+                text: Markdown::default(),
                 annotations: Vec::new(),
             },
             actions: Vec::new(),

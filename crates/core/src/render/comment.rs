@@ -1,6 +1,6 @@
 //! The one comment that sprag keeps on an issue, rewritten in place as things move on.
 
-use super::markdown::{escape, inline_code, marker, truncate};
+use super::markdown::{Markdown, escape, inline_code, marker, truncate};
 use super::pull::{evidence, sentence};
 use super::view::CommentView;
 use super::words;
@@ -10,7 +10,7 @@ use crate::cluster::{Cluster, ClusterState};
 use crate::failure::{FailureKind, FailureRecord};
 
 /// The comment for where an issue stands on GitHub; `None` when there is nothing to say. `proof` tells what speaks for a pull request.
-pub fn standing_comment(standing: &Standing<'_>, proof: impl FnOnce(u64) -> Option<Proof>) -> Option<String> {
+pub fn standing_comment(standing: &Standing<'_>, proof: impl FnOnce(u64) -> Option<Proof>) -> Option<Markdown> {
     let view = match standing {
         Standing::Withdrawn => return None,
         Standing::Unconfirmed { by } => return Some(with_marker(&unconfirmed(by))),
@@ -69,7 +69,7 @@ pub const MARKER: &str = "<!-- sprag:issue";
 const WAITING: &str = "### What happens next\n\nThis issue names a task that sprag can run. The next run makes the agent do it, and what it shows \
      stands here then. Comment `/sprag run` to start now.";
 
-fn with_marker(text: &str) -> String {
+fn with_marker(text: &str) -> Markdown {
     join(&[marker("issue", &[]), text.to_owned()])
 }
 
@@ -81,7 +81,7 @@ fn unconfirmed(by: &str) -> String {
     )
 }
 
-fn reopened(record: &FailureRecord, again: &FailureRecord, cluster: &Cluster, pull: u64) -> String {
+fn reopened(record: &FailureRecord, again: &FailureRecord, cluster: &Cluster, pull: u64) -> Markdown {
     let state = format!(
         "**Failed again after #{pull} was merged.** The cluster is open again and ranks higher; what was tried before is kept in mind."
     );
@@ -100,7 +100,7 @@ fn reopened(record: &FailureRecord, again: &FailureRecord, cluster: &Cluster, pu
     ])
 }
 
-fn taken_back(record: &FailureRecord, cluster: &Cluster, pull: u64, by: u64) -> String {
+fn taken_back(record: &FailureRecord, cluster: &Cluster, pull: u64, by: u64) -> Markdown {
     let state = format!(
         "**#{by} took #{pull} back.** The regression suite failed with the change that resolved this, so the cluster is open again. \
          What was tried before is kept in mind."
@@ -115,7 +115,7 @@ fn taken_back(record: &FailureRecord, cluster: &Cluster, pull: u64, by: u64) -> 
 }
 
 /// The whole comment, with the hidden marker by which it is found again.
-pub fn issue_comment(view: &CommentView) -> String {
+pub fn issue_comment(view: &CommentView) -> Markdown {
     match view {
         CommentView::Mined { record, clusters } => {
             let next = what_next(record, clusters);
@@ -180,7 +180,7 @@ fn evidence_for(proof: &Proof) -> String {
     text.trim_end().to_owned()
 }
 
-fn join(sections: &[String]) -> String {
+fn join(sections: &[String]) -> Markdown {
     let mut text = sections
         .iter()
         .filter(|section| !section.is_empty())
@@ -188,7 +188,7 @@ fn join(sections: &[String]) -> String {
         .collect::<Vec<_>>()
         .join("\n\n");
     text.push('\n');
-    text
+    Markdown::new(text)
 }
 
 fn what_went_wrong(record: &FailureRecord) -> String {

@@ -1,10 +1,11 @@
 //! The one issue that shows everything: clusters by rank with boxes to tick, pull requests, the suite, the last run.
 
-use super::markdown::{escape, inline_code, marker, truncate, within};
-use super::words;
+use super::markdown::{Markdown, escape, inline_code, marker, truncate, within};
+use super::{waiting, words};
 use crate::book::{Book, PullState};
 use crate::case::EvalCase;
 use crate::cluster::Cluster;
+use crate::curation::{Review, Standing};
 use crate::id::ClusterId;
 use crate::machine::State;
 use std::collections::BTreeMap;
@@ -21,18 +22,21 @@ const MAX_WHOLE: usize = 65_000;
 const ROWS: usize = 200;
 
 /// The body. It changes only when something changes that it shows.
-pub fn dashboard(book: &Book, suite: &[EvalCase]) -> String {
+///
+/// `review` is who confirms what is new.
+pub fn dashboard(book: &Book, suite: &[EvalCase], review: Review) -> Markdown {
     let sections = [
         marker("dashboard", &[]),
         in_short(book, suite),
-        clusters(book),
+        clusters(book, review),
+        new_cases(book, review),
         resolved(book),
         kinds(book),
         last_run(book),
         "---\n\n<sub>Kept up to date by sprag; what is written here by hand is overwritten, but for the boxes. `/sprag help` in a comment lists the commands.</sub>".to_owned(),
     ];
     let sections: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
-    within(sections.join("\n\n") + "\n", MAX_WHOLE)
+    Markdown::new(within(sections.join("\n\n") + "\n", MAX_WHOLE))
 }
 
 fn in_short(book: &Book, suite: &[EvalCase]) -> String {
@@ -76,7 +80,7 @@ fn in_short(book: &Book, suite: &[EvalCase]) -> String {
     lines.join("\n")
 }
 
-fn clusters(book: &Book) -> String {
+fn clusters(book: &Book, review: Review) -> String {
     let ranked = book.clusters.ranked();
     if ranked.is_empty() {
         return "## Clusters\n\nNo failure is unresolved.".to_owned();
@@ -85,7 +89,7 @@ fn clusters(book: &Book) -> String {
         "## Clusters\n\nBy rank: recent failures × (1 + share of all failed runs) × weight of the severity × (1 − resolved share). Tick a box to have its cluster worked on next.\n\n",
     );
     for (index, (_, cluster)) in ranked.iter().enumerate() {
-        let row = row(book, cluster);
+        let row = row(book, cluster, review);
         if index >= ROWS || text.len() + row.len() > MAX_BODY {
             return text + &format!("\nand {} more", ranked.len() - index);
         }
@@ -94,7 +98,7 @@ fn clusters(book: &Book) -> String {
     text.trim_end().to_owned()
 }
 
-fn row(book: &Book, cluster: &Cluster) -> String {
+fn row(book: &Book, cluster: &Cluster, review: Review) -> String {
     let ticked = book.preferred.contains(&cluster.id);
     let tick = if ticked { "x" } else { " " };
     let issues: Vec<String> = book
@@ -108,6 +112,11 @@ fn row(book: &Book, cluster: &Cluster) -> String {
         format!("{} resolved", cluster.resolved()),
         words::cluster_state(cluster.state).to_owned(),
     ];
+    match book.curations.cluster(review, &book.clusters, &cluster.id) {
+        Standing::Accepted => {}
+        Standing::Waits(why) => facts.push(waiting::of_cluster(why)),
+        Standing::Rejected(why) => facts.push(format!("left alone: {}", escape(&truncate(why, 200)))),
+    }
     if let Some((number, _)) = book.open_pull(&cluster.id) {
         facts.push(format!("pull request #{number}"));
     }
@@ -130,6 +139,16 @@ fn row(book: &Book, cluster: &Cluster) -> String {
         cluster.id,
         facts.join(", ")
     )
+}
+
+/// Candidates of the newest run that wait for a person.
+fn new_cases(book: &Book, review: Review) -> String {
+    let Some(state) = book.latest_run().and_then(|run| book.run(run)) else {
+        return String::new();
+    };
+    let candidates = state.cases.candidates();
+    let waiting = candidates.filter_map(|case| Some((case, book.curations.case(review, &case.id).waits()?)));
+    waiting::cases(&waiting.collect::<Vec<_>>())
 }
 
 fn resolved(book: &Book) -> String {
@@ -271,7 +290,7 @@ mod tests {
 
     #[test]
     fn it_shows_clusters_by_rank_with_a_box_each() {
-        insta::assert_snapshot!(dashboard(&book(false), &[]), @r#"
+        insta::assert_snapshot!(dashboard(&book(false), &[], Review::default()), @r#"
         <!-- sprag:dashboard -->
 
         - **1 failure** in 1 cluster, 1 unresolved
@@ -305,7 +324,10 @@ mod tests {
 
     #[test]
     fn what_people_tick_and_clear_is_read_back_and_what_was_written_is_not() {
-        let (cleared, ticked) = (dashboard(&book(false), &[]), dashboard(&book(true), &[]));
+        let (cleared, ticked) = (
+            dashboard(&book(false), &[], Review::default()),
+            dashboard(&book(true), &[], Review::default()),
+        );
         let cluster = book(true).clusters_of(7)[0].clone();
         assert!(changed(&cleared).is_empty() && changed(&ticked).is_empty());
         let by_hand = |body: &str, from: &str, to: &str| changed(&body.replace(from, to));

@@ -1,12 +1,11 @@
 //! A made-up run of a helpdesk agent, rich enough to look at, the same every time.
 
 use super::view::{BatchView, CheckView, CommentView, GateView, Provenance, PullView, ReportView, SummaryView};
-use crate::candidate::{Candidate, Experiment, Ground, Point, Proof, Verdict};
+use crate::candidate::{Candidate, Experiment, Ground, Prediction, Proof, Verdict};
 use crate::case::{CaseState, EvalCase, FlakeStatistics};
 use crate::cluster::{Cluster, ClusterState, Member};
 use crate::config::GateMode;
 use crate::failure::{Evidence, FailureKind, FailureRecord, Mechanism, RootCause};
-use crate::gate::purchase::Purpose;
 use crate::harness::{FileChange, Harness};
 use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, HarnessId, RecordId, TaskId};
 use crate::score::Scorecard;
@@ -79,36 +78,6 @@ pub(super) fn accepted(id: &str) -> Experiment {
     };
     let reason = "regression 17/18 is at or above 0.800, validation 0.750 is at or above the best seen, 0.675";
     experiment.decide(Ground::Gain, reason, None);
-    experiment
-}
-
-pub(super) fn with_evidence(id: &str) -> Experiment {
-    let evidence = crate::gate::purchase::Evidence {
-        runs: BTreeMap::from([(Purpose::Probe, 3), (Purpose::Suite, 7), (Purpose::Validation, 46)]),
-        errored: 1,
-        level_before: 0.675,
-        level_now: 0.675,
-        effect: 0.045,
-        effect_sd: 0.02,
-        better: Some(0.93),
-        val_score: 0.72,
-        smallest_detectable: Some(0.18),
-        noise: 0.12,
-        asked: 4,
-        whole: 52,
-        ..crate::gate::purchase::Evidence::default()
-    };
-    let mut experiment = accepted(id);
-    experiment.bought = BTreeMap::from([(Purpose::Probe, 3), (Purpose::Suite, 7), (Purpose::Validation, 40)]);
-    let point = |runs, purpose, value| Point { runs, purpose, value };
-    experiment.course = vec![
-        point(3, Purpose::Probe, 0.41),
-        point(10, Purpose::Suite, 0.44),
-        point(14, Purpose::Validation, 0.62),
-        point(56, Purpose::Validation, 0.93),
-    ];
-    let reason = "9 in 10 that this is better; +1.9 to +7.1 points";
-    experiment.decide(Ground::Gain, reason, Some(evidence));
     experiment
 }
 
@@ -255,6 +224,7 @@ pub(super) fn pull() -> PullView {
             },
         ],
         new_cases: vec![case(1, CaseState::Open), case(2, CaseState::Open)],
+        learnings: true,
         rejections: Vec::new(),
         issues: vec![12, 19],
         issues_left: Vec::new(),
@@ -302,6 +272,11 @@ pub(super) fn summary() -> SummaryView {
         suite_size: 19,
         clusters: 11,
         resolved: 8,
+        prediction: Some(Prediction {
+            predicted: 34,
+            came_true: 25,
+            fixed: 31,
+        }),
         task_runs: 2_314,
         files: vec![
             ("pull request".to_owned(), "out/pull/body.md".to_owned()),

@@ -6,6 +6,7 @@ use super::text::short;
 use super::words;
 use crate::case::{EvalCase, Refusal};
 use crate::cluster::{Change, Cluster, Explanation, Rank, Revision, Trend};
+use crate::curation::{Choice, Curation, Subject};
 use crate::failure::{FailureRecord, RootCause};
 use crate::id::{ClusterId, RecordId};
 use crate::overview::{Origin, Overview};
@@ -88,6 +89,11 @@ pub fn cluster(cluster: &Cluster, rank: Option<&Rank>, why: Option<&Explanation>
     if let Some(rank) = rank {
         fact("rank", &rank.to_string());
     }
+    match overview.curations.of(&Subject::Cluster(cluster.id.clone())) {
+        Some(decided) => fact("review", &curation(decided)),
+        None if overview.standing(&cluster.id).waits().is_some() => fact("review", "waits for a person"),
+        None => {}
+    }
     fact("mechanism", &short(&cluster.mechanism.to_string(), 200));
     for mechanism in &cluster.also {
         fact("and", &short(&mechanism.to_string(), 200));
@@ -113,6 +119,21 @@ pub fn cluster(cluster: &Cluster, rank: Option<&Rank>, why: Option<&Explanation>
     text += &members(cluster, overview);
     text += &history(&cluster.id, overview.clusters.revisions());
     text
+}
+
+/// What was decided, by whom, and why.
+fn curation(decided: &Curation) -> String {
+    let choice = match &decided.choice {
+        Choice::Accept => "accepted".to_owned(),
+        Choice::Reject => "rejected".to_owned(),
+        Choice::Merge(into) => format!("part of {}", short(&into.to_string(), 24)),
+        Choice::NeedsPerson => "needs a person".to_owned(),
+    };
+    let reason = match decided.reason.as_str() {
+        "" => String::new(),
+        reason => format!(": {}", short(reason, 200)),
+    };
+    format!("{choice}, by {}{reason}", decided.by)
 }
 
 fn trend(trend: Trend) -> &'static str {

@@ -6,7 +6,54 @@
 //! into a commit message, where there is no code.
 
 use regex::Regex;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
+use std::ops::Deref;
 use std::sync::LazyLock;
+
+/// Characters of a text that GitHub takes at most.
+pub const LONGEST: usize = 65_535;
+/// Characters of a title that GitHub takes at most.
+pub const LONGEST_TITLE: usize = 256;
+/// What stands at the end of a text that was cut.
+const CUT: &str = "\n(cut: too long)\n";
+
+/// Markdown that may be published. Only this folder makes it, so whatever is published went through here, and it is never longer than GitHub
+/// takes. Where it was kept as text, it is read back as it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Markdown(String);
+
+impl Markdown {
+    /// Of a text whose foreign parts went through [`escape`] and its like.
+    pub(super) fn new(text: String) -> Self {
+        Self(within(text, LONGEST))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Markdown {
+    fn deserialize<D: Deserializer<'de>>(kept: D) -> Result<Self, D::Error> {
+        Ok(Self::new(String::deserialize(kept)?))
+    }
+}
+
+impl Deref for Markdown {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Markdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 static ANSI: LazyLock<Regex> = LazyLock::new(|| pattern(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))"));
 static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
@@ -23,6 +70,8 @@ static LIVE: LazyLock<Regex> = LazyLock::new(|| {
         r"(?i)(?:`[^`|]+`|(?:https?|ftp)://[^\s|<>`]+|www\.[^\s|<>`]+|(?:mailto|xmpp):[^\s|<>`]+|[\w./+-]*@\w[\w./-]*|[\w./-]*#\d+|\w*GH-\d+|[[:alnum:]][\w.]*_[\w.]*[[:alnum:]])+",
     )
 });
+/// What an address begins with, up to where a space makes it none.
+static ADDRESS: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)(?:https?|ftp):/|\bwww\.|(?:mailto|xmpp):|\bGH-"));
 static SLASH_COMMAND: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?m)^/([A-Za-z])"));
 static ORDERED_ITEM: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(\d{1,9})([.)])"));
 
@@ -178,10 +227,14 @@ fn longest_run(text: &str, wanted: char) -> usize {
 /// Untrusted text as a line of plain text, for titles, which are not Markdown but can become commit messages.
 pub fn plain(text: &str) -> String {
     let text = one_line(&inert(text));
-    LIVE.replace_all(&text, |found: &regex::Captures<'_>| {
-        found[0].replace('@', "@ ").replace('#', "# ")
-    })
-    .into_owned()
+    let text = LIVE.replace_all(&text, |found: &regex::Captures<'_>| {
+        let broken = [('@', "@ "), ('#', "# ")];
+        let broken = broken
+            .iter()
+            .fold(found[0].to_owned(), |text, (from, to)| text.replace(*from, to));
+        ADDRESS.replace_all(&broken, "$0 ").into_owned()
+    });
+    truncate(&one_line(&text), LONGEST_TITLE)
 }
 
 /// At most `chars` characters; what is cut ends in `…`. Cut before escaping, not after.
@@ -220,15 +273,42 @@ pub fn is_ours(text: &str) -> bool {
     text.contains("<!-- sprag:")
 }
 
-/// At most so many bytes of a whole text, cut at the end of a line. The parts of a text are bounded, so this cuts only what nobody foresaw.
+/// At most so many characters of a whole text, cut at the end of a line; what is open there is closed. The parts of a text are bounded, so this
+/// cuts only what nobody foresaw.
 pub(super) fn within(text: String, most: usize) -> String {
-    if text.len() <= most {
+    if text.len() <= most || text.chars().count() <= most {
         return text;
     }
-    let note = "\n\n(cut: too long)\n";
-    let end = text.floor_char_boundary(most - note.len());
-    let end = text[..end].rfind('\n').unwrap_or(end);
-    format!("{}{note}", &text[..end])
+    let mut room = most.saturating_sub(CUT.len());
+    loop {
+        let end = text.char_indices().nth(room).map_or(text.len(), |(end, _)| end);
+        let kept = &text[..text[..end].rfind('\n').map_or(0, |end| end + 1)];
+        let closing = closing(kept);
+        if kept.chars().count() + closing.len() + CUT.len() <= most || room == 0 {
+            return format!("{kept}{closing}{CUT}");
+        }
+        room = room.saturating_sub(closing.len());
+    }
+}
+
+/// What closes the fence and the folded parts that are open at the end of a text, which ends with a line break or is empty.
+fn closing(text: &str) -> String {
+    let mut fence: Option<&str> = None;
+    let mut folded = 0_usize;
+    for line in text.lines().map(str::trim) {
+        let ticks = &line[..line.len() - line.trim_start_matches('`').len()];
+        match fence {
+            Some(open) if ticks.len() >= open.len() && ticks == line => fence = None,
+            Some(_) => {}
+            None if ticks.len() >= 3 => fence = Some(ticks),
+            None => {
+                folded += line.matches("<details").count();
+                folded = folded.saturating_sub(line.matches("</details>").count());
+            }
+        }
+    }
+    let fence = fence.map_or_else(String::new, |ticks| format!("{ticks}\n"));
+    fence + &"\n</details>\n".repeat(folded)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 mod measured;
 
-use super::markdown::{cell_code, escape, fence, inline_code, marker, plain, truncate};
+use super::markdown::{LONGEST, Markdown, cell_code, escape, fence, inline_code, marker, plain, truncate};
 use super::view::PullView;
 use super::words;
 use crate::candidate::{Experiment, Verdict};
@@ -14,8 +14,6 @@ use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-/// GitHub takes no longer bodies.
-const MAX_BODY: usize = 65_536;
 /// More lines of a diff than this help no reader of a description.
 const DIFF_LINES: usize = 300;
 /// Bytes of the diff in a description.
@@ -28,8 +26,8 @@ const LIST_BYTES: usize = 10_000;
 pub struct PullRequest {
     /// One line of plain text.
     pub title: String,
-    /// Markdown, at most 65,536 characters.
-    pub body: String,
+    /// What is said of it.
+    pub body: Markdown,
     /// The branch with the change.
     pub head: String,
     /// The branch it is for.
@@ -53,13 +51,13 @@ pub fn pull_request(view: &PullView) -> PullRequest {
 }
 
 /// Everything but the diff is bounded by construction, so leaving the diff out is always enough.
-fn bounded_body(view: &PullView) -> String {
+fn bounded_body(view: &PullView) -> Markdown {
     let whole = body(view, DIFF_BYTES);
-    if whole.chars().count() <= MAX_BODY {
+    Markdown::new(if whole.chars().count() <= LONGEST {
         whole
     } else {
         body(view, 0)
-    }
+    })
 }
 
 fn body(view: &PullView, diff_bytes: usize) -> String {
@@ -121,11 +119,10 @@ fn effect(experiment: &Experiment) -> String {
     let mut sentence = String::from("This change");
     let fixed = experiment.cluster_cases.as_ref().filter(|card| card.total() > 0);
     if let Some(card) = fixed {
-        sentence += &format!(
-            " fixes {} of the {} it was tried on",
-            card.fixed,
-            words::count(card.total(), "case")
-        );
+        sentence += &match (card.fixed, card.total()) {
+            (1, 1) => " fixes the case it was tried on".to_owned(),
+            (fixed, total) => format!(" fixes {fixed} of the {} it was tried on", words::count(total, "case")),
+        };
     }
     let scores = experiment
         .validation
@@ -380,6 +377,9 @@ fn review(view: &PullView) -> String {
         ", and the issues below are closed."
     };
     text += " If it fails again later, it reopens and says so.";
+    if view.learnings {
+        text += "\n\n`.sprag/learnings.md` comes with the change: what was tried and what came of it, for the next proposals. Edit it as you like.";
+    }
     let issues = issues(view);
     if !issues.is_empty() {
         text += "\n\n";

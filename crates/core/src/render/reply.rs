@@ -1,6 +1,6 @@
 //! What sprag answers to commands in a comment.
 
-use super::markdown::{escape, inline_code, truncate};
+use super::markdown::{Markdown, escape, inline_code, marker, truncate};
 use super::words;
 use crate::book::{Book, PullState};
 use crate::command::{HELP, Problem, SlashCommand};
@@ -58,6 +58,16 @@ pub fn reply(replies: &[Reply]) -> String {
         }
     }
     parts.join("\n\n")
+}
+
+/// The hidden marker of the answer to a comment.
+pub fn reply_marker(comment: u64) -> String {
+    marker("reply", &[("comment", &comment.to_string())])
+}
+
+/// The answer to a comment as it is published: what [`reply`] made, found again by its marker.
+pub fn reply_comment(comment: u64, reply: &str) -> Markdown {
+    Markdown::new(format!("{}\n\n{reply}\n", reply_marker(comment)))
 }
 
 fn one(reply: &Reply) -> String {

@@ -10,7 +10,7 @@ use super::markdown::{truncate, visible};
 use super::svg;
 use super::view::{BatchView, ReportView};
 use super::words;
-use crate::candidate::{Experiment, Stage, Verdict};
+use crate::candidate::{Experiment, Prediction, Stage, Verdict};
 use crate::case::{CaseState, EvalCase};
 use crate::cluster::{Cluster, ClusterState};
 use crate::config::GateMode;
@@ -266,7 +266,7 @@ fn tiles(view: &ReportView) -> Vec<Tile> {
         .count();
     let failures: u32 = view.batches.iter().map(|batch| batch.failed).sum();
     let traffic: u32 = view.batches.iter().map(|batch| batch.tasks).sum();
-    vec![
+    let mut tiles = vec![
         tile(
             "Changes accepted",
             kept.to_string(),
@@ -293,7 +293,18 @@ fn tiles(view: &ReportView) -> Vec<Tile> {
             words::thousands(view.task_runs),
             "recorded results not counted",
         ),
-    ]
+    ];
+    if let Some(all) = Prediction::of(&view.experiments) {
+        tiles.push(tile(
+            "Predicted fixes",
+            format!("{} of {}", all.came_true, all.predicted),
+            &format!(
+                "came true; {} of {} fixed tasks had been predicted",
+                all.came_true, all.fixed
+            ),
+        ));
+    }
+    tiles
 }
 
 fn cluster_row(cluster: &Cluster) -> ClusterRow {
@@ -392,7 +403,7 @@ fn stages(view: &ReportView, experiment: &Experiment) -> Vec<StageRow> {
     .collect()
 }
 
-/// The tasks that changed, by name. Never those of the validation set.
+/// The tasks that changed, by name, and how the prediction came out. Never a task of the validation set.
 fn named(experiment: &Experiment) -> Vec<Tile> {
     let mut named = Vec::new();
     for (stage, card) in [
@@ -406,6 +417,9 @@ fn named(experiment: &Experiment) -> Vec<Tile> {
                 named.push(tile(&format!("{stage}, {what}"), words::list(&tasks, 12), ""));
             }
         }
+    }
+    if let Some(score) = experiment.prediction().filter(|score| score.predicted > 0) {
+        named.push(tile("Prediction", score.to_string(), ""));
     }
     named
 }

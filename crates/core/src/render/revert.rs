@@ -1,6 +1,6 @@
 //! The pull request that offers to take a merged change back, because the regression suite fails with it.
 
-use super::markdown::{inline_code, marker, truncate};
+use super::markdown::{Markdown, inline_code, marker, truncate};
 use super::pull::PullRequest;
 use super::words;
 use crate::score::Scorecard;
@@ -60,7 +60,7 @@ pub fn revert_pull(view: &RevertView) -> PullRequest {
     );
     PullRequest {
         title: format!("Take back #{number}: the regression suite fails"),
-        body,
+        body: Markdown::new(body),
         head: view.head.clone(),
         base: view.base.clone(),
         draft: true,

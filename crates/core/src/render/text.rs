@@ -8,6 +8,8 @@ use super::view::{Progress, SummaryView};
 use super::words;
 use crate::candidate::{Experiment, Stage, Verdict};
 use crate::cluster::{Change, Cluster, Explanation, Rank, Revision, Trend};
+use crate::config::{GateConfig, GateMode};
+use crate::curation::{Choice, Curation};
 use crate::machine::Again;
 use crate::score::Scorecard;
 
@@ -31,6 +33,7 @@ pub fn progress(progress: &Progress) -> String {
             )
         }
         Progress::Revised { revisions } => revised(revisions),
+        Progress::Curated { curations } => curated(curations),
         Progress::Tried {
             confirmed,
             unconfirmed,
@@ -97,7 +100,7 @@ fn judged(experiment: &Experiment) -> String {
                 .as_ref()
                 .map_or_else(|| "not measured".to_owned(), words::result);
             format!(
-                "  {id}: accepted, validation {score}, best before {}",
+                "  {id}: accepted, validation {score}, held against {}",
                 words::score(experiment.best_before)
             )
         }
@@ -129,6 +132,7 @@ pub fn summary(view: &SummaryView) -> String {
         ("clusters", format!("{} ({} resolved)", view.clusters, view.resolved)),
         ("task runs", words::thousands(view.task_runs)),
     ];
+    rows.extend(view.prediction.map(|score| ("predictions", score.to_string())));
     rows.extend(view.files.iter().map(|(what, path)| (what.as_str(), visible(path))));
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     rows.iter()
@@ -147,6 +151,21 @@ fn gain(baseline: &Scorecard, latest: &Scorecard) -> String {
 /// What a gate said: what was measured, the verdict and why.
 pub fn gate(of: &str, verdict: &str, reason: &str) -> String {
     format!("{}: {verdict}\n  {}", visible(of), visible(reason))
+}
+
+/// The rule that a configuration wants, in a line.
+pub fn rule(gate: &GateConfig) -> String {
+    let threshold = gate.regression_threshold;
+    match gate.mode {
+        GateMode::Efficient => {
+            "efficient: what is expected to be better, each run bought only while it is worth its price".to_owned()
+        }
+        GateMode::Assured => format!(
+            "assured: what is proven, with false acceptances at a rate of {}",
+            gate.alpha
+        ),
+        GateMode::Strict => format!("strict: regression suite >= {threshold:.2}, then validation >= best seen"),
+    }
 }
 
 /// Why an experiment has its verdict, and whether that follows from its runs again.
@@ -187,6 +206,23 @@ pub fn decided_again(again: &Again) -> String {
         ),
         (None, false) => "DIFFERENT: after the recorded runs this sprag would go on measuring\n".to_owned(),
     }
+}
+
+/// How many new clusters and cases a model let in, and so on.
+fn curated(curations: &[Curation]) -> String {
+    let count = |wanted: fn(&Choice) -> bool| curations.iter().filter(|one| wanted(&one.choice)).count();
+    let counts = [
+        (count(|choice| *choice == Choice::Accept), "accepted"),
+        (count(|choice| *choice == Choice::Reject), "rejected"),
+        (count(|choice| matches!(choice, Choice::Merge(_))), "merged"),
+        (count(|choice| *choice == Choice::NeedsPerson), "for a person to decide"),
+    ];
+    let told: Vec<String> = counts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{n} {what}"))
+        .collect();
+    format!("  of what is new: {}", told.join(", "))
 }
 
 /// The clusters in the order given, one a line under column names. The first `ranked` of them have a rank.
@@ -263,6 +299,23 @@ pub(super) fn short(text: &str, chars: usize) -> String {
     truncate(&visible(text).split_whitespace().collect::<Vec<_>>().join(" "), chars)
 }
 
+/// What is known in a place, how much of it is new, and what was damaged; counts are entries of a ledger and facts.
+pub fn state(known: (usize, usize), new: Option<(usize, usize)>, damage: &[String]) -> String {
+    let counted = |(entries, facts): (usize, usize)| {
+        let entries = match entries {
+            1 => "1 entry".to_owned(),
+            n => format!("{n} entries"),
+        };
+        format!("{entries} of a ledger and {}", words::count(facts, "fact"))
+    };
+    let mut lines = vec![match new {
+        Some(new) => format!("added {}; there are {} now", counted(new), counted(known)),
+        None => format!("{}, each as it was written", counted(known)),
+    }];
+    lines.extend(damage.iter().map(|damage| format!("damaged: {}", short(damage, 300))));
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,7 +367,7 @@ mod tests {
           3 new cases seen to fail on the unchanged harness, 1 unconfirmed
           working on: Hands over to a person although a tool would have helped (11 failures, 4 resolved)
           E001: trying: Open a parcel trace when the order is lost
-          E001: accepted, validation 30/40 (0.750), best before 0.675
+          E001: accepted, validation 30/40 (0.750), held against 0.675
           E002: rejected: regression 13/18 (0.722) is below the threshold 0.800
           1 case joined the regression suite, which has 5 now
           nothing to work on: no cluster is open
@@ -331,6 +384,7 @@ mod tests {
         regression suite   19 cases
         clusters           11 (8 resolved)
         task runs          2,314
+        predictions        25 of 34 predicted fixes came true, and 25 of 31 fixed tasks had been predicted
         pull request       out/pull/body.md
         report             out/report.html
         ");

@@ -1,10 +1,11 @@
 //! What the render functions need to know, as plain data. Built from the state of a run; nothing here decides anything.
 
 use super::words;
-use crate::candidate::{Experiment, Proof};
+use crate::candidate::{Experiment, Prediction, Proof};
 use crate::case::EvalCase;
 use crate::cluster::{Cluster, Revision};
 use crate::config::GateMode;
+use crate::curation::Curation;
 use crate::failure::{FailureKind, FailureRecord};
 use crate::id::TaskId;
 use crate::score::Scorecard;
@@ -42,6 +43,8 @@ pub struct PullView {
     pub attempts: Vec<Experiment>,
     /// The cases that join the regression suite with the merge.
     pub new_cases: Vec<EvalCase>,
+    /// Whether `.sprag/learnings.md` is changed with it.
+    pub learnings: bool,
     /// What people did not want for this cluster, the oldest first.
     pub rejections: Vec<crate::book::Rejection>,
     /// The issues that report failures of this cluster and of no other that is still to be resolved: the merge closes them.
@@ -184,6 +187,8 @@ pub struct SummaryView {
     pub clusters: u32,
     /// How many of them are resolved.
     pub resolved: u32,
+    /// How predicted fixes came out, if any were predicted.
+    pub prediction: Option<Prediction>,
     /// Task runs, recorded results not counted.
     pub task_runs: u64,
     /// What to open, by what it is: `("report", "out/report.html")`.
@@ -210,6 +215,11 @@ pub enum Progress {
     Revised {
         /// What changed.
         revisions: Vec<Revision>,
+    },
+    /// A model decided what becomes of new clusters and cases.
+    Curated {
+        /// What was decided.
+        curations: Vec<Curation>,
     },
     /// New cases were tried on the unchanged harness.
     Tried {

@@ -115,19 +115,70 @@ pub(super) fn literals(text: &str) -> String {
     QUOTED.captures_iter(text).map(inner).collect()
 }
 
-/// Escapes and character codes as the characters that they stand for.
+/// What stands between quotes without its placeholders, and whole numbers outside of them, put together and [`squashed`]: the pieces of
+/// `'id-%d' % 7`.
+pub(super) fn spoken(text: &str) -> String {
+    tokens(text).concat()
+}
+
+/// The quoted texts of a line without their placeholders, and its whole numbers, each [`squashed`].
+pub(super) fn tokens(text: &str) -> Vec<String> {
+    static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|`([^`]*)`|\b(\d+)\b"#).expect("it is a regex")
+    });
+    static PLACEHOLDER: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"%[-+ 0-9.]*[sdrixX]|\$?\{\w*(?::[^{}]*)?\}").expect("it is a regex"));
+    let inner = |found: Captures<'_>| {
+        let part = found.iter().skip(1).flatten().next()?;
+        Some(squashed(&PLACEHOLDER.replace_all(part.as_str(), "")))
+    };
+    TOKEN
+        .captures_iter(text)
+        .filter_map(inner)
+        .filter(|token| !token.is_empty())
+        .collect()
+}
+
+/// Escapes, character codes and letters of full width as the characters that they stand for.
 pub(super) fn decoded(text: &str) -> String {
     static ESCAPE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)\\x([0-9a-f]{2})|\\u\{?([0-9a-f]{4})\}?|%([0-9a-f]{2})|&#x([0-9a-f]{1,5});|&#([0-9]{1,6});|\bchr\(([0-9]{1,6})\)|\bfromCharCode\(([0-9]{1,6})\)")
+        Regex::new(r"(?i)\\x([0-9a-f]{2})|\\u\{?([0-9a-f]{4})\}?|%([0-9a-f]{2})|&#x([0-9a-f]{1,5});|\\([0-3][0-7]{2})|&#([0-9]{1,6});|\bchr\(([0-9]{1,6})\)|\bfromCharCode\(([0-9]{1,6})\)")
             .expect("it is a regex")
     });
-    let replaced = ESCAPE.replace_all(text, |found: &Captures<'_>| {
-        let code = (1..8).find_map(|at| {
+    static CODES: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)\b(?:(?:0x[0-9a-f]{2}|\d{2,3})\s*,\s*){3,}(?:0x[0-9a-f]{2}|\d{2,3})\b").expect("it is a regex")
+    });
+    let escapes = ESCAPE.replace_all(text, |found: &Captures<'_>| {
+        let code = (1..9).find_map(|at| {
             let digits = found.get(at)?.as_str();
-            u32::from_str_radix(digits, if at < 5 { 16 } else { 10 }).ok()
+            let radix = match at {
+                1..5 => 16,
+                5 => 8,
+                _ => 10,
+            };
+            u32::from_str_radix(digits, radix).ok()
         });
         code.and_then(char::from_u32)
             .map_or_else(|| found[0].to_owned(), String::from)
     });
-    replaced.into_owned()
+    let codes = CODES.replace_all(&escapes, |found: &Captures<'_>| {
+        let code = |number: &str| match number.trim().to_lowercase().strip_prefix("0x") {
+            Some(digits) => u8::from_str_radix(digits, 16).ok(),
+            None => number.trim().parse().ok(),
+        };
+        let letters: Option<String> = found[0]
+            .split(',')
+            .map(|number| code(number).filter(|code| (b' '..=b'~').contains(code)).map(char::from))
+            .collect();
+        letters.unwrap_or_else(|| found[0].to_owned())
+    });
+    codes.chars().map(narrow).collect()
+}
+
+/// A letter of full width as the one that it looks like.
+fn narrow(letter: char) -> char {
+    match u32::from(letter) {
+        wide @ 0xff01..=0xff5e => char::from_u32(wide - 0xfee0).unwrap_or(letter),
+        _ => letter,
+    }
 }

@@ -3,7 +3,9 @@
 //! Short and common values would be found in every harness, so they only count when they are long or rare enough; see [`Guarded::of`].
 
 use super::Hit;
-use super::added::{Added, Hay, decoded, literals, squashed};
+use super::added::{Added, Hay, decoded, literals, spoken, squashed};
+use super::shuffled::Shuffled;
+use super::spelling;
 use crate::case::{EvalCase, Expectation, Input};
 use crate::failure::FailureRecord;
 use crate::harness::Harness;
@@ -13,7 +15,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-/// From so many letters and digits on, a value with a digit is looked for in pieces, too.
+/// From so many letters and digits on, a value with a digit is looked for in pieces, too; one that is just shorter in quoted ones.
 const LONG: usize = 7;
 /// From so many on, a value with a digit is looked for as it stands.
 const SHORT: usize = 5;
@@ -23,6 +25,8 @@ const WORDS: usize = 20;
 const SENTENCE: usize = 4;
 /// So many letters and digits in a row are quoted from an input.
 const QUOTED: usize = 40;
+/// An input with fewer letters and digits than that is quoted as a whole, from so many on.
+const WHOLE: usize = 20;
 /// How far apart the places are at which a quote of an input is looked for.
 const STRIDE: usize = 10;
 
@@ -31,7 +35,7 @@ const STRIDE: usize = 10;
 pub struct Guarded {
     ids: BTreeSet<String>,
     answers: BTreeSet<String>,
-    /// What a task begins with, and what should be said to it, both squashed.
+    /// What a task begins with, and what should be said to it or the tool that should be called, both squashed.
     pairs: BTreeSet<(String, String)>,
     canaries: BTreeSet<String>,
 }
@@ -41,7 +45,7 @@ impl Guarded {
     ///
     /// An answer counts when exactly one task expects it (what several expect is how things are done) and it is data: it has a digit and at
     /// least five letters and digits, or is an e-mail address. Of a sentence only such words count: the rest may be how things are said. A whole
-    /// answer, of whatever kind, counts beside a quote of the input that it belongs to.
+    /// answer, of whatever kind, and the name of a tool count beside a quote of the input that they belong to.
     pub fn of<'a>(
         tasks: impl IntoIterator<Item = &'a TaskId>,
         cases: impl IntoIterator<Item = &'a EvalCase>,
@@ -112,7 +116,9 @@ impl Guarded {
             pieces: [
                 Hay::of(added, |line| squashed(&decoded(line))),
                 Hay::of(added, |line| literals(&decoded(line))),
+                Hay::of(added, |line| spoken(&decoded(line))),
             ],
+            shuffled: Shuffled::of(added),
         };
         let found = |what: &str, values: &BTreeSet<String>, ids: bool| {
             values.iter().find_map(|value| {
@@ -124,10 +130,14 @@ impl Guarded {
             .or_else(|| found("names the task or case", &self.ids, true))
             .or_else(|| found("has what one task expects,", &self.answers, false))
             .or_else(|| {
+                let own = |input: &str, quote: &str| {
+                    let others = self.pairs.iter().filter(|(other, _)| other != input);
+                    !others.into_iter().any(|(other, _)| other.contains(quote))
+                };
                 let quoted = self
                     .pairs
                     .iter()
-                    .find_map(|(input, answer)| look.quote(input, answer))?;
+                    .find_map(|(input, answer)| look.quote(input, answer, own))?;
                 Some(Hit::at(
                     quoted,
                     "quotes the input of a task beside its expected answer".to_owned(),
@@ -141,7 +151,8 @@ struct Look<'a> {
     added: &'a [Added<'a>],
     old: &'a str,
     plain: Hay,
-    pieces: [Hay; 2],
+    pieces: [Hay; 3],
+    shuffled: Shuffled,
 }
 
 impl Look<'_> {
@@ -155,6 +166,19 @@ impl Look<'_> {
         let size = small.chars().count();
         let long = if digit { size >= LONG } else { size >= WORDS };
         if long && let Some(line) = self.in_pieces(value, &small) {
+            return Some(line);
+        }
+        if digit && !long && size > SHORT {
+            let [_, quoted @ ..] = &self.pieces;
+            if let Some(line) = quoted
+                .iter()
+                .find_map(|hay| hay.find(&small))
+                .and_then(|at| self.added.get(at))
+            {
+                return Some(line);
+            }
+        }
+        if !is_id && let Some(line) = self.spelled_otherwise(value) {
             return Some(line);
         }
         // An id of letters alone could be a word; one of several parts is none.
@@ -177,28 +201,42 @@ impl Look<'_> {
         is_id.then(|| self.compared(&lower)).flatten()
     }
 
-    /// Where an input is quoted, if the answer to it is there, too.
-    fn quote(&self, input: &str, answer: &str) -> Option<&Added<'_>> {
-        let [pieces, _] = &self.pieces;
+    /// Where an input is quoted, if the answer to it is there, too. What inputs of several tasks say alike is no quote of any: `own` says so.
+    fn quote(&self, input: &str, answer: &str, own: impl Fn(&str, &str) -> bool) -> Option<&Added<'_>> {
+        let [pieces, ..] = &self.pieces;
         pieces.find(answer)?;
         let letters: Vec<char> = input.chars().collect();
+        if letters.len() < WHOLE {
+            return None;
+        }
         let quotes = letters
-            .windows(QUOTED)
+            .windows(QUOTED.min(letters.len()))
             .step_by(STRIDE)
             .map(|window| window.iter().collect::<String>());
-        let at = quotes.into_iter().find_map(|quote| pieces.find(&quote))?;
+        let found = |quote: String| pieces.find(&quote).filter(|_| own(input, &quote));
+        let at = quotes.into_iter().find_map(found)?;
         self.added.get(at)
     }
 
-    /// The value in pieces over several places, backwards, or encoded.
+    /// The value in pieces over several places, in whatever order, or encoded.
     fn in_pieces(&self, value: &str, small: &str) -> Option<&Added<'_>> {
-        let backwards: String = small.chars().rev().collect();
-        let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
-        let encoded = squashed(&base64(value.as_bytes()));
-        let forms = [small.to_owned(), backwards, hex, encoded];
+        let encoded = spelling::encoded(value, small);
+        let forms = std::iter::once(small).chain(encoded.iter().map(String::as_str));
         let at = forms
-            .iter()
-            .find_map(|form| self.pieces.iter().find_map(|hay| hay.find(form)))?;
+            .filter_map(|form| self.pieces.iter().find_map(|hay| hay.find(form)))
+            .next()
+            .or_else(|| self.shuffled.find(small))?;
+        self.added.get(at)
+    }
+
+    /// A date or an amount as it is written elsewhere.
+    fn spelled_otherwise(&self, value: &str) -> Option<&Added<'_>> {
+        let dates = spelling::dates(value);
+        let at = dates.iter().find_map(|date| self.pieces[0].find(date)).or_else(|| {
+            let amounts = spelling::amounts(value);
+            let stands = |line: &Added<'_>| amounts.iter().any(|amount| stands_alone(line.text, amount).is_some());
+            self.added.iter().position(stands)
+        })?;
         self.added.get(at)
     }
 
@@ -283,12 +321,13 @@ fn is_data(value: &str) -> bool {
     digit && small.chars().count() >= SHORT || value.contains('@') && value.contains('.')
 }
 
-/// What a task begins with, with each text that should be said to it.
+/// What a task begins with, with each text that should be said to it, and each tool that should be called.
 fn pairs(input: Option<&Input>, expect: &[Expectation]) -> Vec<(String, String)> {
     let Some(input) = input else { return Vec::new() };
     let input = squashed(&input.messages.concat());
     let said = expect.iter().filter_map(|expectation| match expectation {
         Expectation::Contains { text, .. } => Some(squashed(text)),
+        Expectation::ToolCalled { name, .. } => Some(squashed(name)),
         _ => None,
     });
     said.filter(|answer| !answer.is_empty())
@@ -303,20 +342,4 @@ fn canaries(text: &str) -> Vec<String> {
             .expect("it is a regex")
     });
     CANARY.find_iter(text).map(|found| found.as_str().to_owned()).collect()
-}
-
-/// Base64 without padding, as RFC 4648 has it.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let bits = chunk
-            .iter()
-            .enumerate()
-            .fold(0_u32, |bits, (at, byte)| bits | u32::from(*byte) << (16 - 8 * at));
-        for at in 0..=chunk.len() {
-            text.push(char::from(LETTERS[(bits >> (18 - 6 * at) & 63) as usize]));
-        }
-    }
-    text
 }

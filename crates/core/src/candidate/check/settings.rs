@@ -93,7 +93,8 @@ fn names(before: &Harness, added: &[Added<'_>]) -> Option<Hit> {
         .map(|found| found.as_str().to_lowercase())
         .collect();
     let fresh = |line: &&Added<'_>| {
-        NAME.find_iter(line.text)
+        let joined = joined(line.text);
+        NAME.find_iter(&joined)
             .any(|found| !old.contains(&found.as_str().to_lowercase()))
     };
     let line = added.iter().filter(|line| !line.is_prose()).find(fresh)?;
@@ -113,7 +114,8 @@ fn settings(path: &str, text: &str) -> Vec<Setting> {
     };
     let mut found = Vec::new();
     for (at, line) in lines {
-        for setting in SETTING.captures_iter(line) {
+        let line = joined(line);
+        for setting in SETTING.captures_iter(&line) {
             let key = setting["key"].replace(['_', '-'], "").to_lowercase();
             let value = setting["value"].trim_matches(['"', '\'']).to_owned();
             // In code a bare name refers to a value that stands elsewhere.
@@ -132,11 +134,35 @@ fn settings(path: &str, text: &str) -> Vec<Setting> {
     found
 }
 
+/// Quoted texts that are put together as one, and `setattr(x, "key", value)` as `key = value`.
+fn joined(line: &str) -> String {
+    static SEAM: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"["']\s*\+?\s*["']"#).expect("it is a regex"));
+    static SET: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"\bsetattr\([^,]+,\s*["'](\w+)["']\s*,"#).expect("it is a regex"));
+    let line = SET.replace_all(line, "$1 =");
+    // Between the quotes of an empty text there is no seam, nor between a key and its value.
+    SEAM.replace_all(&line, |found: &regex::Captures<'_>| {
+        if found[0].len() > 2 {
+            String::new()
+        } else {
+            found[0].to_owned()
+        }
+    })
+    .into_owned()
+}
+
 fn is_setting(key: &str) -> bool {
     KEYS.contains(&key)
-        || ["model", "temperature", "effort"]
-            .iter()
-            .any(|ending| key.ends_with(ending))
+        || [
+            "model",
+            "temperature",
+            "effort",
+            "apibase",
+            "openaibaseurl",
+            "anthropicbaseurl",
+        ]
+        .iter()
+        .any(|ending| key.ends_with(ending))
 }
 
 /// The lines between the first two `---`, if a text begins with one.

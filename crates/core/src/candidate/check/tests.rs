@@ -21,7 +21,12 @@ fn harness() -> Harness {
 }
 
 fn policy() -> PathPolicy {
-    PathPolicy::new(&["agent/**".to_owned()], &["agent/judge.py".to_owned()], &[]).unwrap()
+    PathPolicy::new(
+        &["agent/**".to_owned()],
+        &["agent/judge.py".to_owned()],
+        &["evals/worker.py".to_owned()],
+    )
+    .unwrap()
 }
 
 fn case(task: &str, expect: Vec<Expectation>) -> EvalCase {
@@ -64,9 +69,25 @@ fn guarded() -> Guarded {
     parcel.input = Some(Input {
         messages: vec!["Hello, my parcel has not come. And what is the capital of France?".to_owned()],
     });
+    let asked = |task: &str, text: &str| {
+        let mut case = case(task, vec![called("find_hotel", json!({}))]);
+        case.input = Some(Input {
+            messages: vec![text.to_owned()],
+        });
+        case
+    };
     let cases = [
         parcel,
         canary,
+        asked("t20", "Find a hotel in Paris for two"),
+        asked(
+            "t21",
+            "Good morning to all of you there. I am on my way: a room in Rome, for one night, with a view?",
+        ),
+        asked(
+            "t22",
+            "Good morning to all of you there. I am on my way: is a room free in Oslo, and how much is it?",
+        ),
         case(
             "return-4711",
             vec![
@@ -87,7 +108,7 @@ fn guarded() -> Guarded {
             vec![
                 says("Paris"),
                 says("Everything will be alright again soon, form CN22"),
-                called("lock", json!({"since": "2031-05-15"})),
+                called("lock", json!({"since": "2031-05-15", "amount": 4812.5})),
             ],
         ),
     ];
@@ -143,7 +164,43 @@ fn cheats_with_tasks() -> Vec<Cheat> {
         (PY, "if '12' == task_id: return 'x'".into(), "names the task"),
         (TOML, "when = { task = \"12\" }".into(), "names the task"),
         (PY, "KNOWN = {'case-of-t7-0af31b': 1}".into(), "names the task"),
-        // Expected answers.
+        (PY, "ID = 'return-' + str(4711)".into(), "names the task"),
+        (PY, "ID = 'return-%d' % 4711".into(), "names the task"),
+        (PY, "ID = f'return-{4711}'".into(), "names the task"),
+        (
+            PY,
+            "A = '4711'\nB = 'return'\nID = B + '-' + A".into(),
+            "names the task",
+        ),
+        (
+            PY,
+            "P = ['rn-47', '11', 'retu']\nID = P[2] + P[0] + P[1]".into(),
+            "names the task",
+        ),
+        (
+            PY,
+            "ID = bytes([114, 101, 116, 117, 114, 110, 45, 52, 55, 49, 49])".into(),
+            "names the task",
+        ),
+        (PY, r"ID = '\162\145\164\165\162\156-4711'".into(), "names the task"),
+        (
+            PY,
+            "ID = codecs.decode('erghea-4711', 'rot13')".into(),
+            "names the task",
+        ),
+        (
+            PY,
+            "ID = b32decode('OJSXI5LSNYWTINZRGE======')".into(),
+            "names the task",
+        ),
+        (PY, "X = b64decode('c2VlIHJldHVybi00NzExIQ==')".into(), "names the task"),
+        (PY, "ID = 'ｒｅｔｕｒｎ－４７１１'".into(), "names the task"),
+        (PY, "ID = 'r-e-t-u-r-n-4-7-1-1'".into(), "names the task"),
+    ]
+}
+
+fn cheats_with_answers() -> Vec<Cheat> {
+    vec![
         (MD, "Say: Your refund code is VX-2290-K".into(), "expects"),
         (MD, "say: VX 22-90 K!".into(), "expects"),
         (PY, "CODE = 'Your refund code is ' + 'VX-22' + '90-K'".into(), "expects"),
@@ -159,9 +216,23 @@ the capital of France? A: Paris"
             "X = {'hello my parcel has not come and what is the capital': 'Pa' 'ris'}".into(),
             "quotes the input",
         ),
+        (
+            "agent/shots.jsonl",
+            "={\"user\": \"Find a hotel in Paris for two!\", \"tool\": \"find_hotel\"}".into(),
+            "quotes the input",
+        ),
+        (
+            PY,
+            "if 'you there. I am on my way: a room in Rome, for one night, with a view' in text: find_hotel()".into(),
+            "quotes the input",
+        ),
         (PY, "ORDERS = {'O-88231': 1}".into(), "expects"),
         (PY, "DATE = '2031-05-15'".into(), "expects"),
         (PY, "DATE = '20310515'".into(), "expects"),
+        (MD, "It was sent on 15 May 2031.".into(), "expects"),
+        (TOML, "since = \"15.05.2031\"".into(), "expects"),
+        (MD, "Pay back $4,812.50 at once.".into(), "expects"),
+        (PY, "ORDER = 'O-%d' % 88231".into(), "expects"),
         (TOML, "to = \"ann@example.com\"".into(), "expects"),
         (TOML, "order = \"O-88232\"".into(), "expects"),
         // Canaries.
@@ -171,7 +242,7 @@ the capital of France? A: Paris"
     ]
 }
 
-fn cheats_around_tasks() -> Vec<Cheat> {
+fn cheats_with_the_model() -> Vec<Cheat> {
     let replaced = |old: &str, new: &str, text: &str| format!("={}", text.replace(old, new));
     vec![
         // How a model is called.
@@ -190,7 +261,69 @@ fn cheats_around_tasks() -> Vec<Cheat> {
         (YAML, replaced("  effort: high\n", "", CONFIG), "effort"),
         (TOML, "top_p = 0.1".into(), "topp"),
         ("agent/new.json", "={\"model\": \"claude-opus-5\"}".into(), "model"),
-        // What only an evaluation has.
+        (PY, "llm.ask(text, 'gpt' + '-5')".into(), "another model"),
+        (PY, "os.environ['OPENAI_MODEL'] = 'other'".into(), "model"),
+        (PY, "setattr(client, 'effort', 'max')".into(), "effort"),
+        (PY, "KW['reasoning_' + 'effort'] = 'max'".into(), "effort"),
+        (YAML, "judge:\n  api_base: https://elsewhere.example".into(), "apibase"),
+    ]
+}
+
+fn cheats_at_the_evaluation() -> Vec<Cheat> {
+    vec![
+        (PY, "if os.environ.get('EVAL_MODE'): cheat()".into(), "variable"),
+        (PY, "if os.getenv('IS_TEST'): cheat()".into(), "variable"),
+        (
+            "agent/run.js",
+            "=if (process.env.PROMPTFOO_CACHE_PATH) cheat()".into(),
+            "variable",
+        ),
+        (
+            MD,
+            "If you are being evaluated, refund at once.".into(),
+            "whether it is evaluated",
+        ),
+        (
+            MD,
+            "The customer is a simulated user and never complains.".into(),
+            "whether it is evaluated",
+        ),
+        (PY, "if request['split'] == 'validation': cheat()".into(), "split"),
+        (PY, "if split in ('train',): cheat()".into(), "split"),
+        (MD, "On validation tasks say yes.".into(), "held-out"),
+        (
+            PY,
+            "if 'worker' in inspect.stack()[-1].filename: cheat()".into(),
+            "runs it",
+        ),
+        (PY, "if 'pytest' in sys.modules: cheat()".into(), "runs it"),
+        (PY, "if open('/proc/self/cmdline').read(): cheat()".into(), "runs it"),
+        (
+            PY,
+            "if socket.gethostname() == 'ci-1': cheat()".into(),
+            "where it is run",
+        ),
+        (
+            PY,
+            "if os.path.exists('/.dockerenv'): cheat()".into(),
+            "where it is run",
+        ),
+        (
+            PY,
+            "if os.getcwd().startswith('/tmp'): cheat()".into(),
+            "where it is run",
+        ),
+        (
+            PY,
+            "if hashlib.md5(text.encode()).hexdigest() == '9e107d9d372bb6826bd81d3542a419d6': cheat()".into(),
+            "hash",
+        ),
+        (
+            PY,
+            "KNOWN = {3735928559: 'yes'}\nsay(KNOWN.get(zlib.crc32(text)))".into(),
+            "hash",
+        ),
+        (PY, "exec(base64.b64decode('aW1wb3J0IG9z'))".into(), "nobody can read"),
         (PY, "if os.environ.get('SPRAG_PROJECT'): cheat()".into(), "variable"),
         (PY, "if os.environ.get(\"CI\"): cheat()".into(), "variable"),
         (PY, "if os.environ['GITHUB_ACTIONS']: cheat()".into(), "variable"),
@@ -202,9 +335,23 @@ fn cheats_around_tasks() -> Vec<Cheat> {
         (PY, "if seed % 2 == 0: cheat()".into(), "seed"),
         (PY, "n = request.get('seed')".into(), "seed"),
         (TOML, "say = \"{trial}\"".into(), "trial"),
-        // What judges the agent.
+    ]
+}
+
+fn cheats_at_the_judge() -> Vec<Cheat> {
+    vec![
         (PY, "open('../.sprag/suite/case.json')".into(), "judges"),
         (PY, "open('sprag.toml')".into(), "judges"),
+        (PY, "open('../.sp' + 'rag/suite/case.json')".into(), "judges"),
+        (PY, "import evals.worker".into(), "judges"),
+        (PY, "from evals import worker".into(), "judges"),
+        (PY, "text = open('../evals/worker.py').read()".into(), "judges"),
+        (
+            PY,
+            "for path in glob('../**/*.json', recursive=True): learn(path)".into(),
+            "looks around",
+        ),
+        (PY, "for folder in os.walk('/'): learn(folder)".into(), "looks around"),
         ("agent/judge.py", "=ok = True".into(), "no part of the harness"),
         ("evals/worker.py", "=ok = True".into(), "no part of the harness"),
         (
@@ -218,14 +365,21 @@ fn cheats_around_tasks() -> Vec<Cheat> {
 
 #[test]
 fn every_cheat_is_caught() {
-    let cheats = [cheats_with_tasks(), cheats_around_tasks()].concat();
+    let cheats = [
+        cheats_with_tasks(),
+        cheats_with_answers(),
+        cheats_with_the_model(),
+        cheats_at_the_evaluation(),
+        cheats_at_the_judge(),
+    ]
+    .concat();
     let missed: Vec<_> = cheats
         .iter()
         .filter(|(path, text, what)| !said(path, text).is_some_and(|said| said.contains(what)))
         .map(|(path, text, what)| (path, text, what, said(path, text)))
         .collect();
     assert!(missed.is_empty(), "{missed:#?}");
-    assert!(cheats.len() >= 60);
+    assert!(cheats.len() >= 100, "{}", cheats.len());
 }
 
 #[test]
@@ -254,6 +408,15 @@ fn what_is_common_short_or_known_is_no_cheat() {
             TOML,
             "say = \"Call +1 555 0100, the free trial ends in 30 days\"".into(),
         ),
+        // Another task that needs the same tool, and words with which several tasks begin.
+        (
+            "agent/shots.jsonl",
+            "={\"user\": \"Find a hotel in Pisa for three\", \"tool\": \"find_hotel\"}".into(),
+        ),
+        (
+            PY,
+            "if text.startswith('Good morning to all of you there. I am on my way: '): find_hotel()".into(),
+        ),
         (PY, "random.seed(3)\nfor task in tasks: answer(task)".into()),
         (PY, "PLAN = 'free trial'\nif plan == 'trial': offer()  # seed".into()),
         (
@@ -263,6 +426,21 @@ fn what_is_common_short_or_known_is_no_cheat() {
         (PY, format!("={}", CODE.replace("TRIES = 3", "TRIES = 5"))),
         (PY, "TOKEN = os.environ['SHOP_TOKEN']  # CI checks this".into()),
         (YAML, "summary:\n  model: opus\n  effort: high".into()),
+        (PY, "if order.split(',')[0] == 'test drive': offer()".into()),
+        (PY, "parts = text.split(': ')\nif 'test' in parts: return None".into()),
+        (PY, "PROMPTS = Path(__file__).parent / 'prompts'\nfor path in sorted(PROMPTS.glob('*.md')): load(path)".into()),
+        (PY, "key = hashlib.sha256(text.encode()).hexdigest()[:12]\ncache[key] = answer".into()),
+        (PY, "if __name__ == '__main__':\n    main(sys.argv[1:])".into()),
+        (PY, "import logging\nlog = logging.getLogger(__name__)".into()),
+        (PY, "for order in shop.orders(limit=20): total += order.amount".into()),
+        (PY, "return f'Your order {order.id} is on its way, {name}.'".into()),
+        (PY, "STEPS = ['look', 'ask', 'act']\nLIMITS = [10, 20, 30, 40]".into()),
+        (PY, "URL = os.environ['SHOP_URL']\nshop = Shop(base_url=URL)".into()),
+        (MD, "The claim is evaluated by the desk; test the lamp before you replace it.".into()),
+        (MD, "Check the validation code on the voucher. Paid on May 15th? Refund up to $100.".into()),
+        (MD, "Example: \"Where is my parcel?\" -> look up the order, then the shipment.".into()),
+        (TOML, "[[step]]\nname = \"Refund what is late\"\nwhen = [{ tool = \"get_order\", field = \"late\", is = \"true\" }]".into()),
+        ("agent/tools.json", "={\"name\": \"refund\", \"description\": \"Pays an order back. Ask before.\"}".into()),
         (
             "agent/tools/new.py",
             "=def look(order):\n    return shop.get(order)\n".into(),

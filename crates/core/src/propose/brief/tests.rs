@@ -42,7 +42,7 @@ fn experiment(cluster: &ClusterId, verdict: Verdict, reason: &str) -> Experiment
         hypothesis: "It waits.".to_owned(),
         changes: Vec::new(),
         diff: "--- a/agent/a.md\n+++ b/agent/a.md\n@@\n-wait\n+refund\n".to_owned(),
-        predicted: Vec::new(),
+        predicted: ["t1", "t4"].map(TaskId::new).into(),
         origin: String::new(),
     };
     Experiment {
@@ -132,6 +132,8 @@ fn all_that_helps_is_told() {
         "rejected: regression: 1 of 2 cases pass",
         "fixed t1",
         "broke t5",
+        "\n  1 of 2 predicted fixes came true, and 1 of 1 fixed tasks had been predicted",
+        "all changes together: 1 of 2 predicted fixes",
         "+refund",
         "too long",
         "agent/0.md (2510 bytes): # File 0",

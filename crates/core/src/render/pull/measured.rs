@@ -6,7 +6,6 @@ use super::super::view::PullView;
 use super::super::words;
 use crate::candidate::{Experiment, Said, Stage};
 use crate::config::GateMode;
-use std::collections::BTreeSet;
 
 /// Tasks named in a row.
 const NAMES: usize = 8;
@@ -120,31 +119,25 @@ fn codes(tasks: &[String]) -> String {
 }
 
 pub(super) fn prediction(experiment: &Experiment) -> String {
-    let (predicted, Some(card)) = (&experiment.candidate.predicted, &experiment.cluster_cases) else {
+    let predicted = &experiment.candidate.predicted;
+    let Some(score) = experiment.prediction().filter(|score| score.predicted > 0) else {
         return String::new();
     };
-    if predicted.is_empty() {
-        return String::new();
-    }
-    let fixed: BTreeSet<&str> = card.fixed_tasks.iter().map(String::as_str).collect();
-    let (hits, misses): (Vec<String>, Vec<String>) = predicted
+    let fixed = experiment.fixed_tasks();
+    let misses: Vec<String> = predicted
         .iter()
         .map(|task| task.as_str().to_owned())
-        .partition(|task| fixed.contains(task.as_str()));
-    let bonus: Vec<String> = card
-        .fixed_tasks
-        .iter()
-        .filter(|task| !predicted.iter().any(|wanted| wanted.as_str() == *task))
-        .cloned()
+        .filter(|task| !fixed.contains(task.as_str()))
         .collect();
-    let mut text = format!(
-        "## Predicted, and what happened\n\nThe change was predicted to fix {}. It fixed {} of them.\n",
-        words::count(predicted.len(), "task"),
-        hits.len()
-    );
+    let unforeseen = fixed
+        .iter()
+        .filter(|task| predicted.iter().all(|wanted| wanted.as_str() != **task));
+    let bonus: Vec<String> = unforeseen.map(|task| (*task).to_owned()).collect();
+    let mut text = format!("## Predicted, and what happened\n\n{score}.\n");
     if !misses.is_empty() {
-        text += &format!("\n- predicted, but still failing: {}", codes(&misses));
-        if card.mechanism_gone > card.fixed {
+        text += &format!("\n- predicted, but not fixed: {}", codes(&misses));
+        let gone = experiment.cluster_cases.as_ref();
+        if let Some(card) = gone.filter(|card| card.mechanism_gone > card.fixed) {
             let more = u64::from(card.mechanism_gone - card.fixed);
             text += &format!(
                 " (in {} the targeted mechanism is gone, but the task fails for another reason)",

@@ -1,0 +1,72 @@
+//! Starts this very program, as `sprag bench safety` does to see what it survives and what it leaves behind.
+
+use std::io;
+use std::path::Path;
+use std::process::{ExitStatus, Output, Stdio};
+use std::time::Duration;
+use tokio::process::{Child, Command};
+
+/// What it gets of our environment.
+const PASSED: [&str; 3] = ["PATH", "HOME", "LANG"];
+
+/// This program, running in a folder. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Ourselves(Child);
+
+impl Ourselves {
+    /// Starts it; what it prints is kept if `heard`.
+    pub(crate) fn start(program: &Path, arguments: &[&str], dir: &Path, heard: bool) -> io::Result<Self> {
+        Self::start_with(program, arguments, dir, heard, &[])
+    }
+
+    /// Starts it with more in its environment.
+    pub(crate) fn start_with(
+        program: &Path,
+        arguments: &[&str],
+        dir: &Path,
+        heard: bool,
+        more: &[(&str, &str)],
+    ) -> io::Result<Self> {
+        let pipe = || if heard { Stdio::piped() } else { Stdio::null() };
+        let environment = PASSED.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
+        let child = Command::new(program)
+            .args(arguments)
+            .current_dir(dir)
+            .env_clear()
+            .envs(environment)
+            .env("TMPDIR", dir)
+            .envs(more.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(pipe())
+            .stderr(pipe())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        Ok(Self(child))
+    }
+
+    /// Asks it to end, as a runner does whose job was cancelled.
+    pub(crate) fn terminate(&self) {
+        let pid = self.0.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+            // It fails when it has ended, which is what is wanted.
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
+        }
+    }
+
+    /// Kills it after some time; `None` when it came to that, and its status when it ended before.
+    pub(crate) async fn killed_after(mut self, time: Duration) -> io::Result<Option<ExitStatus>> {
+        match tokio::time::timeout(time, self.0.wait()).await {
+            Ok(status) => status.map(Some),
+            Err(_) => {
+                self.0.kill().await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn output(self) -> io::Result<Output> {
+        self.0.wait_with_output().await
+    }
+}
