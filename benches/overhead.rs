@@ -8,11 +8,13 @@
 )]
 
 use sprag::project::ProjectFiles;
-use sprag::runner::{Job, Runner, WorkerConfig, WorkerRunner};
+use sprag::runner::{Hold, Job, Runner, WorkerConfig, WorkerRunner};
 use sprag_core::harness::Harness;
 use sprag_core::id::TaskId;
+use sprag_sandbox::{Choice, Limits};
 use sprag_testkit::workers;
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::unbounded_channel;
@@ -27,6 +29,9 @@ fn main() {
         .unwrap();
     let scratch = tempfile::tempdir().unwrap();
     let command = workers::python("instant.py", &[]);
+    let program = Path::new(env!("CARGO_BIN_EXE_sprag"));
+    let hold = Hold::select(Choice::Auto, program, vec![], Limits::default()).unwrap();
+    println!("sandbox tier: {}", hold.tier());
     let runner = WorkerRunner::new(WorkerConfig {
         command: command.clone(),
         project_dir: scratch.path().to_owned(),
@@ -36,6 +41,7 @@ fn main() {
         retries: 0,
         env_pass: vec![],
         scratch: scratch.path().to_owned(),
+        hold,
         proxy: None,
     });
     let mut bare = Bare::start(&command);

@@ -15,7 +15,9 @@ mod helpdesk_worker;
 mod ingest;
 pub mod init;
 mod model;
+mod optimize;
 mod plan;
+mod publish;
 mod run;
 mod session;
 mod simulate;
@@ -48,6 +50,8 @@ enum Command {
     Simulate(simulate::Args),
     Plan(plan::Args),
     Run(Box<run::Args>),
+    Optimize(Box<optimize::Args>),
+    Publish(Box<publish::Args>),
     Sync(Box<sync::Args>),
     Gate(Box<gate::Args>),
     Test(Box<test::Args>),
@@ -114,6 +118,8 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Simulate(args) => simulate::simulate(args).await,
         Command::Plan(args) => plan::plan(args).await,
         Command::Run(args) => run::run(*args, &job).await,
+        Command::Optimize(args) => optimize::optimize(*args, &job).await,
+        Command::Publish(args) => publish::publish(*args, &job).await,
         Command::Sync(args) => sync::sync(*args, &job).await,
         Command::Gate(args) => gate::gate(*args, &job).await,
         Command::Test(args) => test::test(*args, &job).await,

@@ -1,6 +1,7 @@
 //! What goes wrong at the edge: one error type with hints, and the exit codes.
 
 use crate::actions::EventError;
+use crate::bundle::BundleError;
 use crate::flow::FlowError;
 use crate::flow::pull::SetupError;
 use crate::forge::ForgeError;
@@ -215,6 +216,7 @@ impl From<FlowError> for CommandError {
             FlowError::Io(error) => error.into(),
             FlowError::Forge(error) => error.into(),
             FlowError::Model(error) => error.into(),
+            FlowError::Bundle(error) => error.into(),
             FlowError::Leak { .. } | FlowError::NoTasks { .. } | FlowError::Unsealed { .. } => Self::new(
                 Exit::Config,
                 error.to_string(),
@@ -247,6 +249,29 @@ impl From<FlowError> for CommandError {
                 Exit::Interrupted,
                 error.to_string(),
                 "run the same command again to go on from here",
+            ),
+        }
+    }
+}
+
+impl From<BundleError> for CommandError {
+    fn from(error: BundleError) -> Self {
+        match error {
+            BundleError::Io(error) => error.into(),
+            BundleError::Newer { .. } => Self::new(
+                Exit::Config,
+                error.to_string(),
+                "use the same version of sprag for `optimize` and `publish`",
+            ),
+            BundleError::Elsewhere { .. } => Self::new(
+                Exit::Rejected,
+                error.to_string(),
+                "check out the commit that `sprag optimize` worked on, and run `sprag publish` again",
+            ),
+            _ => Self::new(
+                Exit::Rejected,
+                error.to_string(),
+                "nothing was written to GitHub; run `sprag optimize` again, and look at what ran in that job if it comes back",
             ),
         }
     }

@@ -7,6 +7,7 @@ mod context;
 mod curate;
 pub mod deliver;
 pub mod gate;
+pub mod handover;
 mod held_out;
 pub mod job;
 mod learnings;
@@ -22,6 +23,7 @@ pub mod sync;
 pub use bench::recorded_trace;
 pub use summary::Summary;
 
+use crate::bundle::BundleError;
 use crate::forge::ForgeError;
 use crate::model::ModelError;
 use crate::progress::Progress;
@@ -81,6 +83,8 @@ pub struct Request<'a> {
     pub issues: Vec<Report>,
     /// What other runs and people have found.
     pub known: Known,
+    /// What holds the code of others: the tier, in words.
+    pub sandbox: &'static str,
     /// Now, as RFC 3339.
     pub clock: Clock,
     /// How long this may take.
@@ -110,6 +114,9 @@ pub enum FlowError {
     /// A file under `out`.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// What another job handed over.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// Held-out tasks are in the traffic.
     #[error(
         "the runner lists {shared} of the {validation} validation tasks for `train` too; a held-out set must be held out"

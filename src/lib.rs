@@ -7,6 +7,7 @@ pub mod actions;
 pub mod app;
 pub mod archive;
 pub mod attempt;
+pub mod bundle;
 pub mod cli;
 mod client;
 pub mod error;

@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    sprag::cli::main()
+    // A launcher or a probe of a sandbox: this very program, started anew, before it has any threads.
+    sprag_sandbox::entry().unwrap_or_else(sprag::cli::main)
 }

@@ -6,6 +6,7 @@ pub mod check;
 mod checkout;
 mod command;
 mod environment;
+mod hold;
 mod json_report;
 mod junit;
 mod lanes;
@@ -16,6 +17,7 @@ mod worker;
 
 pub use agent::{AgentConfig, CodingAgent, Edited};
 pub use command::{CommandConfig, CommandRunner};
+pub use hold::Hold;
 pub(crate) use ourselves::Ourselves;
 pub use pool::{WorkerConfig, WorkerRunner};
 

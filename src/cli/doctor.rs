@@ -8,11 +8,13 @@ use crate::error::{CommandError, Exit};
 use crate::forge::{Forge, Repository};
 use crate::model::{Purse, Tape};
 use crate::project::{ProjectFile, ProjectFiles};
+use crate::runner::Hold;
 use crate::runner::check::{CheckRequest, check};
 use serde::Serialize;
 use sprag_core::config::{Config, ProposerKind, RunnerKind};
 use sprag_core::model::{Message, ModelRequest, Prices};
 use sprag_core::redact::Redactor;
+use sprag_sandbox::Tier;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -244,7 +246,13 @@ async fn project(args: &Args, config: &Config) -> Result<Vec<Finding>, CommandEr
         n => good("harness", format!("{n} files may be changed")),
     });
     found.push(proposer(config));
-    found.push(runner(&dir, config, project).await?);
+    match session::hold(config, &dir) {
+        Ok(hold) => {
+            found.push(sandbox(hold.tier()));
+            found.push(runner(&dir, config, project, &hold).await?);
+        }
+        Err(error) => found.push(told("sandbox", error)),
+    }
     Ok(found)
 }
 
@@ -291,7 +299,21 @@ fn proposer(config: &Config) -> Finding {
     good("proposer", told)
 }
 
-async fn runner(dir: &Path, config: &Config, files: ProjectFiles) -> Result<Finding, CommandError> {
+fn sandbox(tier: Tier) -> Finding {
+    match tier {
+        Tier::None => warning(
+            "sandbox",
+            "none, as sprag.toml says: the code of others runs with all of your rights",
+            "take `tier = \"none\"` out of [sandbox]",
+        ),
+        tier => good(
+            "sandbox",
+            format!("tier {tier}; every way out that is known was tried just now, and held"),
+        ),
+    }
+}
+
+async fn runner(dir: &Path, config: &Config, files: ProjectFiles, hold: &Hold) -> Result<Finding, CommandError> {
     if config.runner.kind == RunnerKind::Command {
         return Ok(good("runner", "a command; it shows what it does when it runs"));
     }
@@ -305,6 +327,7 @@ async fn runner(dir: &Path, config: &Config, files: ProjectFiles) -> Result<Find
         project_dir: dir.to_owned(),
         files,
         env_pass: config.runner.env.clone(),
+        hold: hold.clone(),
         scratch: scratch.path().to_owned(),
         limit: Duration::from_secs(30),
         shutdown_limit: Duration::from_secs(5),

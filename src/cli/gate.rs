@@ -127,7 +127,7 @@ impl Place<'_> {
                 Markdown::default(),
             )),
             Some(setup) => {
-                let experiment = self.measure(&setup, &Silent).await?;
+                let (experiment, _) = self.measure(&setup, &Silent).await?;
                 Ok(pull::outcome(&target, &experiment, Markdown::default(), &[]))
             }
         }
@@ -171,7 +171,8 @@ impl Place<'_> {
             .await
     }
 
-    async fn measure(&self, setup: &Setup, tell: &dyn Tell) -> Result<Experiment, CommandError> {
+    /// The measured change, and what held its code.
+    async fn measure(&self, setup: &Setup, tell: &dyn Tell) -> Result<(Experiment, &'static str), CommandError> {
         // For what only a model can judge.
         let advisor = self.args.model.advisor(Some(&setup.config))?;
         let session = Session {
@@ -193,7 +194,8 @@ impl Place<'_> {
         };
         session::with_request(session, async |request, progress| {
             let mut store = session::open_dir(&request.out, progress)?;
-            Ok(gate::measure(request, &setup.change, &mut store, progress, tell).await?)
+            let experiment = gate::measure(request, &setup.change, &mut store, progress, tell).await?;
+            Ok((experiment, request.sandbox))
         })
         .await
     }

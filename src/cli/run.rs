@@ -9,8 +9,10 @@ use crate::actions::Job;
 use crate::error::CommandError;
 use crate::flow::advise::Advisor;
 use crate::flow::job::{self, Begun, Done};
-use crate::flow::sync;
+use crate::flow::sync::{self, Notebook};
+use crate::project::ProjectFile;
 use crate::workspace::Workspace;
+use sprag_core::case::EvalCase;
 use sprag_core::command::{self, SlashCommand};
 use sprag_core::config::{Config, ProposerKind};
 use sprag_core::ledger::Known;
@@ -81,7 +83,7 @@ pub(super) async fn run(args: Args, job: &Job) -> Result<ExitCode, CommandError>
             revert: None,
         }
     } else {
-        if let Some(refusal) = refusal(&args, job).await? {
+        if let Some(refusal) = refusal(&args.github, job).await? {
             job.put_summary(&summary::refused(&refusal))?;
             print(&refusal)?;
             return Ok(ExitCode::SUCCESS);
@@ -122,7 +124,7 @@ pub(super) async fn run(args: Args, job: &Job) -> Result<ExitCode, CommandError>
 }
 
 /// Why a run that a comment set off is not made: it only talks about it, or whoever wrote it may not ask for one. Every other event is the team's own.
-async fn refusal(args: &Args, job: &Job) -> Result<Option<String>, CommandError> {
+pub(super) async fn refusal(github: &GithubArgs, job: &Job) -> Result<Option<String>, CommandError> {
     let webhook = job.webhook()?;
     let Some(Hint::Comment { by, body, .. }) = webhook.map(|webhook| webhook.hint) else {
         return Ok(None);
@@ -131,7 +133,7 @@ async fn refusal(args: &Args, job: &Job) -> Result<Option<String>, CommandError>
         let why = "the comment has no `/sprag run` at the beginning of a line, so nothing was run";
         return Ok(Some(why.to_owned()));
     }
-    let has = args.github.forge()?.permission(&by).await?;
+    let has = github.forge()?.permission(&by).await?;
     let may = has >= command::needed(&SlashCommand::Run);
     Ok((!may).then(|| format!("{by} may not write to this repository, so nothing was run")))
 }
@@ -181,27 +183,14 @@ async fn on_github(
     // What reading has cost is not the run's.
     advisor.map(Advisor::paid);
 
-    let files = session::project(files, &config.harness, &config.runner.command)?.files;
-    let identity = session::identity(config, &files);
-    // All tries of one workflow run are one job.
-    let mark = job_of
-        .run_id
-        .clone()
-        .unwrap_or_else(|| format!("{} {}", notebook.now(), std::process::id()));
-    let begun = Begun::next(&notebook, &config.digest(), &identity, &files.harness, &mark);
+    let begun = begin(config, files, &notebook, job_of)?;
     let mut session = session_of(args, config, workspace, project_dir);
     session.project = args.github.repository()?.to_string();
-    session.out = args.out.join("runs").join(begun.run.as_str());
-    session.seed = args.seed.unwrap_or_else(|| notebook.book().n_runs() + 1);
-    session.issues = notebook.book().to_run();
-    session.known = notebook.book().known(&suite);
     session.advisor = advisor;
-    if let Some(plan) = begun.plan() {
-        // What was begun is ended as it was begun.
-        session.seed = plan.seed;
-        session.batches = plan.batches;
-        session.experiments = plan.limits.experiments;
+    if args.seed.is_none() {
+        session.seed = notebook.book().n_runs() + 1;
     }
+    go_on(&mut session, &begun, &notebook, &suite);
     let done = session::with_request(session, async |request, progress| {
         let dir = session::open_dir(&request.out, progress)?;
         Ok(job::run(&hub, &mut notebook, request, dir, &begun, progress).await?)
@@ -209,6 +198,40 @@ async fn on_github(
     .await?;
     sync::answer(&hub, &mut notebook, &mut report, &progress).await?;
     Ok(done)
+}
+
+/// The run to go on with, or a new one. All tries of one workflow run are one job.
+pub(super) fn begin(
+    config: &Config,
+    files: Vec<ProjectFile>,
+    notebook: &Notebook,
+    job: &Job,
+) -> Result<Begun, CommandError> {
+    let files = session::project(files, &config.harness, &config.runner.command)?.files;
+    let identity = session::identity(config, &files);
+    let mark = job
+        .run_id
+        .clone()
+        .unwrap_or_else(|| format!("{} {}", notebook.now(), std::process::id()));
+    Ok(Begun::next(
+        notebook,
+        &config.digest(),
+        &identity,
+        &files.harness,
+        &mark,
+    ))
+}
+
+/// Sets a session up with what is known, in a folder of its own. What was begun is ended as it was begun.
+pub(super) fn go_on(session: &mut Session<'_>, begun: &Begun, notebook: &Notebook, suite: &[EvalCase]) {
+    session.out = session.out.join("runs").join(begun.run.as_str());
+    session.issues = notebook.book().to_run();
+    session.known = notebook.book().known(suite);
+    if let Some(plan) = begun.plan() {
+        session.seed = plan.seed;
+        session.batches = plan.batches;
+        session.experiments = plan.limits.experiments;
+    }
 }
 
 fn plan(config: &Config, workspace: &Workspace, args: &Args) -> Result<String, CommandError> {

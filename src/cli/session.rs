@@ -7,16 +7,17 @@ use crate::model::{Purse, Tape};
 use crate::progress::Progress;
 use crate::project::{Project, ProjectFile, ProjectFiles};
 use crate::proxy::Proxy;
-use crate::runner::{AgentConfig, CodingAgent, CommandConfig, CommandRunner, Runner, WorkerConfig, WorkerRunner};
+use crate::runner::{AgentConfig, CodingAgent, CommandConfig, CommandRunner, Hold, Runner, WorkerConfig, WorkerRunner};
 use crate::store::{Damage, DirStore, Store as _};
 use crate::workspace::Workspace;
 use fs_err as fs;
-use sprag_core::config::{self, AgentModelConfig, Config, HarnessConfig, ProposerKind, RunnerKind};
+use sprag_core::config::{self, AgentModelConfig, Config, HarnessConfig, ProposerKind, RunnerKind, SandboxTier};
 use sprag_core::hash;
 use sprag_core::ledger::Known;
 use sprag_core::machine::State;
 use sprag_core::redact::Redactor;
 use sprag_core::signal::Report;
+use sprag_sandbox::{Choice, Limits};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -120,8 +121,9 @@ pub(super) async fn with_request<T>(
     let harness = files.harness.clone();
     let identity = identity(session.config, &files);
     let desk = tempfile::tempdir()?;
-    let agent = agent(&session, &files, desk.path())?;
-    let runner = runner(&session, files, scratch.path())?;
+    let hold = hold(session.config, session.project_dir)?;
+    let agent = agent(&session, &files, desk.path(), &hold)?;
+    let runner = runner(&session, files, scratch.path(), &hold)?;
     let request = Request {
         config: session.config,
         workspace: session.workspace,
@@ -139,6 +141,7 @@ pub(super) async fn with_request<T>(
         merge: session.merge,
         issues: session.issues,
         known: session.known,
+        sandbox: hold.tier().words(),
         clock: Arc::new(now),
         interrupted: watch_for_interrupts(),
         wall: Duration::from_millis(session.config.budget.wall_ms),
@@ -175,8 +178,37 @@ pub(super) fn project(
         .map_err(|error| CommandError::new(Exit::Config, error.to_string(), "correct `[harness]` in sprag.toml"))
 }
 
+/// What holds the code of others on this machine, proven now.
+pub(super) fn hold(config: &Config, project_dir: &Path) -> Result<Hold, CommandError> {
+    let wanted = &config.sandbox;
+    let choice = match wanted.tier {
+        SandboxTier::Auto => Choice::Auto,
+        SandboxTier::A => Choice::A,
+        SandboxTier::B => Choice::B,
+        SandboxTier::None => Choice::None,
+    };
+    let home = std::env::home_dir();
+    let read = wanted.read.iter().map(|path| match (path.strip_prefix("~/"), &home) {
+        (Some(below), Some(home)) => home.join(below),
+        _ => project_dir.join(path),
+    });
+    let limits = Limits {
+        memory: wanted.memory_mib << 20,
+        disk: wanted.disk_mib << 20,
+        processes: wanted.processes,
+        ..Limits::default()
+    };
+    Hold::select(choice, &std::env::current_exe()?, read.collect(), limits)
+        .map_err(|refused| CommandError::new(Exit::Config, refused.to_string(), refused.hint()))
+}
+
 /// The coding agent that proposes, if one does. It works in a folder apart from where the evaluation does.
-fn agent(session: &Session<'_>, files: &ProjectFiles, scratch: &Path) -> Result<Option<CodingAgent>, CommandError> {
+fn agent(
+    session: &Session<'_>,
+    files: &ProjectFiles,
+    scratch: &Path,
+    hold: &Hold,
+) -> Result<Option<CodingAgent>, CommandError> {
     let config = &session.config.proposer;
     if config.kind != ProposerKind::Command {
         return Ok(None);
@@ -187,6 +219,7 @@ fn agent(session: &Session<'_>, files: &ProjectFiles, scratch: &Path) -> Result<
         timeout: Duration::from_millis(config.timeout_ms),
         env_pass: config.env.clone(),
         scratch: scratch.to_owned(),
+        hold: hold.clone(),
         proxy: proxy(config.model.as_ref(), session.config, &session.tape)?,
     })))
 }
@@ -205,7 +238,12 @@ pub(super) fn proxy(
     Ok(model.map(open).transpose()?)
 }
 
-fn runner(session: &Session<'_>, files: ProjectFiles, scratch: &Path) -> Result<Box<dyn Runner>, CommandError> {
+fn runner(
+    session: &Session<'_>,
+    files: ProjectFiles,
+    scratch: &Path,
+    hold: &Hold,
+) -> Result<Box<dyn Runner>, CommandError> {
     let config = &session.config.runner;
     let project_dir = fs::canonicalize(session.project_dir)?;
     let command = expand(&config.command, &project_dir)?;
@@ -221,6 +259,7 @@ fn runner(session: &Session<'_>, files: ProjectFiles, scratch: &Path) -> Result<
             retries: config.retries,
             env_pass: config.env.clone(),
             scratch: scratch.to_owned(),
+            hold: hold.clone(),
             proxy,
         })),
         RunnerKind::Command => Box::new(CommandRunner::new(CommandConfig {
@@ -234,6 +273,7 @@ fn runner(session: &Session<'_>, files: ProjectFiles, scratch: &Path) -> Result<
             retries: config.retries,
             env_pass: config.env.clone(),
             scratch: scratch.to_owned(),
+            hold: hold.clone(),
             proxy,
         })),
     })

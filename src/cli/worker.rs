@@ -9,7 +9,6 @@ use crate::runner::check::{CheckReport, CheckRequest, check};
 use crate::workspace::files_of_folder;
 use clap::Subcommand;
 use serde_json::json;
-use sprag_core::config::HarnessConfig;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -33,20 +32,21 @@ pub(super) async fn worker(args: Args) -> Result<ExitCode, CommandError> {
     } else {
         std::env::current_dir()?
     };
-    let (command, env_pass, harness, proxy) = if args.command.is_empty() {
+    let (command, config) = if args.command.is_empty() {
         let config = session::load_config(&args.config)?;
-        let proxy = session::proxy(config.runner.model.as_ref(), &config, &Tape::Off)?;
-        (config.runner.command, config.runner.env, config.harness, proxy)
+        (config.runner.command.clone(), config)
     } else {
-        (args.command.clone(), Vec::new(), HarnessConfig::default(), None)
+        (args.command.clone(), session::parse_config("", "")?)
     };
-    let files = session::project(files_of_folder(&project)?, &harness, &command)?.files;
+    let files = session::project(files_of_folder(&project)?, &config.harness, &command)?.files;
+    let proxy = session::proxy(config.runner.model.as_ref(), &config, &Tape::Off)?;
     let scratch = tempfile::tempdir()?;
     let report = check(CheckRequest {
         command: session::expand(&command, &project)?,
+        hold: session::hold(&config, &project)?,
         project_dir: project,
         files,
-        env_pass,
+        env_pass: config.runner.env,
         scratch: scratch.path().to_owned(),
         limit: args.limit,
         shutdown_limit: args.shutdown_limit,

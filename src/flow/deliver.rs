@@ -43,7 +43,7 @@ pub async fn deliver(
         hub.forge.push_turn().await;
         let head_sha = push(request, &remote, &on_branch)?;
         let experiment = experiment(state, &id);
-        let mut view = pull_view(state, experiment, &on_branch);
+        let mut view = pull_view(request, state, experiment, &on_branch);
         if view.base == request.workspace.head_branch()? {
             view.base.clone_from(&repository.default_branch);
         }
@@ -60,7 +60,7 @@ pub async fn deliver(
         let checks = CheckView {
             head_sha: head_sha.clone(),
             experiment: experiment.clone(),
-            gate: gate_view(state),
+            gate: gate_view(request, state),
             folder: request.workspace.folder().to_owned(),
             left_out: left_out(state),
             buttons: hub.forge.is_app(),

@@ -3,6 +3,7 @@
 use super::deliver::{Opened, deliver};
 use super::sync::{Hub, Notebook};
 use super::{FlowError, Request, Summary, improve, revert};
+use crate::bundle::Bundle;
 use crate::progress::Progress;
 use crate::store::{DirStore, SharedStore, Store as _, StoreError, Witness};
 use sprag_core::fact::What;
@@ -77,17 +78,9 @@ pub async fn run(
     begun: &Begun,
     progress: &Progress,
 ) -> Result<Done, FlowError> {
-    let revert = revert::watch(hub, notebook, request, &mut dir, progress).await?;
-    let (ended, entries) = {
-        let mut scribe = Scribe {
-            notebook,
-            run: begun.run.clone(),
-            kept: Instant::now(),
-        };
-        let mut store = SharedStore::open(dir, &begun.ledger, &mut scribe)?;
-        let ended = improve(request, &mut store, progress).await;
-        (ended, store.entries().to_vec())
-    };
+    let without = revert::look(hub, notebook, request, &mut dir, progress).await?;
+    let revert = revert::settle(hub, notebook, request, without.as_ref()).await?;
+    let (ended, entries) = improve_noted(notebook, request, dir, begun, progress).await?;
     notebook.keep()?;
     let state = match ended {
         Ok(state) => state,
@@ -108,6 +101,55 @@ pub async fn run(
         pulls,
         revert,
     })
+}
+
+/// The first half of [`run`], for a job that may write nowhere: what it learned comes back as a bundle, however the loop ended. The second half
+/// is [`handover::publish`](super::handover::publish).
+///
+/// # Errors
+/// When nothing can be handed over; why the loop ended before its end stands beside the bundle.
+pub async fn optimize(
+    hub: &Hub<'_>,
+    notebook: Notebook,
+    request: &Request<'_>,
+    mut dir: DirStore,
+    begun: &Begun,
+    progress: &Progress,
+) -> Result<(Bundle, Result<(State, Summary), FlowError>), FlowError> {
+    let mut notebook = notebook.held();
+    let without = revert::look(hub, &mut notebook, request, &mut dir, progress).await?;
+    let (ended, entries) = improve_noted(&mut notebook, request, dir, begun, progress).await?;
+    let bundle = Bundle {
+        repository: hub.place.repo.to_string(),
+        commit: request.workspace.head_commit()?,
+        run: begun.run.clone(),
+        sandbox: request.sandbox.to_owned(),
+        facts: notebook.noted().to_vec(),
+        without,
+    };
+    let ended = ended.and_then(|state| {
+        let summary = Summary::write(request, &state, &entries)?;
+        Ok((state, summary))
+    });
+    Ok((bundle, ended))
+}
+
+/// How the loop ended, and the ledger, all of which is noted.
+async fn improve_noted(
+    notebook: &mut Notebook,
+    request: &Request<'_>,
+    dir: DirStore,
+    begun: &Begun,
+    progress: &Progress,
+) -> Result<(Result<State, FlowError>, Vec<Entry>), FlowError> {
+    let mut scribe = Scribe {
+        notebook,
+        run: begun.run.clone(),
+        kept: Instant::now(),
+    };
+    let mut store = SharedStore::open(dir, &begun.ledger, &mut scribe)?;
+    let ended = improve(request, &mut store, progress).await;
+    Ok((ended, store.entries().to_vec()))
 }
 
 /// Writes the ledger of a run into the notebook as it grows.

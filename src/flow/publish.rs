@@ -96,7 +96,7 @@ pub(super) fn publish(request: &Request<'_>, state: &State, id: &ExperimentId) -
     if request.merge {
         request.workspace.fast_forward(&on_branch.head)?;
     }
-    let view = pull_view(state, experiment, &on_branch);
+    let view = pull_view(request, state, experiment, &on_branch);
     let OnBranch { head, landed, .. } = on_branch;
     let pull = pull_request(&view);
     let folder = pull_folder(&request.out, id);
@@ -106,7 +106,7 @@ pub(super) fn publish(request: &Request<'_>, state: &State, id: &ExperimentId) -
     let checks = CheckView {
         head_sha: landed.commit,
         experiment: experiment.clone(),
-        gate: gate_view(state),
+        gate: gate_view(request, state),
         folder: request.workspace.folder().to_owned(),
         left_out: left_out(state),
         buttons: false,
@@ -190,7 +190,12 @@ fn accepted_for(state: &State, cluster: &Cluster) -> Option<(u64, Option<Proof>)
     Some((number, state.proof(&experiment.id)))
 }
 
-pub(super) fn pull_view(state: &State, experiment: &Experiment, on_branch: &OnBranch) -> PullView {
+pub(super) fn pull_view(
+    request: &Request<'_>,
+    state: &State,
+    experiment: &Experiment,
+    on_branch: &OnBranch,
+) -> PullView {
     let cluster = state.clusters.clusters[&experiment.candidate.cluster].clone();
     let score = |card: &Option<Scorecard>| card.as_ref().and_then(Scorecard::score);
     let before = state
@@ -220,7 +225,7 @@ pub(super) fn pull_view(state: &State, experiment: &Experiment, on_branch: &OnBr
         issues_left,
         rejections: Vec::new(),
         experiment: experiment.clone(),
-        gate: gate_view(state),
+        gate: gate_view(request, state),
         new_cases: on_branch.new_cases.clone(),
         learnings: on_branch.learnings,
         cluster,
@@ -235,10 +240,11 @@ pub(super) fn left_out(state: &State) -> Vec<TaskId> {
 }
 
 /// The rule of the run.
-pub(super) fn gate_view(state: &State) -> GateView {
+pub(super) fn gate_view(request: &Request<'_>, state: &State) -> GateView {
     GateView {
         mode: state.plan.gate.mode,
         regression_threshold: state.plan.gate.regression_threshold,
+        sandbox: request.sandbox,
     }
 }
 

@@ -292,7 +292,7 @@ impl Place<'_> {
     pub async fn on_pull<E>(
         &self,
         target: &Target,
-        measure: impl AsyncFnOnce(&Setup, &dyn Tell) -> Result<Experiment, E>,
+        measure: impl AsyncFnOnce(&Setup, &dyn Tell) -> Result<(Experiment, &'static str), E>,
     ) -> Result<Outcome, E>
     where
         E: From<FlowError> + From<SetupError>,
@@ -323,18 +323,20 @@ impl Place<'_> {
             Err(Unread::Setup(error)) => return Err(error.into()),
             Err(Unread::Flow(error)) => return Err(error.into()),
         };
-        let checks = Checks {
+        let mut checks = Checks {
             forge: self.forge,
             head: &target.head,
             gate: GateView {
                 mode: setup.config.gate.mode,
                 regression_threshold: setup.config.gate.regression_threshold,
+                // Not known before it is measured.
+                sandbox: "",
             },
             folder: self.workspace.folder(),
             left_out: setup.change.left_out.iter().map(|case| case.task.clone()).collect(),
         };
-        let experiment = match measure(&setup, &checks).await {
-            Ok(experiment) => experiment,
+        let (experiment, sandbox) = match measure(&setup, &checks).await {
+            Ok(measured) => measured,
             Err(error) => {
                 // They must not seem to be under way for ever; why it ended is in the log of the job.
                 if let Err(error) = keep(self.forge, &check::blocked(&target.head, BROKE_OFF)).await {
@@ -343,6 +345,7 @@ impl Place<'_> {
                 return Err(error);
             }
         };
+        checks.gate.sandbox = sandbox;
         let view = checks.view(&experiment);
         let runs = check::check_runs(&view);
         keep(self.forge, &runs).await?;

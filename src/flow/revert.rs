@@ -11,61 +11,86 @@ use sprag_core::fact::What;
 use sprag_core::harness::FileChange;
 use sprag_core::id::CaseId;
 use sprag_core::render::revert::{RevertView, revert_pull};
+use sprag_core::score::Scorecard;
 use std::collections::BTreeSet;
 
 /// What the branches begin with; the number of the pull request follows.
 pub(super) const BRANCH: &str = "sprag/revert-";
 
-/// Runs the suite on the default branch once for each commit. If it fails, and fails less without the newest merged change, a pull request
-/// that takes the change back is opened, and its number comes back. What was offered before, whatever became of it, is not offered again.
-pub async fn watch(
+/// A suite that fails on the default branch, and the merged change that may be why.
+struct Failing {
+    /// The number of the pull request.
+    number: u64,
+    pull: PullEntry,
+    card: Scorecard,
+    back: Option<Back>,
+    /// The cases that do not come with the change.
+    rest: Vec<EvalCase>,
+}
+
+/// Runs the suite on the default branch once for each commit, and, if it fails, without the newest merged change too; what that said comes
+/// back. What was offered before, whatever became of it, is not measured again.
+pub async fn look(
     hub: &Hub<'_>,
     notebook: &mut Notebook,
     request: &Request<'_>,
     store: &mut dyn Store,
     progress: &Progress,
-) -> Result<Option<u64>, FlowError> {
-    let Some((number, pull)) = newest_merged(notebook.book()) else {
-        return Ok(None);
-    };
-    let promoted = |case: &&EvalCase| case.state == CaseState::Promoted;
-    let suite: Vec<EvalCase> = request.known.suite.iter().filter(promoted).cloned().collect();
-    if suite.is_empty() {
+) -> Result<Option<Scorecard>, FlowError> {
+    let suite = suite(request);
+    if newest_merged(notebook.book()).is_none() || suite.is_empty() {
         return Ok(None);
     }
     let sha = request.workspace.head_commit()?;
-    let measured = notebook.book().suite.iter().find(|(known, _)| *known == sha);
-    let card = match measured {
-        Some((_, card)) => card.clone(),
-        None => {
-            let card = gate::suite(request, &request.harness, &suite, store, progress).await?;
-            notebook.note(What::SuiteMeasured {
-                sha,
-                card: card.clone(),
-            });
-            notebook.keep()?;
-            card
-        }
+    if notebook.book().suite.iter().all(|(known, _)| *known != sha) {
+        let card = gate::suite(request, &request.harness, &suite, store, progress).await?;
+        notebook.note(What::SuiteMeasured { sha, card });
+        notebook.keep()?;
+    }
+    let Some(Failing {
+        number,
+        back: Some(back),
+        rest,
+        ..
+    }) = failing(notebook.book(), request)?
+    else {
+        return Ok(None);
     };
-    let threshold = request.config.gate.regression_threshold;
-    if !card.complete() || card.score().is_none_or(|score| score >= threshold) {
+    if !hub.forge.pulls_from(&branch(number)).await?.is_empty() {
         return Ok(None);
     }
-    let branch = format!("{BRANCH}{number}");
-    if let Some(offered) = hub.forge.pulls_from(&branch).await?.first() {
+    let without = request.harness.with(&back.changes);
+    Ok(Some(gate::suite(request, &without, &rest, store, progress).await?))
+}
+
+/// If the suite fails less without the newest merged change, opens a pull request that takes the change back; its number comes back. What
+/// was offered before is not offered again.
+pub async fn settle(
+    hub: &Hub<'_>,
+    notebook: &mut Notebook,
+    request: &Request<'_>,
+    without: Option<&Scorecard>,
+) -> Result<Option<u64>, FlowError> {
+    let Some(failing) = failing(notebook.book(), request)? else {
+        return Ok(None);
+    };
+    let Failing {
+        number,
+        pull,
+        card,
+        back,
+        rest,
+    } = failing;
+    let head = branch(number);
+    if let Some(offered) = hub.forge.pulls_from(&head).await?.first() {
         if offered.open && pull.revert.is_none() {
             offer(notebook, number, offered.number)?;
         }
         return Ok(None);
     }
-    let Some(back) = Back::of(notebook.book(), request, &pull) else {
+    let (Some(back), Some(without)) = (back, without) else {
         return Ok(None);
     };
-    let rest: Vec<EvalCase> = suite
-        .into_iter()
-        .filter(|case| !back.cases.contains(&case.id))
-        .collect();
-    let without = gate::suite(request, &request.harness.with(&back.changes), &rest, store, progress).await?;
     let fails_with = rest
         .iter()
         .filter(|case| card.broken_tasks.contains(&case.task.to_string()));
@@ -75,16 +100,49 @@ pub async fn watch(
     }
     let view = RevertView {
         reverts: number,
-        head: branch,
+        head,
         base: hub.forge.repository().await?.default_branch,
         with: card,
-        without,
+        without: without.clone(),
         cases: back.cases.len(),
-        threshold,
+        threshold: request.config.gate.regression_threshold,
     };
     let revert = open(hub, request, &view, &back).await?;
     offer(notebook, number, revert)?;
     Ok(Some(revert))
+}
+
+/// What is known of the suite on the commit of the workspace, if it fails after a merge.
+fn failing(book: &Book, request: &Request<'_>) -> Result<Option<Failing>, FlowError> {
+    let sha = request.workspace.head_commit()?;
+    let measured = book.suite.iter().find(|(known, _)| *known == sha);
+    let (Some((number, pull)), Some((_, card))) = (newest_merged(book), measured) else {
+        return Ok(None);
+    };
+    let threshold = request.config.gate.regression_threshold;
+    if !card.complete() || card.score().is_none_or(|score| score >= threshold) {
+        return Ok(None);
+    }
+    let back = Back::of(book, request, &pull);
+    let comes_with = |case: &EvalCase| back.as_ref().is_some_and(|back| back.cases.contains(&case.id));
+    let rest = suite(request).into_iter().filter(|case| !comes_with(case)).collect();
+    Ok(Some(Failing {
+        number,
+        pull,
+        card: card.clone(),
+        back,
+        rest,
+    }))
+}
+
+/// The cases that count.
+fn suite(request: &Request<'_>) -> Vec<EvalCase> {
+    let promoted = |case: &&EvalCase| case.state == CaseState::Promoted;
+    request.known.suite.iter().filter(promoted).cloned().collect()
+}
+
+fn branch(number: u64) -> String {
+    format!("{BRANCH}{number}")
 }
 
 fn newest_merged(book: &Book) -> Option<(u64, PullEntry)> {

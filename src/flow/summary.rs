@@ -48,6 +48,8 @@ pub struct Summary {
     pub ledger_head: String,
     /// Why the run ended.
     pub ended: String,
+    /// What held the code of others: `A (namespaces)`, `B (Landlock and seccomp)`, or `none`.
+    pub sandbox: &'static str,
     /// The body of the newest pull request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pull_request: Option<PathBuf>,
@@ -87,6 +89,7 @@ impl Summary {
             report: report_path,
             ledger_head: head,
             ended: state.finished.clone().unwrap_or_default(),
+            sandbox: request.sandbox,
             pull_request: folder.as_ref().map(|folder| folder.join("pull_request.md")),
             checks: folder.map_or_else(Vec::new, |folder| {
                 ["check-regression.json", "check-validation.json"]
@@ -126,6 +129,7 @@ impl Summary {
             ),
             prediction: self.prediction,
             task_runs: self.task_runs,
+            sandbox: self.sandbox,
             files,
         })
     }
@@ -225,7 +229,7 @@ fn report_view(request: &Request<'_>, state: &State, head: &str) -> ReportView {
             .map(|(kind, count)| (*kind, u64::from(*count)))
             .collect(),
         task_runs: state.spent.task_runs,
-        gate: gate_view(state),
+        gate: gate_view(request, state),
         provenance: Provenance {
             config_digest: state.plan.config.clone(),
             seed: state.plan.seed,

@@ -118,6 +118,11 @@ impl Serving {
         Ok(())
     }
 
+    /// The port that the process connects to, inside its sandbox too.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Whom it answers.
     pub fn session(&self) -> &Session {
         &self.session

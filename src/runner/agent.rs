@@ -2,6 +2,7 @@
 //! has changed there is read back as data.
 
 use super::checkout::Checkout;
+use super::hold::Hold;
 use super::lanes::end_of;
 use super::process::{Finished, Launch, run_told};
 use super::worker::in_words;
@@ -43,6 +44,8 @@ pub struct AgentConfig {
     pub env_pass: Vec<String>,
     /// An existing or new directory for the checkouts, in which nothing of an evaluation lies.
     pub scratch: PathBuf,
+    /// What holds it.
+    pub hold: Hold,
     /// Where it may ask models.
     pub proxy: Option<Arc<Proxy>>,
 }
@@ -107,6 +110,8 @@ impl CodingAgent {
             // Of the project itself it learns nothing, not even where it is.
             project_dir: checkout.path(),
             env_pass: &self.config.env_pass,
+            hold: &self.config.hold,
+            write: &[],
             model: model.as_ref(),
         };
         let finished = run_told(launch, brief, STDOUT, self.config.timeout)
@@ -132,6 +137,9 @@ impl CodingAgent {
 
     fn failure(&self, finished: &Finished) -> Option<String> {
         let log = end_of(finished.log());
+        if let Some(over) = finished.over {
+            return Some(format!("{over} and was stopped{log}"));
+        }
         match finished.status {
             None => Some(format!("did not end within {}{log}", in_words(self.config.timeout))),
             Some(status) if !status.success() => Some(format!("ended ({status}){log}")),

@@ -6,6 +6,7 @@ mod session;
 pub use report::{CheckReport, Finding, Outcome};
 
 use super::answer::{case_result_problems, ready_problems, result_problems, tasks_problems};
+use super::hold::Hold;
 use super::worker::in_words;
 use crate::project::ProjectFiles;
 use crate::proxy::Proxy;
@@ -49,6 +50,8 @@ pub struct CheckRequest {
     pub env_pass: Vec<String>,
     /// An existing or new directory for the checkout.
     pub scratch: PathBuf,
+    /// What holds the worker.
+    pub hold: Hold,
     /// How long one answer may take.
     pub limit: Duration,
     /// How long the worker may take to end after `shutdown`.
@@ -91,7 +94,7 @@ struct Checks<'a> {
 impl Checks<'_> {
     /// `None` when the worker does not get ready.
     async fn start(&mut self, command: &[String]) -> Option<About> {
-        if let Err(error) = self.session.start() {
+        if let Err(error) = self.session.start().await {
             let message = format!("`{}` cannot be started: {error}", command.join(" "));
             let fix = "check the program's name and that it is installed; the command runs in the root of the project";
             self.report.problem("start", Trouble::new(message, fix));

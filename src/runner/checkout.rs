@@ -2,11 +2,16 @@
 
 use crate::project::ProjectFiles;
 use fs_err as fs;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, fchmod, mkdirat, openat, renameat, unlinkat};
+use rustix::io::Errno;
 use sprag_core::harness::{FileChange, Harness};
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
 use std::path::{Component, Path};
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::TempDir;
 
 /// A directory with the project and one harness. Removed when dropped.
 #[derive(Debug)]
@@ -22,6 +27,8 @@ impl Checkout {
     /// Every process gets a new one: what a candidate's code leaves behind must reach neither the next candidate nor its judge.
     pub(crate) fn write(scratch: &Path, project: &ProjectFiles, harness: &Harness) -> io::Result<Self> {
         fs::create_dir_all(scratch)?;
+        // In a sandbox it is at the same path, and there are no links on the way.
+        let scratch = fs::canonicalize(scratch)?;
         let dir = tempfile::Builder::new().prefix("checkout-").tempdir_in(scratch)?;
         for file in &project.files {
             write_file(dir.path(), &file.path, &file.bytes, file.executable)?;
@@ -71,31 +78,55 @@ impl Checkout {
     }
 }
 
-/// Writes beside the target and renames, so that nobody reads half a file and a link in its place is not followed.
+/// Writes beside the target and renames, so that nobody reads half a file. A link in the place of the file, or of a folder on the way
+/// to it, is replaced and not followed: what runs in the checkout may have put it there, to have us write elsewhere with our rights.
 fn write_file(root: &Path, path: &str, bytes: &[u8], executable: bool) -> io::Result<()> {
-    let target = root.join(plain(path)?);
-    let parent = target.parent().unwrap_or(root);
-    fs::create_dir_all(parent)?;
-    let mut file = NamedTempFile::new_in(parent)?;
+    let (folders, name) = split(path)?;
+    let folder = open_folder(root, &folders, true)?;
+    let temporary = format!(".{}.sprag", name.to_string_lossy());
+    // One that was left behind, or was laid there.
+    unlinkat(&folder, &temporary, AtFlags::empty()).ok();
+    let mode = Mode::from_raw_mode(if executable { 0o755 } else { 0o644 });
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(openat(&folder, &temporary, flags, mode)?);
     file.write_all(bytes)?;
-    set_mode(file.path(), executable)?;
-    file.persist(&target).map_err(|error| error.error)?;
-    Ok(())
+    fchmod(&file, mode)?;
+    Ok(renameat(&folder, &temporary, &folder, name)?)
 }
 
 fn remove_file(root: &Path, path: &str) -> io::Result<()> {
-    match fs::remove_file(root.join(plain(path)?)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
+    let (folders, name) = split(path)?;
+    let removed = open_folder(root, &folders, false).and_then(|folder| unlinkat(&folder, name, AtFlags::empty()));
+    match removed {
+        // Behind a link, or below a file, there is no file of the checkout.
+        Ok(()) | Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
-fn set_mode(path: &Path, executable: bool) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(
-        path,
-        std::fs::Permissions::from_mode(if executable { 0o755 } else { 0o644 }),
-    )
+/// The folders on the way to a file, and its name.
+fn split(path: &str) -> io::Result<(Vec<&OsStr>, &OsStr)> {
+    let mut parts: Vec<&OsStr> = plain(path)?.iter().collect();
+    let name = parts.pop().unwrap_or_default();
+    Ok((parts, name))
+}
+
+/// Goes down folder by folder without following a link. With `make`, folders that are missing are made, also in the place of what is none.
+fn open_folder(root: &Path, folders: &[&OsStr], make: bool) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut at = openat(CWD, root, flags, Mode::empty())?;
+    for folder in folders {
+        let mut next = openat(&at, *folder, flags, Mode::empty());
+        if make && let Err(error) = next {
+            if error != Errno::NOENT {
+                unlinkat(&at, *folder, AtFlags::empty())?;
+            }
+            mkdirat(&at, *folder, Mode::from_raw_mode(0o755))?;
+            next = openat(&at, *folder, flags, Mode::empty());
+        }
+        at = next?;
+    }
+    Ok(at)
 }
 
 /// Refuses a path that could leave the checkout.
@@ -192,6 +223,35 @@ mod tests {
             .change_to(&harness(&[("agent/run.sh", "old"), ("agent/b.txt", "evil")]))
             .unwrap();
         assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
+        assert_eq!(read(&checkout, "agent/b.txt").unwrap(), "evil");
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_folder_is_replaced_and_not_followed() {
+        let scratch = tempfile::tempdir().unwrap();
+        let home = scratch.path().join("home");
+        fs::create_dir(&home).unwrap();
+        fs::write(home.join("b.txt"), "mine").unwrap();
+        let mut checkout = Checkout::write(scratch.path(), &project(), &project().harness).unwrap();
+        let link = |checkout: &Checkout| {
+            fs::remove_dir_all(checkout.path().join("agent")).unwrap();
+            std::os::unix::fs::symlink(&home, checkout.path().join("agent")).unwrap();
+        };
+        link(&checkout);
+        checkout.change_to(&harness(&[("agent/run.sh", "old")])).unwrap();
+        assert_eq!(
+            fs::read_to_string(home.join("b.txt")).unwrap(),
+            "mine",
+            "not removed through the link"
+        );
+        checkout
+            .change_to(&harness(&[("agent/run.sh", "old"), ("agent/b.txt", "evil")]))
+            .unwrap();
+        assert_eq!(
+            fs::read_to_string(home.join("b.txt")).unwrap(),
+            "mine",
+            "not written through the link"
+        );
         assert_eq!(read(&checkout, "agent/b.txt").unwrap(), "evil");
     }
 }

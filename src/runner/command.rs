@@ -2,6 +2,7 @@
 
 use super::answer::{mask, result_problems, trial_of};
 use super::checkout::Checkout;
+use super::hold::Hold;
 use super::lanes::end_of;
 use super::process::{Finished, Launch, run_to_end};
 use super::worker::in_words;
@@ -46,6 +47,8 @@ pub struct CommandConfig {
     pub env_pass: Vec<String>,
     /// An existing or new directory for the checkouts.
     pub scratch: PathBuf,
+    /// What holds it.
+    pub hold: Hold,
     /// Where the command may ask models.
     pub proxy: Option<Arc<Proxy>>,
     /// The tasks of each split.
@@ -118,7 +121,7 @@ impl CommandRunner {
         let checkout = self.write_checkout(harness).await?;
         let exchange = tempfile::Builder::new()
             .prefix("exchange-")
-            .tempdir_in(&self.config.scratch)?;
+            .tempdir_in(fs::canonicalize(&self.config.scratch)?)?;
         let (case, out) = (exchange.path().join("case.json"), exchange.path().join("out"));
         let mut request = json!({"trial": job.trial, "seed": job.seed, "trace": job.trace});
         match &job.case {
@@ -133,6 +136,8 @@ impl CommandRunner {
             dir: checkout.path(),
             project_dir: &self.config.project_dir,
             env_pass: &self.config.env_pass,
+            hold: &self.config.hold,
+            write: &[exchange.path()],
             model: model.as_ref(),
         };
         let finished = run_to_end(launch, self.config.timeout)
@@ -158,6 +163,10 @@ impl CommandRunner {
     }
 
     fn read_report(&self, job: &Job, finished: &Finished, out: &Path) -> Trial {
+        if let Some(over) = finished.over {
+            let text = format!("the command {over} and was stopped{}", end_of(finished.log()));
+            return Trial::errored(FailureKind::Infrastructure, text);
+        }
         let Some(status) = finished.status else {
             let text = format!(
                 "did not end within {}{}",
@@ -238,7 +247,16 @@ fn fill(command: &[String], job: &Job, case: &Path, out: &Path) -> Vec<String> {
 /// The report, or why there is none as the end of a sentence about the command.
 fn read_bounded(out: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let read = fs::File::open(out).and_then(|file| file.take(MAX_REPORT + 1).read_to_end(&mut bytes));
+    // The command may have put anything there: a link to what it cannot read itself, or a pipe that never ends.
+    let is_file = |metadata: std::fs::Metadata| {
+        metadata
+            .is_file()
+            .then_some(())
+            .ok_or(io::ErrorKind::InvalidData.into())
+    };
+    let read = fs::symlink_metadata(out)
+        .and_then(is_file)
+        .and_then(|()| fs::File::open(out)?.take(MAX_REPORT + 1).read_to_end(&mut bytes));
     match read {
         Ok(_) if bytes.len() as u64 > MAX_REPORT => {
             Err(format!("left a report of more than {} MiB", MAX_REPORT / 1024 / 1024))

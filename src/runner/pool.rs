@@ -1,5 +1,6 @@
 //! The runner of kind `worker`: keeps workers alive between calls and spreads jobs over them.
 
+use super::hold::Hold;
 use super::lanes::Work;
 use super::worker::{Worker, WorkerSpec};
 use super::{BoxFuture, Job, Runner, RunnerError, fill_project};
@@ -36,6 +37,8 @@ pub struct WorkerConfig {
     pub env_pass: Vec<String>,
     /// An existing or new directory for the checkouts.
     pub scratch: PathBuf,
+    /// What holds the workers.
+    pub hold: Hold,
     /// Where workers may ask models.
     pub proxy: Option<Arc<Proxy>>,
 }
@@ -96,6 +99,7 @@ impl WorkerRunner {
             env_pass: config.env_pass,
             scratch: config.scratch,
             limit: config.timeout,
+            hold: config.hold,
             proxy: config.proxy,
         };
         Self {

@@ -1,8 +1,10 @@
 //! Child processes: each leads a process group that never outlives its owner, and nothing it writes can fill the memory.
 
 use super::environment;
+use super::hold::Hold;
 use crate::proxy::Serving;
 use rustix::process::{Pid, Signal, kill_process_group};
+use sprag_sandbox::{Leash, Network, Order, Over, Tier};
 use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -33,55 +35,81 @@ pub(crate) struct Launch<'a> {
     pub env_pass: &'a [String],
     /// Its way to the model, which it learns of in its environment.
     pub model: Option<&'a Serving>,
+    /// What holds it.
+    pub hold: &'a Hold,
+    /// Directories that it may change besides its working directory.
+    pub write: &'a [&'a Path],
 }
 
 impl Launch<'_> {
-    /// Starts the process in a group of its own, with pipes for what `stdin` says and for stdout and stderr.
-    fn spawn(&self, stdin: Stdio) -> io::Result<Group> {
-        let (program, arguments) = self
-            .command
-            .split_first()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it is empty"))?;
-        let child = Command::new(program)
-            .args(arguments)
-            .current_dir(self.dir)
-            .env_clear()
-            .envs(environment::of_child(
-                std::env::vars_os(),
-                self.env_pass,
-                self.project_dir,
-            ))
-            .envs(self.model.map(Serving::environment).unwrap_or_default())
+    /// Starts the process in its sandbox, with pipes for what `stdin` says and for stdout and stderr.
+    async fn spawn(&self, stdin: Stdio) -> io::Result<Group> {
+        let mut env = environment::of_child(std::env::vars_os(), self.env_pass, self.project_dir);
+        env.extend(self.model.map(Serving::environment).unwrap_or_default());
+        let write = [&[self.dir], self.write].concat();
+        let mut policy = self.hold.policy(self.command, &write, self.project_dir, &env);
+        if let Some(model) = self.model {
+            policy.network = Network::Proxy { port: model.port() };
+        }
+        let order = Order {
+            command: self.command,
+            env: &env,
+            dir: self.dir,
+            policy: &policy,
+        };
+        let (command, ticket) = self.hold.sandbox().prepare(&order)?;
+        let mut child = Command::from(command)
             .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
-            .kill_on_drop(true)
+            // A launcher is not killed but let go, so that it can end what it holds.
+            .kill_on_drop(self.hold.sandbox().tier() == Tier::None)
             .spawn()?;
-        if let Some(model) = self.model {
-            model.answer(None)?;
-        }
+        let redeemed = tokio::task::spawn_blocking(|| ticket.redeem())
+            .await
+            .map_err(io::Error::other)?;
+        let attended = redeemed.and_then(|mut leash| {
+            if let Some(model) = self.model {
+                model.answer(leash.take_listener())?;
+            }
+            Ok(leash)
+        });
+        let leash = match attended {
+            Ok(leash) => leash,
+            Err(error) => {
+                // It has ended, or ends at once.
+                drop(child.wait().await);
+                return Err(error);
+            }
+        };
         let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         Ok(Group {
             child,
             id,
             ended: false,
+            leash,
+            over: None,
         })
     }
 }
 
-/// A child and all its descendants that stayed in its process group. Dropping it kills them.
+/// A child and all its descendants; without a sandbox, those that stayed in its process group. Dropping it kills them.
 #[derive(Debug)]
 struct Group {
     child: Child,
     id: Option<Pid>,
     ended: bool,
+    leash: Leash,
+    /// The limit of its sandbox that it passed.
+    over: Option<Over>,
 }
 
 impl Group {
     /// Gives the leader some time to end by itself, then kills whoever is left. `None` when the leader had to be killed.
     async fn end(&mut self, grace: Duration) -> Option<ExitStatus> {
         let status = timeout(grace, self.child.wait()).await.ok().and_then(Result::ok);
+        self.over = self.over.or_else(|| self.leash.over());
         // While a descendant lives, the kernel gives the id to nobody else, even after the leader was reaped.
         self.kill();
         if status.is_none() {
@@ -91,8 +119,10 @@ impl Group {
         status
     }
 
-    fn kill(&self) {
-        if let Some(id) = self.id.filter(|_| !self.ended) {
+    fn kill(&mut self) {
+        if self.leash.holds() {
+            self.leash.let_go();
+        } else if let Some(id) = self.id.filter(|_| !self.ended) {
             // It fails when all of them are dead already, which is what is wanted.
             kill_process_group(id, Signal::KILL).ok();
         }
@@ -116,8 +146,8 @@ pub(crate) struct Conversation {
 
 impl Conversation {
     /// Starts the child.
-    pub(crate) fn start(launch: Launch<'_>) -> io::Result<Self> {
-        let mut group = launch.spawn(Stdio::piped())?;
+    pub(crate) async fn start(launch: Launch<'_>) -> io::Result<Self> {
+        let mut group = launch.spawn(Stdio::piped()).await?;
         let stdin = group.child.stdin.take();
         let stdout = group.child.stdout.take().ok_or_else(no_pipe)?;
         let stderr = group.child.stderr.take().ok_or_else(no_pipe)?;
@@ -159,6 +189,11 @@ impl Conversation {
         matches!(self.group.child.try_wait(), Ok(None))
     }
 
+    /// The limit of its sandbox that it passed, known once it has ended.
+    pub(crate) fn over(&self) -> Option<Over> {
+        self.group.over
+    }
+
     /// How a child that closed its stdout ended, and the end of what it logged.
     pub(crate) async fn post_mortem(&mut self) -> (Option<ExitStatus>, String) {
         let status = self.end(EXIT_GRACE).await;
@@ -175,6 +210,8 @@ pub(crate) struct Finished {
     pub stdout: String,
     /// The end of what it wrote to stderr.
     pub stderr: String,
+    /// The limit of its sandbox that it passed.
+    pub over: Option<Over>,
 }
 
 impl Finished {
@@ -190,13 +227,13 @@ impl Finished {
 
 /// Runs a child without input to its end, or kills its group at the limit.
 pub(crate) async fn run_to_end(launch: Launch<'_>, limit: Duration) -> io::Result<Finished> {
-    let mut group = launch.spawn(Stdio::null())?;
+    let mut group = launch.spawn(Stdio::null()).await?;
     finish(&mut group, TAIL, limit).await
 }
 
 /// Runs a child that is told something on stdin to its end, or kills its group at the limit. Of stdout, the last `kept` bytes are kept.
 pub(crate) async fn run_told(launch: Launch<'_>, told: &str, kept: usize, limit: Duration) -> io::Result<Finished> {
-    let mut group = launch.spawn(Stdio::piped())?;
+    let mut group = launch.spawn(Stdio::piped()).await?;
     let stdin = group.child.stdin.take();
     let told = told.as_bytes().to_owned();
     // A child that does not read must not keep anybody waiting.
@@ -219,6 +256,7 @@ async fn finish(group: &mut Group, kept: usize, limit: Duration) -> io::Result<F
         status,
         stdout: stdout.text().await,
         stderr: stderr.text().await,
+        over: group.over,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::answer::{self, Answer, Ready};
 use super::checkout::Checkout;
+use super::hold::Hold;
 use super::process::{Conversation, Launch};
 use super::{RunnerError, way_to_model};
 use crate::project::ProjectFiles;
@@ -35,6 +36,8 @@ pub(crate) struct WorkerSpec {
     pub scratch: PathBuf,
     /// How long one answer may take.
     pub limit: Duration,
+    /// What holds it.
+    pub hold: Hold,
     /// Where it may ask models.
     pub proxy: Option<Arc<Proxy>>,
 }
@@ -106,9 +109,12 @@ impl Worker {
             dir: checkout.path(),
             project_dir: &spec.project_dir,
             env_pass: &spec.env_pass,
+            hold: &spec.hold,
+            write: &[],
             model: model.as_ref(),
         };
-        let conversation = Conversation::start(launch).map_err(|source| RunnerError::Start {
+        let started = Conversation::start(launch).await;
+        let conversation = started.map_err(|source| RunnerError::Start {
             command: spec.command.join(" "),
             source,
         })?;
@@ -263,6 +269,7 @@ impl Worker {
         }
         let (status, log) = self.conversation.post_mortem().await;
         let text = match (loss, status) {
+            (Loss::Ended, _) if let Some(over) = self.conversation.over() => format!("{over} and was stopped"),
             (Loss::Ended, Some(status)) => format!("ended ({status})"),
             (Loss::Ended, None) => "closed its stdout without ending".to_owned(),
             (Loss::Silent, _) => format!("did not answer within {}", in_words(limit)),

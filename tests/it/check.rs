@@ -3,6 +3,7 @@
 use sprag::cli::init::{InitArgs, Language, init};
 use sprag::cli::worker::{exit_code, render};
 use sprag::project::ProjectFiles;
+use sprag::runner::Hold;
 use sprag::runner::check::{CheckReport, CheckRequest, Outcome, check};
 use sprag_testkit::workers;
 use std::time::Duration;
@@ -32,6 +33,7 @@ async fn report_within(command: Vec<String>, limit: Duration, shutdown_limit: Du
         files: ProjectFiles::default(),
         env_pass: vec![],
         scratch: project.path().join("scratch"),
+        hold: Hold::none(),
         limit,
         shutdown_limit,
         proxy: None,

@@ -10,6 +10,7 @@ mod check;
 mod faults;
 mod git;
 mod github;
+mod handover;
 mod input;
 mod intake;
 mod kill;

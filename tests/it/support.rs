@@ -126,6 +126,7 @@ pub(crate) async fn play(
         merge: order.merge,
         issues: order.issues.clone(),
         known: order.known.clone(),
+        sandbox: "A (namespaces)",
         clock: Arc::new(|| "2026-11-01T12:00:00Z".to_owned()),
         wall: Duration::from_secs(3600),
         interrupted: Arc::default(),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use sprag::project::{ProjectFile, ProjectFiles};
-use sprag::runner::{Job, Runner, RunnerError, WorkerConfig, WorkerRunner};
+use sprag::runner::{Hold, Job, Runner, RunnerError, WorkerConfig, WorkerRunner};
 use sprag_core::harness::Harness;
 use sprag_core::id::TaskId;
 use sprag_core::trial::{Split, Trial, TrialStatus, Usage};
@@ -45,6 +45,7 @@ impl Bench {
             retries: 0,
             env_pass: vec![],
             scratch: project.path().join("scratch"),
+            hold: Hold::none(),
             proxy: None,
         };
         change(&mut config);

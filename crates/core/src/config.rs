@@ -11,11 +11,13 @@ mod read;
 mod reader;
 mod recipe;
 mod redact;
+mod sandbox;
 
 pub use agent_model::AgentModelConfig;
 pub use model::ModelConfig;
 pub use problem::{Problem, render_problems};
 pub use redact::{Pattern, RedactConfig};
+pub use sandbox::{SandboxConfig, SandboxTier};
 
 use crate::curation::Review;
 use crate::edit::Position;
@@ -37,6 +39,9 @@ pub struct Config {
     pub harness: HarnessConfig,
     /// `[runner]`
     pub runner: RunnerConfig,
+    /// `[sandbox]`. Not in the digest: it says what foreign code may reach, and not what is found.
+    #[serde(skip)]
+    pub sandbox: SandboxConfig,
     /// `[signals]`
     pub signals: SignalsConfig,
     /// `[traffic]`

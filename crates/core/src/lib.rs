@@ -16,6 +16,7 @@ pub mod fact;
 pub mod failure;
 pub mod gate;
 pub mod github;
+pub mod handover;
 pub mod harness;
 pub mod hash;
 pub mod id;

@@ -9,6 +9,7 @@ mod files;
 mod kills;
 mod people;
 mod polite;
+mod reach;
 mod secrets;
 mod server;
 mod state;
@@ -44,6 +45,7 @@ const GROUPS: &[&[Attempt]] = &[
     &files::ATTEMPTS,
     &state::ATTEMPTS,
     &polite::ATTEMPTS,
+    &reach::ATTEMPTS,
     &cheats::ATTEMPTS,
     &supply::ATTEMPTS,
     &evil::ATTEMPTS,

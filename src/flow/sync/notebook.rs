@@ -29,6 +29,8 @@ pub struct Notebook {
     last: Timestamp,
     clock: Clock,
     job: String,
+    /// Whether what is noted stays here: the job may write nowhere.
+    holds: bool,
 }
 
 impl Notebook {
@@ -48,7 +50,28 @@ impl Notebook {
             last,
             clock,
             job,
+            holds: false,
         })
+    }
+
+    /// Keeps nothing from now on: what is noted is for another job, which may write.
+    #[must_use]
+    pub fn held(self) -> Self {
+        Self { holds: true, ..self }
+    }
+
+    /// What was noted and is not kept.
+    pub fn noted(&self) -> &[Fact] {
+        &self.noted
+    }
+
+    /// Takes over what another job noted, as it noted it.
+    pub fn learn(&mut self, facts: Vec<Fact>) {
+        for fact in facts {
+            self.last = self.last.max(fact.at.parse().unwrap_or(self.last));
+            self.book.learn(&fact);
+            self.noted.push(fact);
+        }
     }
 
     /// What all facts add up to, those that are only noted included.
@@ -72,10 +95,7 @@ impl Notebook {
             What::RunEntry { entry, .. } => entry.at.clone(),
             _ => format!("{:.6}", self.after_all_others()),
         };
-        self.last = self.last.max(at.parse().unwrap_or(self.last));
-        let fact = Fact { at, what };
-        self.book.learn(&fact);
-        self.noted.push(fact);
+        self.learn(vec![Fact { at, what }]);
     }
 
     /// Now, or a moment after the last fact where clocks differ: what is learned later has the later time, on whatever machine.
@@ -86,7 +106,7 @@ impl Notebook {
 
     /// Puts what was noted on the state branch, together with what other jobs put there meanwhile. When this returns, a kill loses nothing.
     pub fn keep(&mut self) -> Result<(), StoreError> {
-        if self.noted.is_empty() {
+        if self.holds || self.noted.is_empty() {
             return Ok(());
         }
         let stored: Vec<Stored> = self.noted.iter().flat_map(stored).collect();

@@ -23,6 +23,7 @@ fn agent(script: &str, timeout: Duration, scratch: &Path) -> CodingAgent {
         timeout,
         env_pass: Vec::new(),
         scratch: scratch.to_owned(),
+        hold: Hold::none(),
         proxy: None,
     })
 }

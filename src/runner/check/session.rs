@@ -63,7 +63,7 @@ impl<'a> Session<'a> {
     }
 
     /// Starts the process; the first thing it is asked must be [`Self::hello`].
-    pub(super) fn start(&mut self) -> std::io::Result<()> {
+    pub(super) async fn start(&mut self) -> std::io::Result<()> {
         let model = way_to_model(self.request.proxy.as_ref())?;
         let launch = Launch {
             command: &self.request.command,
@@ -71,8 +71,10 @@ impl<'a> Session<'a> {
             project_dir: &self.request.project_dir,
             env_pass: &self.request.env_pass,
             model: model.as_ref(),
+            hold: &self.request.hold,
+            write: &[],
         };
-        self.conversation = Some(Conversation::start(launch)?);
+        self.conversation = Some(Conversation::start(launch).await?);
         self.model = model;
         Ok(())
     }
@@ -114,6 +116,7 @@ impl<'a> Session<'a> {
     async fn revive(&mut self) -> Result<(), Trouble> {
         if self.conversation.is_none() {
             self.start()
+                .await
                 .map_err(|error| Trouble::new(format!("cannot be started again: {error}"), ""))?;
             self.hello().await?;
         }

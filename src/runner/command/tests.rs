@@ -18,6 +18,7 @@ fn bench(script: &str, change: impl FnOnce(&mut CommandConfig)) -> Bench {
         retries: 0,
         env_pass: vec![],
         scratch: scratch.path().join("scratch"),
+        hold: Hold::none(),
         proxy: None,
         tasks: CommandTasks {
             train: vec!["a".into()],

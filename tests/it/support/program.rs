@@ -69,7 +69,13 @@ impl Place {
             let text = text
                 .replace(r#"command = ["{sprag}", "helpdesk-worker"]"#, ours)
                 .replace("concurrency = 2", "concurrency = 1");
-            place.write(&format!("project/{path}"), &text);
+            // The player writes beside the project and kills sprag, which is what a sandbox is against.
+            let sandbox = if path == "sprag.toml" {
+                "\n[sandbox]\ntier = \"none\"\n"
+            } else {
+                ""
+            };
+            place.write(&format!("project/{path}"), &(text + sandbox));
         }
         place
     }

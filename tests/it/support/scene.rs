@@ -3,7 +3,9 @@
 use super::kiosk::{self, Kiosk};
 use serde_json::json;
 use sprag::app::GATE_PERMISSIONS;
+use sprag::bundle::Bundle;
 use sprag::flow::gate;
+use sprag::flow::handover::{self, Nobody, Published};
 use sprag::flow::job::{self, Begun, Done};
 use sprag::flow::pull::{self, SetupError, Stranger, Target};
 use sprag::flow::sync::{self, Hub, Notebook};
@@ -25,7 +27,7 @@ use sprag_core::signal::Place;
 use sprag_core::webhook::{Hint, Webhook};
 use sprag_testkit::github::{FakeGitHub, PRIVATE_KEY, Person};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -235,7 +237,7 @@ impl Scene {
     }
 
     /// A folder for the next job, as a fresh runner has it.
-    fn fresh(&self) -> std::path::PathBuf {
+    fn fresh(&self) -> PathBuf {
         let number = self.jobs.fetch_add(1, Ordering::Relaxed);
         let dir = self.dir.path().join(format!("job-{number}"));
         fs_err::create_dir_all(&dir).unwrap();
@@ -351,42 +353,97 @@ impl Scene {
         let progress = Progress::new(true, false);
         let mut notebook = self.notebook(&hub, dir).await?;
         let mut report = sync::sync(&hub, &mut notebook, &progress).await?;
-        let config = &self.config;
-        let project = Project::new(workspace.files()?, &config.harness, &config.runner.command).unwrap();
-        let begun = Begun::next(
-            &notebook,
-            &config.digest(),
-            "kiosk",
-            &project.files.harness,
-            &self.mark(),
-        );
-        let plan = begun.plan();
+        let begun = self.begun(&notebook, workspace);
         let kiosk = self.kiosk();
-        let request = Request {
+        let request = self.request(dir, workspace, &kiosk, &notebook, &begun);
+        let (store, _) = DirStore::open(&request.out.join(".sprag/state"))?;
+        let done = job::run(&hub, &mut notebook, &request, store, &begun, &progress).await?;
+        sync::answer(&hub, &mut notebook, &mut report, &progress).await?;
+        Ok(done)
+    }
+
+    /// `sprag sync`, then `sprag optimize` with a token that may write nothing. The folder of the bundle comes back.
+    pub(crate) async fn optimize(&self) -> Result<PathBuf, FlowError> {
+        self.sync().await?;
+        let dir = self.fresh();
+        let workspace = self.checkout(&dir);
+        let read = ["contents", "pull_requests", "issues", "actions"].map(|name| (name, "read"));
+        let token = self.fake.repo(REPO).job_token(&read);
+        let forge = self.forge_as(Credentials::Token(token.into()));
+        let hub = self.hub(&forge, &dir, &workspace);
+        let notebook = self.notebook(&hub, &dir).await?;
+        let begun = self.begun(&notebook, &workspace);
+        let kiosk = self.kiosk();
+        let request = self.request(&dir, &workspace, &kiosk, &notebook, &begun);
+        let (store, _) = DirStore::open(&request.out.join(".sprag/state"))?;
+        let progress = Progress::new(true, false);
+        let (bundle, ended) = job::optimize(&hub, notebook, &request, store, &begun, &progress).await?;
+        ended?;
+        let folder = dir.join("bundle");
+        bundle.write(&folder)?;
+        Ok(folder)
+    }
+
+    /// `sprag publish` on a fresh runner.
+    pub(crate) async fn publish(&self, folder: &Path) -> Result<Published, FlowError> {
+        let bundle = Bundle::read(folder)?;
+        let dir = self.fresh();
+        let workspace = self.checkout(&dir);
+        let forge = self.forge();
+        let hub = self.hub(&forge, &dir, &workspace);
+        let mut notebook = self.notebook(&hub, &dir).await?;
+        let begun = self.begun(&notebook, &workspace);
+        let request = self.request(&dir, &workspace, &Nobody, &notebook, &begun);
+        let published = handover::publish(&hub, &mut notebook, &request, bundle).await?;
+        let progress = Progress::new(true, false);
+        sync::answer(&hub, &mut notebook, &mut sync::Report::default(), &progress).await?;
+        Ok(published)
+    }
+
+    fn begun(&self, notebook: &Notebook, workspace: &Workspace) -> Begun {
+        let harness = self.project(workspace).files.harness;
+        Begun::next(notebook, &self.config.digest(), "kiosk", &harness, &self.mark())
+    }
+
+    fn project(&self, workspace: &Workspace) -> Project {
+        let config = &self.config;
+        Project::new(workspace.files().unwrap(), &config.harness, &config.runner.command).unwrap()
+    }
+
+    fn request<'a>(
+        &'a self,
+        dir: &Path,
+        workspace: &'a Workspace,
+        runner: &'a dyn Runner,
+        notebook: &Notebook,
+        begun: &Begun,
+    ) -> Request<'a> {
+        let project = self.project(workspace);
+        let config = &self.config;
+        Request {
             config,
             workspace,
-            harness: project.files.harness.clone(),
+            harness: project.files.harness,
             policy: project.policy,
-            runner: &kiosk,
+            runner,
             advisor: None,
             agent: None,
             runner_identity: "kiosk".to_owned(),
             project: REPO.to_owned(),
             out: dir.join("out"),
-            seed: plan.map_or(56, |plan| plan.seed),
+            seed: begun.plan().map_or(56, |plan| plan.seed),
             batches: 1,
             experiments: config.budget.experiments,
             merge: false,
             issues: notebook.book().to_run(),
-            known: notebook.book().known(&hub.suite),
+            known: notebook
+                .book()
+                .known(&project::suite(&workspace.files().unwrap()).unwrap()),
+            sandbox: "A (namespaces)",
             clock: self.clock(),
             wall: Duration::from_secs(3600),
             interrupted: Arc::default(),
-        };
-        let (store, _) = DirStore::open(&request.out.join(".sprag/state"))?;
-        let done = job::run(&hub, &mut notebook, &request, store, &begun, &progress).await?;
-        sync::answer(&hub, &mut notebook, &mut report, &progress).await?;
-        Ok(done)
+        }
     }
 }
 
@@ -471,13 +528,15 @@ impl Scene {
                 merge: false,
                 issues: Vec::new(),
                 known: Known::default(),
+                sandbox: "A (namespaces)",
                 clock: self.clock(),
                 wall: Duration::from_secs(3600),
                 interrupted: Arc::default(),
             };
             let (mut store, _) = DirStore::open(&request.out).map_err(FlowError::from)?;
             let progress = Progress::new(true, false);
-            Ok(gate::measure(&request, &setup.change, &mut store, &progress, tell).await?)
+            let experiment = gate::measure(&request, &setup.change, &mut store, &progress, tell).await?;
+            Ok((experiment, request.sandbox))
         };
         place.on_pull(target, measure).await
     }

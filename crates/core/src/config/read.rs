@@ -6,6 +6,7 @@ use super::reader::{Log, Reader};
 use super::{
     BudgetConfig, CasesConfig, CommandTasks, Config, GateConfig, GateMode, HarnessConfig, Mapping, Preference,
     ReportKind, RunnerConfig, RunnerKind, SignalsConfig, TrafficConfig, agent_model, model, proposer, recipe, redact,
+    sandbox,
 };
 use crate::curation::{Review, Reviewer};
 use crate::harness::PathPolicy;
@@ -47,6 +48,7 @@ fn config(file: &Reader<'_>) -> Config {
         .then(|| PathPolicy::new(&harness.paths, &harness.protect, &[]).ok())
         .flatten();
     let runner = file.table("runner", runner);
+    let sandbox = file.table("sandbox", sandbox::read);
     let signals = file.table("signals", signals);
     let model = file.table("model", model::read);
     let review = file.table("review", review);
@@ -64,6 +66,7 @@ fn config(file: &Reader<'_>) -> Config {
     Config {
         harness,
         runner,
+        sandbox,
         signals,
         review,
         traffic,

@@ -38,6 +38,13 @@ max_output_tokens = 4000
 timeout = "1m"
 prices = { input = 1, cached_input = 0.1, output = 2.5 }
 
+[sandbox]
+tier = "b"
+read = ["~/models"]
+memory_mib = 512
+disk_mib = 64
+processes = 32
+
 [signals]
 issue_labels = ["bug"]
 artifacts = ["agent-traces*"]
@@ -428,6 +435,11 @@ fn the_digest_is_of_the_meaning() {
         digest(""),
         digest("[runner]\nconcurrency = 3\n[budget]\nwall = \"9h\"\n"),
         "a run may be resumed faster, slower and longer"
+    );
+    assert_eq!(
+        digest(""),
+        digest("[sandbox]\ntier = \"b\"\n"),
+        "and where another tier holds"
     );
     assert_ne!(
         digest(FULL),

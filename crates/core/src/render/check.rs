@@ -412,12 +412,13 @@ impl Gate<'_> {
             };
         }
         text += &format!(
-            "\n---\n\nExperiment {} of batch {}, {}, gate mode `{}`. {}\n",
+            "\n---\n\nExperiment {} of batch {}, {}, gate mode `{}`. {}{}\n",
             inline_code(experiment.id.as_str()),
             experiment.batch,
             words::count(experiment.task_runs, "task run"),
             words::gate_mode(view.gate.mode),
-            words::gate_caveat(view.gate.mode)
+            words::gate_caveat(view.gate.mode),
+            words::sandbox(view.gate.sandbox)
         );
         text
     }

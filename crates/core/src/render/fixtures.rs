@@ -18,6 +18,7 @@ pub(super) const CANARY: &str = "held-out-canary";
 pub(super) const GATE: GateView = GateView {
     mode: GateMode::Strict,
     regression_threshold: 0.8,
+    sandbox: "A (namespaces)",
 };
 
 pub(super) fn card(passed: u32, failed: u32, fixed: u32, broken: u32) -> Scorecard {
@@ -278,6 +279,7 @@ pub(super) fn summary() -> SummaryView {
             fixed: 31,
         }),
         task_runs: 2_314,
+        sandbox: "A (namespaces)",
         files: vec![
             ("pull request".to_owned(), "out/pull/body.md".to_owned()),
             ("report".to_owned(), "out/report.html".to_owned()),

@@ -411,11 +411,17 @@ fn issues(view: &PullView) -> String {
 
 fn footer(view: &PullView) -> String {
     format!(
-        "---\n\n<sub>Measured by sprag as experiment {} of batch {}, gate mode `{}`. {} The model was not changed.</sub>",
+        "---\n\n<sub>Measured by sprag as experiment {} of batch {}, gate mode `{}`. {} The model was not changed.{}</sub>",
         inline_code(view.experiment.id.as_str()),
         view.experiment.batch,
         words::gate_mode(view.gate.mode),
-        words::gate_caveat(view.gate.mode)
+        words::gate_caveat(view.gate.mode),
+        // The tier of a sandbox is on the check runs; that there was none must be seen here too.
+        if view.gate.sandbox == "none" {
+            words::sandbox("none")
+        } else {
+            String::new()
+        }
     )
 }
 

@@ -472,6 +472,7 @@ fn provenance(view: &ReportView) -> Vec<Tile> {
         tile("Configuration", visible(&from.config_digest), ""),
         tile("Seed", from.seed.to_string(), ""),
         tile("Ledger head", visible(&from.ledger_head), ""),
+        tile("Sandbox", view.gate.sandbox.to_owned(), ""),
     ]
 }
 

@@ -131,6 +131,7 @@ pub fn summary(view: &SummaryView) -> String {
         ("regression suite", words::count(view.suite_size, "case")),
         ("clusters", format!("{} ({} resolved)", view.clusters, view.resolved)),
         ("task runs", words::thousands(view.task_runs)),
+        ("sandbox", view.sandbox.to_owned()),
     ];
     rows.extend(view.prediction.map(|score| ("predictions", score.to_string())));
     rows.extend(view.files.iter().map(|(what, path)| (what.as_str(), visible(path))));
@@ -384,6 +385,7 @@ mod tests {
         regression suite   19 cases
         clusters           11 (8 resolved)
         task runs          2,314
+        sandbox            A (namespaces)
         predictions        25 of 34 predicted fixes came true, and 25 of 31 fixed tasks had been predicted
         pull request       out/pull/body.md
         report             out/report.html

@@ -20,6 +20,8 @@ pub struct GateView {
     pub mode: GateMode,
     /// What part of the regression suite must pass, from 0 to 1.
     pub regression_threshold: f64,
+    /// What held the code of others while it was measured: the tier of the sandbox, or `none`.
+    pub sandbox: &'static str,
 }
 
 /// One pull request: an experiment, and what led to it.
@@ -191,6 +193,8 @@ pub struct SummaryView {
     pub prediction: Option<Prediction>,
     /// Task runs, recorded results not counted.
     pub task_runs: u64,
+    /// What held the code of others.
+    pub sandbox: &'static str,
     /// What to open, by what it is: `("report", "out/report.html")`.
     pub files: Vec<(String, String)>,
 }

@@ -79,6 +79,15 @@ pub(super) fn unchanged(card: &Scorecard) -> u32 {
     (card.passed + card.failed).saturating_sub(card.fixed + card.broken + card.wavering)
 }
 
+/// What held the code of others while something was measured, as a sentence behind another one. Not told when nothing was measured.
+pub(super) fn sandbox(tier: &str) -> String {
+    match tier {
+        "" => String::new(),
+        "none" => " **The code ran without a sandbox**, as `sprag.toml` says.".to_owned(),
+        tier => format!(" The code ran in a sandbox of tier {tier}."),
+    }
+}
+
 /// The name of a gate mode, as `sprag.toml` spells it.
 pub(super) fn gate_mode(mode: GateMode) -> &'static str {
     match mode {

@@ -205,6 +205,8 @@ async fn play(
         merge: true,
         issues: helpdesk::issues(),
         known: Known::default(),
+        // Its agent is a part of this program.
+        sandbox: "none",
         clock: Arc::new(|| "2026-11-01T12:00:00.000000Z".to_owned()),
         wall: Duration::from_hours(1),
         interrupted: Arc::default(),
