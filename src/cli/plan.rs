@@ -4,6 +4,7 @@ use super::session::{self, Session};
 use super::simulate::{project_dir, project_files};
 use super::{print, print_json, source};
 use crate::error::{CommandError, Exit};
+use crate::model::Tape;
 use crate::store::DirStore;
 use crate::workspace::Workspace;
 use serde::Serialize;
@@ -12,6 +13,7 @@ use sprag_core::config::Config;
 use sprag_core::gate;
 use sprag_core::gate::forecast::{Forecast, Situation, forecast};
 use sprag_core::gate::sequential::Policy;
+use sprag_core::gate::stats::real;
 use sprag_core::ledger::Known;
 use sprag_core::machine::{self, State};
 use sprag_core::render;
@@ -120,7 +122,7 @@ fn situation(args: &Args, state: Option<&State>, tasks: u32) -> Situation {
         level: args.level.unwrap_or(level),
         noise: args.disagree.map_or(noise, |rate| rate / 2.0),
         measured: measured.is_some() && args.level.is_none() && args.disagree.is_none(),
-        usd_a_run: args.usd_a_run.unwrap_or(spent.usd / (spent.task_runs.max(1) as f64)),
+        usd_a_run: args.usd_a_run.unwrap_or(spent.usd / real(spent.task_runs.max(1))),
         asked: state.map(State::asked).unwrap_or_default(),
     }
 }
@@ -145,6 +147,7 @@ async fn listed(args: &Args, config: &Config) -> Result<(usize, usize), CommandE
         known: Known::default(),
         files: None,
         advisor: None,
+        tape: Tape::Off,
         quiet: true,
     };
     session::with_request(session, async |request, _| {

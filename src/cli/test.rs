@@ -110,6 +110,7 @@ impl Args {
             known: Known::default(),
             files: None,
             advisor: advisor.as_ref(),
+            tape: self.model.tape(),
             quiet: self.json,
         };
         let (card, before) = session::with_request(session, async |request, progress| {

@@ -22,7 +22,7 @@ use crate::failure::{FailureKind, FailureRecord};
 use crate::gate::purchase::{Ask, Promotion, Purpose, Request};
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
 use crate::ledger::{CaseRerun, Event};
-use crate::trial::TrialStatus;
+use crate::trial::{TaskVerdict, TrialStatus};
 
 /// What must be done next.
 #[derive(Debug, Clone, PartialEq)]
@@ -144,14 +144,7 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             state.findings.clone_from(findings);
             run_traffic(state)
         }
-        Event::TrafficRan { records, verdicts, .. } => {
-            let passed = verdicts.iter().filter(|verdict| verdict.status == TrialStatus::Passed);
-            passed.for_each(|verdict| state.clusters.resolve_task(&verdict.task));
-            records.iter().for_each(|record| take_failure(state, record, true));
-            state.tell_traffic(verdicts, records);
-            state.batch_verdicts.push(verdicts.clone());
-            revise_clusters(state, !records.is_empty())
-        }
+        Event::TrafficRan { records, verdicts, .. } => traffic_ran(state, records, verdicts),
         Event::ClustersRevised { revisions, .. } => {
             state.revise(revisions);
             curate(state)
@@ -209,6 +202,15 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
         }
     };
     vec![next]
+}
+
+fn traffic_ran(state: &mut State, records: &[FailureRecord], verdicts: &[TaskVerdict]) -> Command {
+    let passed = verdicts.iter().filter(|verdict| verdict.status == TrialStatus::Passed);
+    passed.for_each(|verdict| state.clusters.resolve_task(&verdict.task));
+    records.iter().for_each(|record| take_failure(state, record, true));
+    state.tell_traffic(verdicts, records);
+    state.batch_verdicts.push(verdicts.to_vec());
+    revise_clusters(state, !records.is_empty())
 }
 
 /// Clusters are looked at where rules find them alike, and, by a model, when something has failed.

@@ -3,7 +3,7 @@
 use super::holdout::Asked;
 use super::rehearse::{Agent, rehearse};
 use super::sequential::Policy;
-use super::stats::{normal_quantile, smallest_detectable};
+use super::stats::{normal_quantile, real, smallest_detectable};
 use crate::budget::Limits;
 use serde::Serialize;
 
@@ -127,7 +127,7 @@ pub fn forecast(policy: &Policy, situation: Situation, limits: Limits, candidate
         limit,
         usd: (tasks + f64::from(experiments) * mean) * situation.usd_a_run,
         one_pass_shows: smallest_detectable(situation.noise, tasks, 0.05, 0.8),
-        budget_shows: smallest_detectable(situation.noise, limits.task_runs as f64 / 2.0, 0.05, 0.8),
+        budget_shows: smallest_detectable(situation.noise, real(limits.task_runs) / 2.0, 0.05, 0.8),
         sample_error: normal_quantile(0.975) * (situation.level * (1.0 - situation.level) / tasks.max(1.0)).sqrt(),
         situation,
         lines,
@@ -137,7 +137,7 @@ pub fn forecast(policy: &Policy, situation: Situation, limits: Limits, candidate
 /// How many experiments there can be, and what ends them.
 fn affords(situation: Situation, limits: Limits, mean: f64) -> (u32, Limit) {
     let left = |runs: f64| ((runs - f64::from(situation.tasks)) / mean.max(1.0)).max(0.0) as u32;
-    let by_runs = (left(limits.task_runs as f64), Limit::TaskRuns);
+    let by_runs = (left(real(limits.task_runs)), Limit::TaskRuns);
     let by_usd = (
         left(limits.usd / situation.usd_a_run.max(f64::MIN_POSITIVE)),
         Limit::Usd,
@@ -188,11 +188,7 @@ mod tests {
             said.lines
         );
         let (least, mean, most) = said.runs;
-        assert!(
-            least <= 4 && mean > least as f64 && (most as f64) > mean,
-            "{:?}",
-            said.runs
-        );
+        assert!(least <= 4 && mean > real(least) && real(most) > mean, "{:?}", said.runs);
         assert_eq!(said.limit, Limit::TaskRuns);
         assert!(said.experiments > 5 && said.experiments < 500);
         // sqrt(2 * 0.12 / 40) * 2.4865 and the same with 1,000 runs a side.

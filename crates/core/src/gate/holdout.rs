@@ -4,8 +4,8 @@
 //! description of all answers, and how far the score can be too good on average follows from that:
 //!
 //! - `bits = log2(sum over i <= accepted of C(queries, i))`: an analyst who was told `accepted` times yes in `queries` answers has seen one of so many
-//!   transcripts (Blum and Hardt, "The Ladder", ICML 2015; Dwork et al., "Generalization in Adaptive Data Analysis and Holdout Reuse", NeurIPS 2015).
-//! - `optimism <= sqrt(bits * ln 2 / (2 * tasks))`: the expected gap of a score between 0 and 1 (Russo and Zou, AISTATS 2016; Xu and Raginsky, NeurIPS 2017,
+//!   transcripts (Blum and Hardt, "The Ladder", ICML 2015; Dwork et al., "Generalization in Adaptive Data Analysis and Holdout Reuse", `NeurIPS` 2015).
+//! - `optimism <= sqrt(bits * ln 2 / (2 * tasks))`: the expected gap of a score between 0 and 1 (Russo and Zou, AISTATS 2016; Xu and Raginsky, `NeurIPS` 2017,
 //!   theorem 1). It is a worst case: real proposers do not aim at the set.
 
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@
 
 use super::purchase::{Arm, Ask, Judgement, Outcome, Proposal, Purpose, Request, Seen, Task};
 use super::sequential::{Policy, Sequential};
-use super::stats::draw;
+use super::stats::{draw, real};
 use crate::candidate::{Ground, Verdict};
 use statrs::function::beta::inv_beta_reg;
 
@@ -60,7 +60,7 @@ impl Agent {
         let mut rates = self.rates.clone();
         let mut order: Vec<usize> = (0..rates.len()).collect();
         order.sort_by(|x, y| rates[*x].total_cmp(&rates[*y]));
-        let n = rates.len() as f64;
+        let n = count(&rates);
         let (mut up, mut down) = (fixed * n, broken * n);
         for task in &order {
             let step = (SETTLED - rates[*task]).min(up).max(0.0);
@@ -74,6 +74,10 @@ impl Agent {
         }
         Self { rates, cases: SETTLED }
     }
+}
+
+fn count(rates: &[f64]) -> f64 {
+    rates.iter().map(|_| 1.0).sum()
 }
 
 /// What the gate said of many candidates of one kind.
@@ -105,7 +109,7 @@ impl Rehearsal {
 
     /// Runs a candidate, in the mean.
     pub fn runs_each(&self) -> f64 {
-        self.runs as f64 / f64::from(self.candidates.max(1))
+        real(self.runs) / f64::from(self.candidates.max(1))
     }
 
     fn take(&mut self, judgement: &Judgement, runs: u64) {

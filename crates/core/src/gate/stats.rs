@@ -171,11 +171,11 @@ pub fn clopper_pearson(passed: u32, failed: u32, level: f64) -> Option<(f64, f64
 }
 
 /// The exact sign test: how probable at least as uneven a split of the tasks that changed is, if a change were as likely to fix a task as to break it
-/// (McNemar, Psychometrika 12, 1947, with exact binomial tails). 1 without any.
+/// (`McNemar`, Psychometrika 12, 1947, with exact binomial tails). 1 without any.
 pub fn sign_test(fixed: u32, broken: u32) -> f64 {
     let n = u64::from(fixed) + u64::from(broken);
     let tail: f64 = (0..=u64::from(fixed.min(broken)))
-        .map(|i| (ln_binomial(n, i) - n as f64 * LN_2).exp())
+        .map(|i| (ln_binomial(n, i) - real(n) * LN_2).exp())
         .sum();
     (2.0 * tail).min(1.0)
 }
@@ -192,6 +192,11 @@ pub fn paired_difference(fixed: u32, broken: u32, tasks: u32, level: f64) -> (f6
 /// of a task varies by `noise = E[p(1-p)]`: `sqrt(2 * noise / runs) * (z_alpha + z_power)`, the usual normal approximation.
 pub fn smallest_detectable(noise: f64, runs: f64, alpha: f64, power: f64) -> f64 {
     (2.0 * noise / runs.max(1.0)).sqrt() * (normal_quantile(1.0 - alpha) + normal_quantile(power))
+}
+
+/// A count as a real number; beyond 2^32 it is cut off.
+pub fn real(count: u64) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 /// The mean of some numbers; 0 of none.

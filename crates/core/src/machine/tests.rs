@@ -455,7 +455,7 @@ fn check(state: &State, event: &Event, commands: &[Command], before: &mut Before
     assert!(state.spent.task_runs >= before.spent.task_runs && state.spent.usd >= before.spent.usd);
     match event {
         Event::Decided { experiment, ground, .. } if ground.verdict() == Verdict::Accepted => {
-            check_accepted(state, state.experiment(experiment).unwrap(), before)
+            check_accepted(state, state.experiment(experiment).unwrap(), before);
         }
         _ if before.incumbent.is_some() => {
             assert_eq!(
