@@ -257,7 +257,11 @@ impl From<FlowError> for CommandError {
 impl From<BundleError> for CommandError {
     fn from(error: BundleError) -> Self {
         match error {
-            BundleError::Io(error) => error.into(),
+            BundleError::Io(error) => Self::new(
+                Exit::Outside,
+                error.to_string(),
+                "look at the folder of `--bundle`: `sprag optimize` writes it, and `sprag publish` reads it",
+            ),
             BundleError::Newer { .. } => Self::new(
                 Exit::Config,
                 error.to_string(),

@@ -95,7 +95,6 @@ pub(super) async fn optimize(args: Args, job_of: &Job) -> Result<ExitCode, Comma
     model::tell(advisor.as_ref(), &progress);
     let (state, summary) = ended?;
     job_of.put_output("report", &summary.report.display().to_string())?;
-    job_of.put_summary(&summary::run(&state, &[], None))?;
     tell(&args, &bundle, &state, &summary)?;
     Ok(session::exit_code(&state))
 }

@@ -12,6 +12,7 @@ use crate::flow::handover::{self, Nobody, Published};
 use crate::flow::sync::{self, Report};
 use crate::project::Project;
 use serde_json::json;
+use sprag_core::render::summary;
 use sprag_sandbox::Tier;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -87,11 +88,15 @@ pub(super) async fn publish(args: Args, job: &Job) -> Result<ExitCode, CommandEr
         wall: Duration::ZERO,
         interrupted: Arc::default(),
     };
-    let Published { pulls, revert } = handover::publish(&hub, &mut notebook, &request, bundle).await?;
+    let Published { state, pulls, revert } = handover::publish(&hub, &mut notebook, &request, bundle).await?;
     sync::answer(&hub, &mut notebook, &mut Report::default(), &progress).await?;
     let mut addresses = Vec::new();
     for number in pulls.iter().map(|pull| pull.number).chain(revert) {
         addresses.push(args.github.pull_url(number)?);
+    }
+    if let Some(state) = &state {
+        let opened: Vec<u64> = pulls.iter().map(|pull| pull.number).collect();
+        job.put_summary(&summary::run(state, &opened, revert))?;
     }
     let newest = pulls.last();
     let newest_url = newest.map(|pull| args.github.pull_url(pull.number)).transpose()?;

@@ -16,8 +16,10 @@ use sprag_core::trial::{Split, Trial};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// What came of a bundle.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Published {
+    /// The state that the run has come to; none before its first entry.
+    pub state: Option<State>,
     /// The pull requests that were opened.
     pub pulls: Vec<Opened>,
     /// The pull request that offers to take a merged change back.
@@ -39,7 +41,7 @@ pub async fn publish(
         Some(state) => deliver(hub, notebook, request, &bundle.run, state).await?,
         None => Vec::new(),
     };
-    Ok(Published { pulls, revert })
+    Ok(Published { state, pulls, revert })
 }
 
 /// What a bundle says that is new, and the state it leads to, if all of it is believed. Branches are made here and pushed nowhere.

@@ -14,6 +14,8 @@ const ACTION_REPOSITORY: &str = "sprag-bot/sprag";
 
 // The actions that written workflows use, pinned: a tag can be moved to other code, a commit cannot.
 pub(crate) const CHECKOUT: &str = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1";
+pub(crate) const UPLOAD: &str = "actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a # v7.0.1";
+pub(crate) const DOWNLOAD: &str = "actions/download-artifact@3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c # v8.0.1";
 const SETUP_PYTHON: &str = "actions/setup-python@a309ff8b426b58ec0e2a45f0f869d46889d02405 # v6.2.0";
 const SETUP_NODE: &str = "actions/setup-node@249970729cb0ef3589644e2896645e5dc5ba9c38 # v6.5.0";
 
@@ -206,6 +208,8 @@ fn workflow(template: &str, choices: &Choices, setup: &Setup, place: &Place) -> 
         .replace("@setup@", &setup_steps(setup, &place.prefix))
         .replace("@env@", ENV_EXAMPLE)
         .replace("@checkout@", CHECKOUT)
+        .replace("@upload@", UPLOAD)
+        .replace("@download@", DOWNLOAD)
         .replace("@action@", &action(place))
         .replace("@repository@", repository())
         .replace(

@@ -188,14 +188,14 @@ fn each_job_may_do_what_its_command_does_and_no_more() {
         "contents: read, checks: write",
         "contents: read, pull-requests: read, checks: write",
     );
-    let rest =
-        |checks: &str| format!("contents: write, issues: write, pull-requests: write, checks: {checks}, actions: read");
+    let rest = "contents: write, issues: write, pull-requests: write, checks: read, actions: read";
     for (workflow, name, may) in [
         (WORKFLOWS[1], "gate", gate),
         (WORKFLOWS[0], "gate", asked),
         (WORKFLOWS[0], "again", asked),
-        (WORKFLOWS[0], "sync", &rest("read")),
-        (WORKFLOWS[0], "run", &rest("write")),
+        (WORKFLOWS[0], "sync", rest),
+        (WORKFLOWS[0], "read", rest),
+        (WORKFLOWS[0], "optimize", "contents: read, pull-requests: read"),
     ] {
         assert_eq!(permissions(workflow, name, false), may);
         assert_eq!(
@@ -204,6 +204,30 @@ fn each_job_may_do_what_its_command_does_and_no_more() {
             "GitHub's models are asked with the job's token"
         );
     }
+    let writes = "contents: write, issues: write, pull-requests: write, checks: write";
+    assert_eq!(permissions(WORKFLOWS[0], "publish", true), writes, "it asks no model");
+}
+
+#[test]
+fn the_job_that_runs_the_agent_has_no_key_and_the_one_that_writes_sets_nothing_up() {
+    let setup = Setup {
+        rust: true,
+        ..Setup::default()
+    };
+    let text = text_of(WORKFLOWS[0], &choices(), &setup, &Place::default());
+    let (_, rest) = text.split_once("\n  optimize:\n").unwrap();
+    let (optimize, rest) = rest.split_once("\n  publish:\n").unwrap();
+    let (publish, _) = rest.split_once("\n  again:\n").unwrap();
+    assert!(!optimize.contains("secrets.SPRAG_APP_PRIVATE_KEY") && optimize.contains("command: optimize\n"));
+    assert!(
+        publish.contains("secrets.SPRAG_APP_PRIVATE_KEY") && !publish.contains("run: "),
+        "{publish}"
+    );
+    let trusted = "ref: ${{ needs.read.outputs.commit }}\n";
+    assert!(
+        optimize.contains(trusted) && publish.contains(trusted),
+        "no job that ran an agent says what is checked out"
+    );
 }
 
 #[test]

@@ -366,8 +366,8 @@ impl Scene {
     pub(crate) async fn optimize(&self) -> Result<PathBuf, FlowError> {
         self.sync().await?;
         let dir = self.fresh();
-        let workspace = self.checkout(&dir);
-        let read = ["contents", "pull_requests", "issues", "actions"].map(|name| (name, "read"));
+        let workspace = self.checkout_commit(&dir);
+        let read = ["contents", "pull_requests"].map(|name| (name, "read"));
         let token = self.fake.repo(REPO).job_token(&read);
         let forge = self.forge_as(Credentials::Token(token.into()));
         let hub = self.hub(&forge, &dir, &workspace);
@@ -388,7 +388,7 @@ impl Scene {
     pub(crate) async fn publish(&self, folder: &Path) -> Result<Published, FlowError> {
         let bundle = Bundle::read(folder)?;
         let dir = self.fresh();
-        let workspace = self.checkout(&dir);
+        let workspace = self.checkout_commit(&dir);
         let forge = self.forge();
         let hub = self.hub(&forge, &dir, &workspace);
         let mut notebook = self.notebook(&hub, &dir).await?;
@@ -398,6 +398,16 @@ impl Scene {
         let progress = Progress::new(true, false);
         sync::answer(&hub, &mut notebook, &mut sync::Report::default(), &progress).await?;
         Ok(published)
+    }
+
+    /// As `actions/checkout` does it when it is given a commit: on no branch.
+    fn checkout_commit(&self, dir: &Path) -> Workspace {
+        drop(self.checkout(dir));
+        let path = dir.join("repo");
+        let repository = git2::Repository::open(&path).unwrap();
+        let head = repository.head().unwrap().target().unwrap();
+        repository.set_head_detached(head).unwrap();
+        Workspace::open(&path).unwrap()
     }
 
     fn begun(&self, notebook: &Notebook, workspace: &Workspace) -> Begun {

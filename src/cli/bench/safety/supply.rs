@@ -1,7 +1,7 @@
 //! Our own supply chain: what this program was built with, and the workflows that it ships and was released by.
 
 use super::{Attempt, Ground, Outcome, Tally, Way};
-use crate::init::files::CHECKOUT;
+use crate::init::files::{CHECKOUT, DOWNLOAD, UPLOAD};
 
 pub(super) const ATTEMPTS: [Attempt; 1] = [Attempt {
     promise: "P26",
@@ -37,6 +37,8 @@ fn supply(_: &Ground) -> Outcome {
         // `sprag init` puts in the commits of the checkout, and of its own release.
         let text = text
             .replace("@checkout@", CHECKOUT)
+            .replace("@upload@", UPLOAD)
+            .replace("@download@", DOWNLOAD)
             .replace("@action@", "./")
             .replace("@setup@", "");
         let text = text.as_str();
