@@ -16,6 +16,7 @@ mod ingest;
 pub mod init;
 mod model;
 mod optimize;
+mod plan;
 mod publish;
 mod run;
 mod session;
@@ -23,6 +24,7 @@ mod simulate;
 mod source;
 mod state;
 mod sync;
+mod test;
 pub mod worker;
 
 use crate::actions::Job;
@@ -46,11 +48,13 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Simulate(simulate::Args),
+    Plan(plan::Args),
     Run(Box<run::Args>),
     Optimize(Box<optimize::Args>),
     Publish(Box<publish::Args>),
     Sync(Box<sync::Args>),
     Gate(Box<gate::Args>),
+    Test(Box<test::Args>),
     Doctor(Box<doctor::Args>),
     Ingest(ingest::Args),
     Failures(Box<failures::Args>),
@@ -112,11 +116,13 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
     match command {
         Command::Demo(args) => demo::demo(args).await,
         Command::Simulate(args) => simulate::simulate(args).await,
+        Command::Plan(args) => plan::plan(args).await,
         Command::Run(args) => run::run(*args, &job).await,
         Command::Optimize(args) => optimize::optimize(*args, &job).await,
         Command::Publish(args) => publish::publish(*args, &job).await,
         Command::Sync(args) => sync::sync(*args, &job).await,
         Command::Gate(args) => gate::gate(*args, &job).await,
+        Command::Test(args) => test::test(*args, &job).await,
         Command::Doctor(args) => doctor::doctor(*args, &job).await,
         Command::Ingest(args) => ingest::ingest(&args).await,
         Command::Failures(args) => failures::failures(*args, &job).await,

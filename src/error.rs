@@ -217,10 +217,10 @@ impl From<FlowError> for CommandError {
             FlowError::Forge(error) => error.into(),
             FlowError::Model(error) => error.into(),
             FlowError::Bundle(error) => error.into(),
-            FlowError::Leak { .. } | FlowError::NoTasks { .. } => Self::new(
+            FlowError::Leak { .. } | FlowError::NoTasks { .. } | FlowError::Unsealed { .. } => Self::new(
                 Exit::Config,
                 error.to_string(),
-                "correct what the runner lists for `train` and `validation`; `sprag worker check` shows it",
+                "correct what the runner lists for `train`, `validation` and `test`; `sprag worker check` shows it",
             ),
             FlowError::NoBaseline { .. } => Self::new(
                 Exit::Outside,

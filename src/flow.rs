@@ -15,6 +15,7 @@ mod propose;
 mod publish;
 pub mod pull;
 pub mod revert;
+pub mod sealed;
 mod stages;
 mod summary;
 pub mod sync;
@@ -125,6 +126,14 @@ pub enum FlowError {
         shared: usize,
         /// How many are held out.
         validation: usize,
+    },
+    /// The test split is no secret.
+    #[error("the runner lists {shared} of the {test} test tasks for another split too; a sealed set must be sealed")]
+    Unsealed {
+        /// How many are in both.
+        shared: usize,
+        /// How many there are.
+        test: usize,
     },
     /// A split is empty.
     #[error("the runner lists no tasks for `{split}`; nothing could be measured")]
@@ -313,6 +322,7 @@ fn plan(
         advised: request.advisor.is_some(),
         review: config.review,
         n_validation,
+        validation_set: bench.validation_set(),
         fails_before: config.cases.fails_before,
         issues,
         known,

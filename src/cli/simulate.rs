@@ -75,9 +75,11 @@ pub(super) async fn simulate(args: Args) -> Result<ExitCode, CommandError> {
 }
 
 /// The files of the project, without what an earlier run left in a folder of it.
-fn project_files(project: &Path, out: &Path) -> Result<Vec<ProjectFile>, CommandError> {
+pub(super) fn project_files(project: &Path, out: &Path) -> Result<Vec<ProjectFile>, CommandError> {
     let mut files = files_of_folder(project)?;
-    if let Ok(inside) = fs::canonicalize(out)?.strip_prefix(project)
+    // A folder that is not there yet has left nothing.
+    if let Ok(out) = fs::canonicalize(out)
+        && let Ok(inside) = out.strip_prefix(project)
         && inside != Path::new("")
     {
         files.retain(|file| !Path::new(&file.path).starts_with(inside));

@@ -10,6 +10,8 @@ use fs_err as fs;
 use sprag_core::case::{EvalCase, SUITE};
 use sprag_core::fact::{Decision, What};
 use sprag_core::overview::Overview;
+use sprag_core::score::Sealed;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Where to look.
@@ -54,6 +56,37 @@ impl SourceArgs {
         Ok(Overview::of_book(notebook.book(), &suite))
     }
 
+    /// When the sealed test split was opened for each release, and what it said.
+    pub(super) async fn opened(&self, job: &Job) -> Result<BTreeMap<String, (String, Sealed)>, CommandError> {
+        if self.github {
+            let forge = self.on_github.forge()?;
+            let progress = session::progress(true);
+            let notebook = self.on_github.notebook(&forge, &self.out, job, &progress).await?;
+            return Ok(notebook.book().opened.clone());
+        }
+        let (facts, problem) = FactFile::read(&facts_dir(&self.out))?;
+        if let Some(problem) = problem {
+            return Err(CommandError::new(
+                Exit::Outside,
+                format!("{problem}, so nobody can say whether the sealed test was opened"),
+                "any command that writes there, such as `sprag ingest`, sets the damaged lines aside",
+            ));
+        }
+        let mut opened = BTreeMap::new();
+        for fact in facts {
+            if let What::TestOpened { release, sealed, .. } = fact.what {
+                opened.entry(release).or_insert((fact.at, sealed));
+            }
+        }
+        Ok(opened)
+    }
+
+    /// Notes that the sealed test split was opened for a release.
+    pub(super) async fn open(&self, job: &Job, release: &str, sealed: Sealed) -> Result<(), CommandError> {
+        let release = release.to_owned();
+        self.note(job, |by| What::TestOpened { release, by, sealed }).await
+    }
+
     /// The state branch and what of it was damaged, if that is where to look.
     pub(super) async fn branch(&self, job: &Job) -> Result<Option<(BranchStore, Vec<Damage>)>, CommandError> {
         if !self.github {
@@ -66,18 +99,23 @@ impl SourceArgs {
     /// Keeps what a person decided: for this folder, or for everybody on the state branch.
     pub(super) async fn decide(&self, job: &Job, decision: Decision) -> Result<(), CommandError> {
         let decisions = vec![decision];
+        self.note(job, |by| What::Decided { by, decisions }).await
+    }
+
+    /// Notes what a person did, with their name.
+    async fn note(&self, job: &Job, what: impl FnOnce(String) -> What) -> Result<(), CommandError> {
         if self.github {
             let forge = self.on_github.forge()?;
             let progress = session::progress(true);
             let mut notebook = self.on_github.notebook(&forge, &self.out, job, &progress).await?;
             let by = forge.myself().await?.login;
-            notebook.note(What::Decided { by, decisions });
+            notebook.note(what(by));
             return Ok(notebook.keep()?);
         }
         let (mut facts, damage) = FactFile::open(&facts_dir(&self.out))?;
         session::tell_damage(&damage, &session::progress(false));
         let by = std::env::var("USER").unwrap_or_default();
-        facts.note(now(), What::Decided { by, decisions })?;
+        facts.note(now(), what(by))?;
         Ok(())
     }
 }

@@ -183,6 +183,13 @@ impl<'a> Bench<'a> {
         input.is_some_and(|input| self.says_held_out(&input.messages))
     }
 
+    /// A hash of which tasks are held out. It names none: whoever does not have the whole list cannot make it.
+    pub(super) fn validation_set(&self) -> String {
+        let mut ids: Vec<&TaskId> = self.validation.iter().collect();
+        ids.sort();
+        hash::of(&("validation set", ids))
+    }
+
     /// Whether a task is held out.
     pub(super) fn holds_out(&self, task: &TaskId) -> bool {
         self.validation.contains(task)

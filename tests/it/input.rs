@@ -403,9 +403,10 @@ fn a_local_run_makes_a_branch_and_leaves_everything_else_as_it_is() {
     Sprag-Candidate: 83f87a8a6b1a
     "#);
     insta::assert_snapshot!(place.git(&["diff", "--stat=60", "work", &branch]), @"
-    .sprag/suite/case-1f0eeccc4aa8.json | 85 +++++++++++++++++
+    .sprag/learnings.md                 |  9 ++
+     .sprag/suite/case-1f0eeccc4aa8.json | 85 +++++++++++++++++
      agent/playbook.toml                 |  9 ++
-     2 files changed, 94 insertions(+)
+     3 files changed, 103 insertions(+)
     ");
     let pull = fs_err::read_to_string(place.path("out/pulls/E001/pull_request.json")).unwrap();
     let pull: serde_json::Value = serde_json::from_str(&pull).unwrap();

@@ -17,6 +17,7 @@ mod kill;
 mod look;
 mod model;
 mod people;
+mod planning;
 mod proposers;
 mod review;
 mod searched;

@@ -12,13 +12,14 @@ use crate::cluster::{ClusterBook, ClusterState};
 use crate::curation::{Curations, Subject};
 use crate::fact::{Fact, Reading, What};
 use crate::failure::{FailureKind, FailureRecord, Mechanism, RootCause};
+use crate::gate::holdout::Asked;
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, RunId, TaskId};
 use crate::learnings::{Kind, Learning, of_experiments};
 use crate::ledger::{Entry, Event, Known};
 use crate::machine::{self, State};
 use crate::mine::text::shortened;
 use crate::overview::Origin;
-use crate::score::Scorecard;
+use crate::score::{Scorecard, Sealed};
 use crate::signal::Report;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,6 +58,8 @@ pub struct Book {
     pub curations: Curations,
     /// What the regression suite said on commits of the default branch: commit and card, the newest last.
     pub suite: Vec<(String, Scorecard)>,
+    /// When the sealed test split was opened for each release, RFC 3339, and what it said.
+    pub opened: BTreeMap<String, (String, Sealed)>,
     /// What was brought to its wanted state: thing, and the hash of that state.
     pub answered: BTreeMap<String, String>,
     /// What two jobs brought there at once: it may be there twice.
@@ -319,7 +322,18 @@ impl Book {
             lessons: Vec::new(),
             learnings: self.learnings(),
             learnings_wait: self.pulls.values().any(|pull| pull.state == PullState::Open),
+            asked: self.asked(),
         }
+    }
+
+    /// How often the runs asked each validation set.
+    fn asked(&self) -> BTreeMap<String, Asked> {
+        let mut asked: BTreeMap<String, Asked> = BTreeMap::new();
+        for state in self.runs.keys().filter_map(|run| self.run(run)) {
+            let of = asked.entry(state.plan.validation_set.clone()).or_default();
+            *of = of.plus(state.asked_here());
+        }
+        asked
     }
 
     /// What reviewers said of changes that they did not want, and what became of those of the newest runs, the oldest first.

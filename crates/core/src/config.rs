@@ -303,6 +303,9 @@ pub struct GateConfig {
     /// `assured`: how much worse a candidate may be, from 0 to 1; with 0 it must be better. Default 0.
     #[serde(skip_serializing_if = "is_zero")]
     pub margin: f64,
+    /// How many bits a held-out task the answers about the validation set may tell, before it is worn out; see [`crate::gate::holdout`]. Default 1.
+    #[serde(skip_serializing_if = "is_one")]
+    pub leakage: f64,
 }
 
 impl Default for GateConfig {
@@ -313,6 +316,7 @@ impl Default for GateConfig {
             prefer: Preference::Balance,
             alpha: USUAL_ALPHA,
             margin: 0.0,
+            leakage: 1.0,
         }
     }
 }
@@ -330,6 +334,11 @@ fn is_usual_alpha(alpha: &f64) -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn is_zero(margin: &f64) -> bool {
     *margin == 0.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_one(leakage: &f64) -> bool {
+    leakage.to_bits() == 1.0_f64.to_bits()
 }
 
 /// The rules there are.

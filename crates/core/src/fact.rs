@@ -9,7 +9,7 @@ use crate::failure::FailureRecord;
 use crate::hash;
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, RunId};
 use crate::ledger::Entry;
-use crate::score::Scorecard;
+use crate::score::{Scorecard, Sealed};
 use crate::signal::Report;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -187,6 +187,15 @@ pub enum What {
         sha: String,
         /// What it said.
         card: Scorecard,
+    },
+    /// A person opened the sealed test split for a release.
+    TestOpened {
+        /// What the release is called; a release is measured once.
+        release: String,
+        /// Who, as git or GitHub names them; may be empty.
+        by: String,
+        /// What it said.
+        sealed: Sealed,
     },
     /// Clusters were found to be one, or something else than they were taken for.
     ClustersRevised {
@@ -402,6 +411,7 @@ impl Fact {
             What::RevertOffered { revert, .. } => hash::of(&("revert", revert)),
             What::RevertSettled { revert, settled_at, .. } => hash::of(&("revert settled", revert, settled_at)),
             What::SuiteMeasured { sha, .. } => hash::of(&("suite", sha)),
+            What::TestOpened { release, .. } => hash::of(&("test", release)),
             What::ClustersRevised { revisions } => hash::of(&("revised", revisions)),
             What::Curated { curations } => hash::of(&("curated", curations)),
             What::Answered { .. } | What::Ticked { .. } | What::Decided { .. } => hash::of(self),

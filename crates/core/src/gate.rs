@@ -6,7 +6,10 @@
 pub mod account;
 pub mod assured;
 mod efficient;
+pub mod forecast;
+pub mod holdout;
 pub mod purchase;
+pub mod rehearse;
 pub mod sequential;
 pub mod stats;
 mod strict;

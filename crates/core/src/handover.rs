@@ -220,10 +220,10 @@ fn answers(command: &Command, event: &Event) -> bool {
             },
             Event::Promoted {
                 experiment: of,
-                cases: became,
+                cases: told,
                 resolved: gone,
             },
-        ) => (experiment, cases, resolved) == (of, became, gone),
+        ) => (experiment, cases, resolved) == (of, told, gone),
         (Command::Publish { experiment }, Event::Published { experiment: of, .. }) => experiment == of,
         (Command::Finish { reason }, Event::Finished { reason: told }) => reason == told,
         _ => false,

@@ -7,6 +7,7 @@ use crate::cluster::Revision;
 use crate::config::GateConfig;
 use crate::curation::{Curation, Review};
 use crate::failure::FailureRecord;
+use crate::gate::holdout::Asked;
 use crate::gate::purchase::{Outcome, Request};
 use crate::harness::Harness;
 use crate::hash;
@@ -15,7 +16,7 @@ use crate::learnings::Learning;
 use crate::signal::Report;
 use crate::trial::TaskVerdict;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The format of an entry. Another major version is refused: what ledgers of version 1 measured stage by stage is not what is measured since, run by run.
 pub const FORMAT_MAJOR: u32 = 2;
@@ -190,6 +191,9 @@ pub struct Plan {
     pub review: Review,
     /// How many validation tasks there are.
     pub n_validation: usize,
+    /// A hash of which they are: another set has given nothing away.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub validation_set: String,
     /// How often a failure must be seen on the incumbent before it is a case; once in ledgers from before there was a number.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub fails_before: u32,
@@ -233,6 +237,9 @@ pub struct Known {
     /// What `.sprag/learnings.md` says when what follows is taken in, one line each: for the proposers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lessons: Vec<String>,
+    /// How often earlier runs asked each validation set, by [`Plan::validation_set`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub asked: BTreeMap<String, Asked>,
     /// What earlier runs and reviewers taught, the oldest first: for `.sprag/learnings.md`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub learnings: Vec<Learning>,

@@ -22,7 +22,7 @@ use crate::failure::{FailureKind, FailureRecord};
 use crate::gate::purchase::{Ask, Promotion, Purpose, Request};
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
 use crate::ledger::{CaseRerun, Event};
-use crate::trial::TrialStatus;
+use crate::trial::{TaskVerdict, TrialStatus};
 
 /// What must be done next.
 #[derive(Debug, Clone, PartialEq)]
@@ -144,14 +144,7 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             state.findings.clone_from(findings);
             run_traffic(state)
         }
-        Event::TrafficRan { records, verdicts, .. } => {
-            let passed = verdicts.iter().filter(|verdict| verdict.status == TrialStatus::Passed);
-            passed.for_each(|verdict| state.clusters.resolve_task(&verdict.task));
-            records.iter().for_each(|record| take_failure(state, record, true));
-            state.tell_traffic(verdicts, records);
-            state.batch_verdicts.push(verdicts.clone());
-            revise_clusters(state, !records.is_empty())
-        }
+        Event::TrafficRan { records, verdicts, .. } => traffic_ran(state, records, verdicts),
         Event::ClustersRevised { revisions, .. } => {
             state.revise(revisions);
             curate(state)
@@ -209,6 +202,15 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
         }
     };
     vec![next]
+}
+
+fn traffic_ran(state: &mut State, records: &[FailureRecord], verdicts: &[TaskVerdict]) -> Command {
+    let passed = verdicts.iter().filter(|verdict| verdict.status == TrialStatus::Passed);
+    passed.for_each(|verdict| state.clusters.resolve_task(&verdict.task));
+    records.iter().for_each(|record| take_failure(state, record, true));
+    state.tell_traffic(verdicts, records);
+    state.batch_verdicts.push(verdicts.to_vec());
+    revise_clusters(state, !records.is_empty())
 }
 
 /// Clusters are looked at where rules find them alike, and, by a model, when something has failed.
@@ -316,6 +318,9 @@ fn next_work(state: &mut State) -> Command {
     if let Some(reason) = state.spent.over(&limits) {
         return Command::Finish { reason };
     }
+    if let Some(reason) = worn_out(state) {
+        return Command::Finish { reason };
+    }
     let may_propose =
         state.batch_experiments < limits.experiments_per_batch && state.n_experiments() < limits.experiments;
     let cluster = may_propose.then(|| state.next_cluster()).flatten();
@@ -328,6 +333,21 @@ fn next_work(state: &mut State) -> Command {
         return Command::Propose { experiment, cluster };
     }
     next_batch(state)
+}
+
+/// Why the validation set may not be asked any more, if it may not.
+fn worn_out(state: &State) -> Option<String> {
+    let tasks = u32::try_from(state.plan.n_validation).unwrap_or(u32::MAX);
+    let (asked, per_task) = (state.asked(), state.plan.gate.leakage);
+    (asked.spent(tasks, per_task) >= 1.0).then(|| {
+        format!(
+            "the validation set is worn out: {} verdicts on it, {} of them acceptances, have told {:.0} of the {:.0} bits that `gate.leakage` allows; prepare new held-out tasks",
+            asked.queries,
+            asked.accepted,
+            asked.bits(),
+            per_task * f64::from(tasks)
+        )
+    })
 }
 
 fn next_batch(state: &mut State) -> Command {

@@ -49,6 +49,21 @@ impl Scorecard {
     }
 }
 
+/// What the sealed test split said of a release: counts only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// The commit that was measured.
+    pub commit: String,
+    /// What it was held against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<String>,
+    /// The score of that, from 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<f64>,
+    /// What the release scored, paired with that.
+    pub card: Scorecard,
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn is_zero(count: &u32) -> bool {
     *count == 0

@@ -90,6 +90,11 @@ impl Book {
                 settled_at,
             } => self.settle_revert(*pull, *revert, *taken_back, settled_at),
             What::SuiteMeasured { sha, card } => self.suite.push((sha.clone(), card.clone())),
+            What::TestOpened { release, sealed, .. } => {
+                self.opened
+                    .entry(release.clone())
+                    .or_insert_with(|| (fact.at.clone(), sealed.clone()));
+            }
             What::ClustersRevised { revisions } => self.revise(revisions),
             What::Curated { curations } => curations.iter().for_each(|curation| self.curations.take(curation)),
             What::Ticked { clusters, cases } => self.tick(clusters, cases),

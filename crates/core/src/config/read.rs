@@ -290,6 +290,9 @@ fn gate(table: &Reader<'_>) -> GateConfig {
             )
             .unwrap_or(usual.alpha),
         margin: part("margin", 0.5, "a number from 0 to 0.5, such as 0.02").unwrap_or(usual.margin),
+        leakage: table
+            .one("leakage", number(0.01, 1000.0, "a number from 0.01 to 1000, such as 1"))
+            .unwrap_or(usual.leakage),
     }
 }
 

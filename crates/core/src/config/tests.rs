@@ -186,7 +186,8 @@ fn every_key_has_a_default() {
             regression_threshold: 0.80,
             prefer: Preference::Balance,
             alpha: 0.05,
-            margin: 0.0
+            margin: 0.0,
+            leakage: 1.0
         }
     );
     assert_eq!(

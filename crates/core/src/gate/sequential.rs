@@ -82,6 +82,13 @@ impl Sequential {
         self
     }
 
+    /// How many candidates were measured on the validation set before.
+    #[must_use]
+    pub fn asked_before(mut self, candidates: u32) -> Self {
+        self.known.asked = u64::from(candidates);
+        self
+    }
+
     /// What the gate wants now.
     pub fn ask(&self) -> &Ask {
         &self.ask

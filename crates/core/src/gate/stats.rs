@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 use statrs::function::beta::{inv_beta_reg, ln_beta};
 use statrs::function::erf::{erfc, erfc_inv};
-use std::f64::consts::{PI, SQRT_2};
+use statrs::function::factorial::ln_binomial;
+use std::f64::consts::{LN_2, PI, SQRT_2};
 
 /// Passes and runs. Weighted evidence counts by less than one, so both are real numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -169,10 +170,33 @@ pub fn clopper_pearson(passed: u32, failed: u32, level: f64) -> Option<(f64, f64
     Some((low, high))
 }
 
+/// The exact sign test: how probable at least as uneven a split of the tasks that changed is, if a change were as likely to fix a task as to break it
+/// (`McNemar`, Psychometrika 12, 1947, with exact binomial tails). 1 without any.
+pub fn sign_test(fixed: u32, broken: u32) -> f64 {
+    let n = u64::from(fixed) + u64::from(broken);
+    let tail: f64 = (0..=u64::from(fixed.min(broken)))
+        .map(|i| (ln_binomial(n, i) - real(n) * LN_2).exp())
+        .sum();
+    (2.0 * tail).min(1.0)
+}
+
+/// The interval of the difference of two paired scores over `tasks` tasks of which so many were fixed and broken, at a two-sided level such as 0.95:
+/// Clopper and Pearson's interval of the fixed among the changed, times the changed. Conservative; 0 to 0 when nothing changed.
+pub fn paired_difference(fixed: u32, broken: u32, tasks: u32, level: f64) -> (f64, f64) {
+    let changed = f64::from(fixed + broken) / f64::from(tasks.max(1));
+    let of = |share: f64| changed * (2.0 * share - 1.0);
+    clopper_pearson(fixed, broken, level).map_or((0.0, 0.0), |(low, high)| (of(low), of(high)))
+}
+
 /// The smallest difference of two mean pass rates that `runs` runs on each side show with `power` at the one-sided level `alpha`, when one run
 /// of a task varies by `noise = E[p(1-p)]`: `sqrt(2 * noise / runs) * (z_alpha + z_power)`, the usual normal approximation.
 pub fn smallest_detectable(noise: f64, runs: f64, alpha: f64, power: f64) -> f64 {
     (2.0 * noise / runs.max(1.0)).sqrt() * (normal_quantile(1.0 - alpha) + normal_quantile(power))
+}
+
+/// A count as a real number; beyond 2^32 it is cut off.
+pub fn real(count: u64) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 /// The mean of some numbers; 0 of none.
@@ -224,6 +248,20 @@ mod tests {
         assert!(near(low, 0.444) && near(high, 0.975), "{low} {high}");
         assert_eq!(clopper_pearson(0, 0, 0.95), None);
         assert!(near(clopper_pearson(0, 10, 0.95).unwrap().1, 0.308));
+    }
+
+    #[test]
+    fn a_paired_comparison_is_as_clear_as_its_split() {
+        // 2 * (1 + 8) / 2^8.
+        assert!(near(sign_test(7, 1), 0.0703));
+        assert!(near(sign_test(0, 0), 1.0) && near(sign_test(3, 3), 1.0));
+        let (low, high) = paired_difference(7, 1, 40, 0.95);
+        // 7 of 8: 0.473 to 0.997.
+        assert!(
+            near(low, 0.2 * (2.0 * 0.4735 - 1.0)) && near(high, 0.2 * (2.0 * 0.9968 - 1.0)),
+            "{low} {high}"
+        );
+        assert_eq!(paired_difference(0, 0, 40, 0.95), (0.0, 0.0));
     }
 
     #[test]

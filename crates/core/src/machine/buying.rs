@@ -72,7 +72,14 @@ pub(super) fn begun(plan: &Plan) -> (Sequential, Account, Numbers) {
         .map(|case| (numbers.task(&case.task), case.flake.since()))
         .collect();
     let tasks = u32::try_from(plan.n_validation).unwrap_or(u32::MAX);
-    let gate = Sequential::new(gate::policy(&plan.gate, plan.seed), tasks).with_suite(suite);
+    let before = plan
+        .known
+        .asked
+        .get(&plan.validation_set)
+        .map_or(0, |asked| asked.queries);
+    let gate = Sequential::new(gate::policy(&plan.gate, plan.seed), tasks)
+        .with_suite(suite)
+        .asked_before(before);
     (gate, Account::new(plan.gate.mode), numbers)
 }
 

@@ -70,7 +70,7 @@ pub(super) fn add(state: &mut State, record: &FailureRecord, clusters: Vec<Clust
             case.flake.fails_before += u32::from(counted);
         }
         CaseState::Resolved | CaseState::Promoted | CaseState::Quarantined => {
-            case.flake.runs_after += u32::from(counted)
+            case.flake.runs_after += u32::from(counted);
         }
     }
     case.clusters.extend(clusters);

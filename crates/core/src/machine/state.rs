@@ -10,6 +10,7 @@ use crate::cluster::{ClusterBook, Revision};
 use crate::curation::{Curations, Subject};
 use crate::failure::{FailureKind, FailureRecord};
 use crate::gate::account::Account;
+use crate::gate::holdout::Asked;
 use crate::gate::sequential::Sequential;
 use crate::harness::Harness;
 use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, HarnessId, RecordId, TaskId};
@@ -135,6 +136,20 @@ impl State {
     /// Experiments begun so far.
     pub fn n_experiments(&self) -> u32 {
         u32::try_from(self.experiments.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How often the validation set was asked, in this run and those before it.
+    pub fn asked(&self) -> Asked {
+        let before = self.plan.known.asked.get(&self.plan.validation_set);
+        self.asked_here().plus(before.copied().unwrap_or_default())
+    }
+
+    /// How often this run has asked it.
+    pub fn asked_here(&self) -> Asked {
+        let mut asked = Asked::default();
+        let measured = self.experiments.iter().filter(|one| one.validation.is_some());
+        measured.for_each(|one| asked.add(one.accepted()));
+        asked
     }
 
     /// An experiment by its id.

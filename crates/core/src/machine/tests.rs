@@ -308,10 +308,11 @@ fn plan(tape: &mut Tape) -> Plan {
         body: String::new(),
         comments: Vec::new(),
     };
+    let seed = tape.below(100);
     Plan {
         config: String::new(),
         runner: String::new(),
-        seed: u64::from(tape.below(100)),
+        seed: seed.into(),
         batches: 1 + tape.below(5),
         batch_size: 4,
         trials: 1 + tape.below(2),
@@ -323,6 +324,7 @@ fn plan(tape: &mut Tape) -> Plan {
         },
         gate: GateConfig {
             mode: [GateMode::Efficient, GateMode::Strict, GateMode::Assured][tape.below(3) as usize],
+            leakage: [1.0, 0.2, 2.0][(seed % 3) as usize],
             ..GateConfig::default()
         },
         train: (0..7).map(|n| TaskId::new(format!("t{n}"))).collect(),
@@ -332,6 +334,7 @@ fn plan(tape: &mut Tape) -> Plan {
             cases: reviewer(tape),
         },
         n_validation: N_VALIDATION as usize,
+        validation_set: String::new(),
         fails_before: 1,
         issues: (0..tape.below(2)).map(|_| issue.clone()).collect(),
         known: known(tape),
@@ -359,6 +362,10 @@ fn check_commands(state: &State, commands: &[Command]) {
             );
             assert!(state.clusters.clusters[cluster].state.is_unresolved() && !state.cluster_tasks(cluster).is_empty());
             assert!(state.experiment(experiment).is_none());
+            assert!(
+                state.asked().spent(N_VALIDATION, state.plan.gate.leakage) < 1.0,
+                "a worn-out validation set is not asked"
+            );
             let preferred = &state.plan.known.preferred;
             let wanted = preferred.iter().any(|id| state.clusters.current(id) == *cluster);
             assert!(wanted || state.is_wanted(cluster), "what waits is not worked on");
@@ -448,7 +455,7 @@ fn check(state: &State, event: &Event, commands: &[Command], before: &mut Before
     assert!(state.spent.task_runs >= before.spent.task_runs && state.spent.usd >= before.spent.usd);
     match event {
         Event::Decided { experiment, ground, .. } if ground.verdict() == Verdict::Accepted => {
-            check_accepted(state, state.experiment(experiment).unwrap(), before)
+            check_accepted(state, state.experiment(experiment).unwrap(), before);
         }
         _ if before.incumbent.is_some() => {
             assert_eq!(

@@ -24,7 +24,7 @@ const AROUND: usize = 1;
 const STEP: usize = 160;
 
 /// A table: column names, then rows. All columns but the last are padded.
-fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([head[column].len()]).max().unwrap_or(0)
