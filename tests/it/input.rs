@@ -154,17 +154,17 @@ fn a_held_out_set_must_be_there_and_held_out() {
     insta::assert_snapshot!(leak, @"
     exit 3
     error: the runner lists 1 of the 2 validation tasks for `train` too; a held-out set must be held out
-      hint: correct what the runner lists for `train` and `validation`; `sprag worker check` shows it
+      hint: correct what the runner lists for `train`, `validation` and `test`; `sprag worker check` shows it
     ");
     insta::assert_snapshot!(complaint(&["a"], &[]), @"
     exit 3
     error: the runner lists no tasks for `validation`; nothing could be measured
-      hint: correct what the runner lists for `train` and `validation`; `sprag worker check` shows it
+      hint: correct what the runner lists for `train`, `validation` and `test`; `sprag worker check` shows it
     ");
     insta::assert_snapshot!(complaint(&[], &["a"]), @"
     exit 3
     error: the runner lists no tasks for `train`; nothing could be measured
-      hint: correct what the runner lists for `train` and `validation`; `sprag worker check` shows it
+      hint: correct what the runner lists for `train`, `validation` and `test`; `sprag worker check` shows it
     ");
 }
 
