@@ -318,7 +318,7 @@ mod tests {
             ],
         )
         .unwrap();
-        assert_eq!(said[2], r#"{"op":"run","harness":"c0","kind":"probe","cases":[20,21]}"#);
+        assert_eq!(said[2], r#"{"op":"run","harness":"c0","kind":"probe","cases":[21,20]}"#);
         assert_eq!(said[3], r#"{"op":"run","harness":"c0","kind":"val","cases":[7,8]}"#);
         assert!(
             said[4].starts_with(r#"{"op":"accept","claimed":0.5,"val_score":0.5,"best_seen":0.5,"#),
@@ -327,11 +327,11 @@ mod tests {
         );
         assert_eq!(
             said[5],
-            r#"{"op":"run","harness":"c0","kind":"promo","cases":[20,21,20,21]}"#
+            r#"{"op":"run","harness":"c0","kind":"promo","cases":[21,20,21,20]}"#
         );
         assert_eq!(
             said[6],
-            r#"{"op":"ready","claimed":0.5,"resolved":[20],"promoted":[20],"suite":[20]}"#
+            r#"{"op":"ready","claimed":0.5,"resolved":[21],"promoted":[21],"suite":[21]}"#
         );
     }
 

@@ -79,7 +79,7 @@ impl Redactor {
         let mut scope = Scope::default();
         scope.heed(text);
         let redacted = self.one(&mut scope, None, text);
-        match scope.spread(redacted.as_deref().unwrap_or(text)).or(redacted) {
+        match spread(&mut scope, redacted.as_deref().unwrap_or(text)).or(redacted) {
             Some(redacted) => Cow::Owned(redacted),
             None => Cow::Borrowed(text),
         }
@@ -97,7 +97,7 @@ impl Redactor {
         });
         if scope.has_to_spread() {
             record.each_text(&mut |_, text| {
-                if let Some(redacted) = scope.spread(text) {
+                if let Some(redacted) = spread(&mut scope, text) {
                     *text = redacted;
                 }
             });
@@ -123,24 +123,13 @@ impl Redactor {
                 return Some(scope.replace(text, &resolved));
             }
         }
-        let mut out: Option<String> = None;
-        let mut done = 0;
-        for piece in json::pieces(text) {
-            let part = &text[piece.at.clone()];
-            let redacted = if piece.json {
-                json::rewrite(part, &mut |key, text| self.one(scope, key, text))
-            } else {
-                let resolved = self.resolve(part, self.finds(part));
-                (!resolved.is_empty()).then(|| scope.replace(part, &resolved))
-            };
-            if let Some(redacted) = redacted {
-                let out = out.get_or_insert_default();
-                out.push_str(&text[done..piece.at.start]);
-                out.push_str(&redacted);
-                done = piece.at.end;
+        by_piece(text, &mut |json, part| {
+            if json {
+                return json::rewrite(part, &mut |key, text| self.one(scope, key, text));
             }
-        }
-        out.map(|out| out + &text[done..])
+            let resolved = self.resolve(part, self.finds(part));
+            (!resolved.is_empty()).then(|| scope.replace(part, &resolved))
+        })
     }
 
     /// Everything that looks like a secret, what is surest first.
@@ -185,6 +174,31 @@ impl Redactor {
         kept.sort_by_key(|find| find.at.start);
         kept
     }
+}
+
+/// What was given away elsewhere is taken out here too, and JSON stays JSON.
+fn spread(scope: &mut Scope, text: &str) -> Option<String> {
+    by_piece(text, &mut |json, part| {
+        if json {
+            return json::rewrite(part, &mut |_, text| spread(scope, text));
+        }
+        scope.spread(part)
+    })
+}
+
+/// A text with its pieces changed; `None` when none changes. `change` gets whether a piece is JSON.
+fn by_piece(text: &str, change: &mut impl FnMut(bool, &str) -> Option<String>) -> Option<String> {
+    let mut out: Option<String> = None;
+    let mut done = 0;
+    for piece in json::pieces(text) {
+        if let Some(changed) = change(piece.json, &text[piece.at.clone()]) {
+            let out = out.get_or_insert_default();
+            out.push_str(&text[done..piece.at.start]);
+            out.push_str(&changed);
+            done = piece.at.end;
+        }
+    }
+    out.map(|out| out + &text[done..])
 }
 
 /// What is left over beside another secret is hidden unless it is only punctuation.
