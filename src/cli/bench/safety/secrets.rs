@@ -48,7 +48,8 @@ async fn planted(ground: Arc<Ground>) -> Outcome {
     fs::create_dir_all(dir.join("agent"))?;
     fs::write(dir.join("worker.sh"), WORKER)?;
     fs::write(dir.join("agent/prompt.md"), "Be kind.\n")?;
-    let config = "[harness]\npaths = [\"agent/**\"]\n\n[runner]\ncommand = [\"sh\", \"{project}/worker.sh\"]\n";
+    // Without a sandbox, which would hide most of it anyhow: what is handed on is looked at here.
+    let config = "[harness]\npaths = [\"agent/**\"]\n\n[runner]\ncommand = [\"sh\", \"{project}/worker.sh\"]\n\n[sandbox]\ntier = \"none\"\n";
     fs::write(dir.join("sprag.toml"), config)?;
     let environment: Vec<(&str, &str)> = SECRETS.into_iter().chain([("SPRAG_LOG", "trace")]).collect();
     let run = |arguments: &'static [&'static str]| {

@@ -10,19 +10,18 @@ use sprag_core::ledger::Event;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A folder as version 1 of the format was written, kept from the day it was frozen: what stood in it, and the last entry.
-const V1: (&str, &str, &str) = (
-    include_str!("v1/format.json"),
-    include_str!("v1/events.jsonl"),
-    include_str!("v1/head.txt"),
-);
+/// A folder as version 1 of the format was written, kept from the day it was frozen.
+const V1: (&str, &str) = (include_str!("v1/format.json"), include_str!("v1/events.jsonl"));
 /// A fact of a branch as version 1 wrote it, with fields that no version knows.
 const V1_FACT: &str = include_str!("v1/fact.jsonl");
 const NOW: &str = "2026-07-25T10:11:12Z";
 
 pub(super) fn read(ground: &Ground) -> Outcome {
     let mut tally = Tally::default();
-    tally.case("a folder of version 1", frozen(&ground.scratch.join("v1")));
+    tally.case(
+        "a folder of version 1, which measured otherwise",
+        older(&ground.scratch.join("v1")),
+    );
     tally.case(
         "facts of version 1, with unknown fields",
         unknown(&ground.scratch.join("facts")),
@@ -37,21 +36,21 @@ pub(super) fn read(ground: &Ground) -> Outcome {
     Ok(tally)
 }
 
-fn frozen(folder: &Path) -> Result<(), String> {
-    let (format, events, head) = V1;
+/// It is named and left as it is: what it measured stage by stage is not what is measured since.
+fn older(folder: &Path) -> Result<(), String> {
+    let (format, events) = V1;
     fs::create_dir_all(folder).map_err(|error| error.to_string())?;
     fs::write(folder.join("format.json"), format).map_err(|error| error.to_string())?;
     fs::write(folder.join("events.jsonl"), events).map_err(|error| error.to_string())?;
-    let (store, damage) = DirStore::open(folder).map_err(|error| error.to_string())?;
-    let last = store.entries().last().map(|entry| entry.id.clone()).unwrap_or_default();
-    if !damage.is_empty() || store.entries().len() != events.lines().count() || last != head.trim() {
-        return Err(format!(
-            "{} entries are read, up to {last}: {damage:?}",
-            store.entries().len()
-        ));
+    let before = bytes(folder)?;
+    match DirStore::open(folder) {
+        Err(StoreError::Older { found: 1, .. }) => {}
+        Err(error) => return Err(error.to_string()),
+        Ok(_) => return Err("it was opened".to_owned()),
     }
-    drop(store);
-    same_when_opened_again(folder)
+    let after = bytes(folder)?;
+    let differs = before.iter().find(|(path, bytes)| after.get(*path) != Some(bytes));
+    differs.map_or(Ok(()), |(path, _)| Err(format!("refusing it changed {path}")))
 }
 
 /// Opening a state twice is opening it once.
@@ -114,7 +113,7 @@ fn unknown(folder: &Path) -> Result<(), String> {
 
 fn newer(folder: &Path) -> Result<(), String> {
     fs::create_dir_all(folder).map_err(|error| error.to_string())?;
-    let format = r#"{"major":2,"minor":0,"written_by":"sprag 9"}"#;
+    let format = r#"{"major":9,"minor":0,"written_by":"sprag 9"}"#;
     fs::write(folder.join("format.json"), format).map_err(|error| error.to_string())?;
     match DirStore::open(folder) {
         Err(StoreError::Newer { .. }) => Ok(()),
