@@ -157,6 +157,14 @@ fn print(text: &str) -> Result<(), CommandError> {
     }
 }
 
+/// Prints a part that follows another one, after an empty line; nothing if there is nothing to say.
+fn print_also(text: &str) -> Result<(), CommandError> {
+    match text.trim_end() {
+        "" => Ok(()),
+        text => print(&format!("\n{text}")),
+    }
+}
+
 /// Prints one JSON object on one line.
 fn print_json(value: &impl serde::Serialize) -> Result<(), CommandError> {
     let text = serde_json::to_string(value).map_err(|error| {

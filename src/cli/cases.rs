@@ -2,7 +2,7 @@
 
 use super::session::load_config;
 use super::source::{SourceArgs, unknown};
-use super::{print, print_json};
+use super::{print, print_also, print_json};
 use crate::actions::Job;
 use crate::error::{CommandError, Exit};
 use fs_err as fs;
@@ -122,10 +122,7 @@ fn list(json: bool, overview: &Overview) -> Result<ExitCode, CommandError> {
         print_json(&json!({"cases": cases, "refused": overview.refused, "waiting": waiting}))?;
     } else {
         print(listing::cases(&cases, &overview.refused).trim_end())?;
-        let told = waiting::lines(&[], &overview.waiting_cases());
-        if !told.is_empty() {
-            print(&format!("\n{}", told.trim_end()))?;
-        }
+        print_also(&waiting::lines(&[], &overview.waiting_cases()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
 //! `sprag clusters` and `sprag cluster`: what failures share, by rank; one cluster in full; what people decide about clusters.
 
 use super::source::{SourceArgs, unknown};
-use super::{print, print_json};
+use super::{print, print_also, print_json};
 use crate::actions::Job;
 use crate::error::{CommandError, Exit};
 use serde_json::json;
@@ -125,12 +125,9 @@ pub(super) async fn list(args: ListArgs, job: &Job) -> Result<ExitCode, CommandE
             let ranks: Vec<_> = ranked
                 .filter_map(|(_, cluster)| Some((cluster, book.rank_of(&cluster.id)?)))
                 .collect();
-            print(&format!("\n{}", text::ranks(&ranks).trim_end()))?;
+            print_also(&text::ranks(&ranks))?;
         }
-        let told = waiting::lines(&overview.waiting_clusters(), &[]);
-        if !told.is_empty() {
-            print(&format!("\n{}", told.trim_end()))?;
-        }
+        print_also(&waiting::lines(&overview.waiting_clusters(), &[]))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,11 +4,9 @@ use super::session::{self, Session};
 use super::{print, print_json};
 use crate::error::CommandError;
 use crate::helpdesk;
-use crate::model::Tape;
 use crate::project::ProjectFile;
 use crate::workspace::Workspace;
 use fs_err as fs;
-use sprag_core::ledger::Known;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,20 +60,13 @@ pub(super) async fn demo(args: Args) -> Result<ExitCode, CommandError> {
     let workspace = Workspace::create(&repo, &files)?;
     let (summary, state) = session::run(Session {
         experiments: config.budget.experiments.saturating_mul(args.batches),
-        config: &config,
-        workspace: &workspace,
-        project_dir: &repo,
         project: "helpdesk demo".to_owned(),
-        out: args.out.clone(),
         seed: args.seed,
         batches: args.batches,
         merge: true,
         issues: helpdesk::issues(),
-        known: Known::default(),
-        files: None,
-        advisor: None,
-        tape: Tape::Off,
         quiet: args.json,
+        ..Session::of(&config, &workspace, &repo, args.out.clone())
     })
     .await?;
     if args.json {

@@ -13,7 +13,6 @@ use crate::flow::gate::{Silent, Tell};
 use crate::flow::pull::{self, Compared, Outcome, Setup, SetupError, Target};
 use crate::workspace::Workspace;
 use sprag_core::candidate::Experiment;
-use sprag_core::ledger::Known;
 use sprag_core::render::markdown::Markdown;
 use sprag_core::render::text;
 use std::collections::BTreeSet;
@@ -176,21 +175,17 @@ impl Place<'_> {
         // For what only a model can judge.
         let advisor = self.args.model.advisor(Some(&setup.config))?;
         let session = Session {
-            config: &setup.config,
-            workspace: self.workspace,
-            project_dir: self.project_dir,
             project: setup.change.name.clone(),
-            out: self.args.out.join("gate"),
-            seed: 1,
-            batches: 0,
-            experiments: 1,
-            merge: false,
-            issues: Vec::new(),
-            known: Known::default(),
             files: Some(setup.files.clone()),
             advisor: advisor.as_ref(),
             tape: self.args.model.tape(),
             quiet: self.args.json,
+            ..Session::of(
+                &setup.config,
+                self.workspace,
+                self.project_dir,
+                self.args.out.join("gate"),
+            )
         };
         session::with_request(session, async |request, progress| {
             let mut store = session::open_dir(&request.out, progress)?;

@@ -5,9 +5,10 @@ mod protocol;
 use crate::error::{CommandError, Exit};
 use protocol::{Answer, Decision, Event, VERSION};
 use sprag_core::candidate::Verdict;
-use sprag_core::gate::assured::Proof;
+use sprag_core::config::{GateConfig, GateMode};
+use sprag_core::gate;
 use sprag_core::gate::purchase::{Arm, Ask, Outcome, Promotion, Proposal, Purpose, Request, Seen, Task};
-use sprag_core::gate::sequential::{Policy, Rule, Sequential};
+use sprag_core::gate::sequential::Sequential;
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
@@ -114,22 +115,19 @@ impl World {
             return Err(format!("version {proto} of the protocol is not known, only {VERSION}"));
         }
         let tasks = u32::try_from(val.len()).map_err(|_too_many| "too many validation tasks".to_owned())?;
-        let rule = match args.mode {
-            Mode::Efficient => Rule::Efficient,
-            Mode::Assured => Rule::Assured(Proof {
-                alpha: args.alpha,
-                margin: args.margin,
-                seed,
-                ..Proof::default()
-            }),
-            Mode::Strict => Rule::Strict(threshold),
-        };
-        let policy = Policy {
-            rule,
-            ..Policy::default()
+        let config = GateConfig {
+            mode: match args.mode {
+                Mode::Efficient => GateMode::Efficient,
+                Mode::Assured => GateMode::Assured,
+                Mode::Strict => GateMode::Strict,
+            },
+            alpha: args.alpha,
+            margin: args.margin,
+            regression_threshold: threshold,
+            ..GateConfig::default()
         };
         Ok(Self {
-            player: Sequential::new(policy, tasks),
+            player: Sequential::new(gate::policy(&config, seed), tasks),
             validation: val,
             candidate: baseline.clone(),
             incumbent: baseline,

@@ -10,7 +10,6 @@ use crate::actions::Job;
 use crate::bundle::Bundle;
 use crate::error::CommandError;
 use crate::flow::{Summary, job};
-use sprag_core::ledger::Known;
 use sprag_core::machine::State;
 use sprag_core::render::summary;
 use std::path::PathBuf;
@@ -68,21 +67,14 @@ pub(super) async fn optimize(args: Args, job_of: &Job) -> Result<ExitCode, Comma
         .hub(&forge, &config, scratch.path(), suite.clone(), tasks, advisor.as_ref())?;
     let begun = begin(&config, files, &notebook, job_of)?;
     let mut session = Session {
-        config: &config,
-        workspace: &workspace,
-        project_dir: &project_dir,
         project: args.github.repository()?.to_string(),
-        out: args.out.clone(),
         seed: args.seed.unwrap_or_else(|| notebook.book().n_runs() + 1),
         batches: args.batches,
         experiments: config.budget.experiments.saturating_mul(args.batches),
-        merge: false,
-        issues: Vec::new(),
-        known: Known::default(),
-        files: None,
         advisor: advisor.as_ref(),
         tape: args.model.tape(),
         quiet: args.json,
+        ..Session::of(&config, &workspace, &project_dir, args.out.clone())
     };
     go_on(&mut session, &begun, &notebook, &suite);
     let (bundle, ended) = session::with_request(session, async |request, progress| {

@@ -4,7 +4,6 @@ use super::session::{self, Session};
 use super::simulate::{project_dir, project_files};
 use super::{print, print_json, source};
 use crate::error::{CommandError, Exit};
-use crate::model::Tape;
 use crate::store::DirStore;
 use crate::workspace::Workspace;
 use serde::Serialize;
@@ -14,7 +13,6 @@ use sprag_core::gate;
 use sprag_core::gate::forecast::{Forecast, Situation, forecast};
 use sprag_core::gate::sequential::Policy;
 use sprag_core::gate::stats::real;
-use sprag_core::ledger::Known;
 use sprag_core::machine::{self, State};
 use sprag_core::render;
 use sprag_core::trial::Split;
@@ -134,21 +132,8 @@ async fn listed(args: &Args, config: &Config) -> Result<(usize, usize), CommandE
     let files = project_files(&project_dir, &args.out)?;
     let workspace = Workspace::create(&scratch.path().join("repo"), &files)?;
     let session = Session {
-        config,
-        workspace: &workspace,
-        project_dir: &project_dir,
-        project: String::new(),
-        out: scratch.path().join("out"),
-        seed: 1,
-        batches: args.batches,
-        experiments: 0,
-        merge: false,
-        issues: Vec::new(),
-        known: Known::default(),
-        files: None,
-        advisor: None,
-        tape: Tape::Off,
         quiet: true,
+        ..Session::of(config, &workspace, &project_dir, scratch.path().join("out"))
     };
     session::with_request(session, async |request, _| {
         let train = request.runner.list(Split::Train).await?;

@@ -4,7 +4,7 @@ use super::github::{self, GithubArgs, put_conclusions};
 use super::model::{self, ModelArgs};
 use super::session::{self, Session};
 use super::simulate::project_dir;
-use super::{print, print_json, source};
+use super::{print, print_also, print_json, source};
 use crate::actions::Job;
 use crate::error::CommandError;
 use crate::flow::advise::Advisor;
@@ -15,7 +15,6 @@ use crate::workspace::Workspace;
 use sprag_core::case::EvalCase;
 use sprag_core::command::{self, SlashCommand};
 use sprag_core::config::{Config, ProposerKind};
-use sprag_core::ledger::Known;
 use sprag_core::render::{summary, text, waiting};
 use sprag_core::webhook::Hint;
 use std::path::{Path, PathBuf};
@@ -115,10 +114,7 @@ pub(super) async fn run(args: Args, job: &Job) -> Result<ExitCode, CommandError>
             .iter()
             .filter_map(|(id, why)| Some((state.clusters.clusters.get(id)?, *why)))
             .collect();
-        let told = waiting::lines(&clusters, &state.waiting_cases());
-        if !told.is_empty() {
-            print(&format!("\n{}", told.trim_end()))?;
-        }
+        print_also(&waiting::lines(&clusters, &state.waiting_cases()))?;
     }
     Ok(session::exit_code(&state))
 }
@@ -139,25 +135,13 @@ pub(super) async fn refusal(github: &GithubArgs, job: &Job) -> Result<Option<Str
 }
 
 fn session_of<'a>(args: &Args, config: &'a Config, workspace: &'a Workspace, project_dir: &'a Path) -> Session<'a> {
-    let name = project_dir
-        .file_name()
-        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     Session {
-        config,
-        workspace,
-        project_dir,
-        project: name,
-        out: args.out.clone(),
         seed: args.seed.unwrap_or(1),
         batches: args.batches,
         experiments: config.budget.experiments.saturating_mul(args.batches),
-        merge: false,
-        issues: Vec::new(),
-        known: Known::default(),
-        files: None,
-        advisor: None,
         tape: args.model.tape(),
         quiet: args.json,
+        ..Session::of(config, workspace, project_dir, args.out.clone())
     }
 }
 

@@ -49,6 +49,31 @@ pub(super) struct Session<'a> {
     pub(super) quiet: bool,
 }
 
+impl<'a> Session<'a> {
+    /// A session in which nothing is told or known, no batch of traffic runs and nothing is merged; what a command wants otherwise it sets. The project is
+    /// called as its folder is.
+    pub(super) fn of(config: &'a Config, workspace: &'a Workspace, project_dir: &'a Path, out: PathBuf) -> Self {
+        let name = project_dir.file_name();
+        Self {
+            config,
+            workspace,
+            project_dir,
+            project: name.map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            out,
+            seed: 1,
+            batches: 0,
+            experiments: 1,
+            merge: false,
+            issues: Vec::new(),
+            known: Known::default(),
+            files: None,
+            advisor: None,
+            tape: Tape::Off,
+            quiet: false,
+        }
+    }
+}
+
 /// Reads and checks a `sprag.toml`; every mistake is named.
 pub(super) fn load_config(path: &Path) -> Result<Config, CommandError> {
     let text = fs::read_to_string(path).map_err(|error| {

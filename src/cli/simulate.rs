@@ -7,7 +7,6 @@ use crate::error::{CommandError, Exit};
 use crate::project::ProjectFile;
 use crate::workspace::{Workspace, files_of_folder};
 use fs_err as fs;
-use sprag_core::ledger::Known;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -44,25 +43,15 @@ pub(super) async fn simulate(args: Args) -> Result<ExitCode, CommandError> {
     let project_dir = project_dir(&args.config)?;
     fs::create_dir_all(&args.out)?;
     let workspace = Workspace::create(&args.out.join("repo"), &project_files(&project_dir, &args.out)?)?;
-    let name = project_dir
-        .file_name()
-        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let (summary, state) = session::run(Session {
-        config: &config,
-        workspace: &workspace,
-        project_dir: &project_dir,
-        project: name,
-        out: args.out.clone(),
         seed: args.seed,
         batches: args.batches,
         experiments: args.experiments,
         merge: true,
-        issues: Vec::new(),
-        known: Known::default(),
-        files: None,
         advisor: advisor.as_ref(),
         tape: args.model.tape(),
         quiet: args.json,
+        ..Session::of(&config, &workspace, &project_dir, args.out.clone())
     })
     .await?;
     model::tell(advisor.as_ref(), &session::progress(args.json));

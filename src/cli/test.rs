@@ -13,7 +13,6 @@ use crate::workspace::Workspace;
 use serde::Serialize;
 use sprag_core::config::Config;
 use sprag_core::harness::Harness;
-use sprag_core::ledger::Known;
 use sprag_core::render;
 use sprag_core::score::Sealed;
 use std::path::PathBuf;
@@ -96,22 +95,13 @@ impl Args {
             Some(commit) => Some(harness_at(&workspace, commit, &config)?),
             None => None,
         };
+        let out = self.source.out.join("test").join(folder(&self.release));
         let session = Session {
-            config: &config,
-            workspace: &workspace,
-            project_dir: &project_dir,
             project: self.release.clone(),
-            out: self.source.out.join("test").join(folder(&self.release)),
-            seed: 1,
-            batches: 0,
-            experiments: 1,
-            merge: false,
-            issues: Vec::new(),
-            known: Known::default(),
-            files: None,
             advisor: advisor.as_ref(),
             tape: self.model.tape(),
             quiet: self.json,
+            ..Session::of(&config, &workspace, &project_dir, out)
         };
         let (card, before) = session::with_request(session, async |request, progress| {
             let mut store = session::open_dir(&request.out, progress)?;

@@ -1,12 +1,12 @@
 //! The gates on a pull request, whoever made it: its harness on the base's files, against the base.
 
 use super::bench::{Allowance, Bench};
+use super::context::{paired, whole};
 use super::stages::outcome;
 use super::{FlowError, Request, check_splits};
 use crate::progress::Progress;
 use crate::store::Store;
 use futures_util::future::LocalBoxFuture;
-use sprag_core::budget::{Limits, Spent};
 use sprag_core::candidate::{Candidate, Experiment, Ground, Stage};
 use sprag_core::case::EvalCase;
 use sprag_core::gate::account::Account;
@@ -16,7 +16,7 @@ use sprag_core::harness::{FileChange, Harness};
 use sprag_core::hash;
 use sprag_core::id::{CandidateId, ClusterId, ExperimentId, TaskId};
 use sprag_core::score::{self, Pair, Scorecard};
-use sprag_core::trial::{Split, Trial};
+use sprag_core::trial::Split;
 
 /// Told of an experiment before each of its stages.
 pub trait Tell {
@@ -72,7 +72,7 @@ pub async fn measure(
         bench: &bench,
         head: request.harness.with(&change.changes),
         account: Account::new(config.mode),
-        left: allowance(request),
+        left: whole(request),
         experiment: begun(request, change),
     };
     // It is for no cluster: there is nothing that it should fix, so only what it must not break is measured.
@@ -176,20 +176,6 @@ impl UnderTest<'_> {
     }
 }
 
-/// A pull request has the budget of a batch to itself.
-fn allowance(request: &Request<'_>) -> Allowance {
-    let budget = &request.config.budget;
-    Allowance {
-        limits: Limits {
-            experiments: 1,
-            experiments_per_batch: 1,
-            task_runs: budget.task_runs,
-            usd: budget.usd,
-        },
-        spent: Spent::default(),
-    }
-}
-
 fn begun(request: &Request<'_>, change: &Change) -> Experiment {
     let candidate = Candidate {
         id: CandidateId::new(hash::of(&change.changes)),
@@ -223,11 +209,11 @@ pub async fn suite(
             "regression suite of the default branch",
             harness,
             &runs,
-            allowance(request),
+            whole(request),
         )
         .await?;
     // Every case passed when it joined: what fails now is broken.
-    let pairs: Vec<Pair> = trials.iter().map(alone).collect();
+    let pairs: Vec<Pair> = trials.iter().map(|trial| paired(None, trial)).collect();
     let mut card = score::card(pairs.iter().map(|pair| (None, pair)));
     let failed = trials
         .iter()
@@ -236,10 +222,4 @@ pub async fn suite(
     card.broken_tasks = failed.map(|(_, task)| task.to_string()).collect();
     card.broken = card.failed;
     Ok(card)
-}
-
-fn alone(trial: &Trial) -> Pair {
-    let mut pair = Pair::default();
-    pair.take(outcome(trial));
-    pair
 }

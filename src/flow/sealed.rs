@@ -1,16 +1,14 @@
 //! The sealed test split: what no run, proposer or gate has ever asked, measured once for a release.
 
-use super::bench::{Allowance, Bench};
-use super::stages::outcome;
+use super::bench::Bench;
+use super::context::{paired, whole};
 use super::{FlowError, Request};
 use crate::progress::Progress;
 use crate::store::Store;
-use sprag_core::budget::{Limits, Spent};
-use sprag_core::gate::stats::Tally;
 use sprag_core::harness::Harness;
 use sprag_core::id::TaskId;
 use sprag_core::score::{self, Pair, Scorecard};
-use sprag_core::trial::{Split, Trial};
+use sprag_core::trial::Split;
 
 /// Runs the test split once on the request's harness, and on another one to hold it against. Gives the card and the other's score.
 ///
@@ -41,16 +39,7 @@ pub async fn measure(
         .map(|(number, _): (u32, &TaskId)| (number, 0))
         .collect();
     let bench = Bench::new(request, test, progress);
-    let budget = &request.config.budget;
-    let mut left = Allowance {
-        limits: Limits {
-            experiments: 1,
-            experiments_per_batch: 1,
-            task_runs: budget.task_runs,
-            usd: budget.usd,
-        },
-        spent: Spent::default(),
-    };
+    let mut left = whole(request);
     let mut before = None;
     if let Some(harness) = against {
         let (trials, spent) = bench
@@ -62,34 +51,15 @@ pub async fn measure(
     let (after, _) = bench
         .held_out(store, "sealed test", &request.harness, &runs, left)
         .await?;
-    let pairs: Vec<Pair> = after
-        .iter()
-        .enumerate()
-        .map(|(at, after)| pair(before.as_ref().map(|before| &before[at]), after))
-        .collect();
-    let card = score::card(pairs.iter().map(|pair| (None, pair)));
-    Ok((card, before.and_then(|before| rate(&before))))
+    let other = |at: usize| before.as_ref().map(|before| &before[at]);
+    let pairs: Vec<Pair> = (0..).zip(&after).map(|(at, after)| paired(other(at), after)).collect();
+    let score = before.as_ref().and_then(|before| {
+        let alone: Vec<Pair> = before.iter().map(|trial| paired(None, trial)).collect();
+        card(&alone).score()
+    });
+    Ok((card(&pairs), score))
 }
 
-fn pair(before: Option<&Trial>, after: &Trial) -> Pair {
-    let mut known = Tally::default();
-    if let Some(trial) = before.filter(|trial| trial.has_verdict()) {
-        known.add(trial.passed());
-    }
-    let mut pair = Pair {
-        before: known,
-        ..Pair::default()
-    };
-    pair.take(outcome(after));
-    pair
-}
-
-/// The part of the trials with a verdict that passed.
-fn rate(trials: &[Trial]) -> Option<f64> {
-    let mut runs = Tally::default();
-    trials
-        .iter()
-        .filter(|trial| trial.has_verdict())
-        .for_each(|trial| runs.add(trial.passed()));
-    (runs.runs() > 0.0).then(|| runs.passed / runs.runs())
+fn card(pairs: &[Pair]) -> Scorecard {
+    score::card(pairs.iter().map(|pair| (None, pair)))
 }

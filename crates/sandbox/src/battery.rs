@@ -1,6 +1,7 @@
 //! The proof at every start: secrets, sockets and a process are planted outside, and a probe inside tries to reach them.
 
-use crate::launch::{Leash, Order, Sandbox};
+use crate::launch::{Leash, Sandbox};
+use crate::order::Order;
 use crate::policy::{Limits, Network, Policy};
 use crate::probe::{self, ABUSES, Abuse, Line, Targets, Task};
 use crate::sys;

@@ -1,25 +1,12 @@
 //! On systems other than Linux there is no sandbox: nothing starts unless it is asked for without.
 
-use crate::policy::{Over, Policy};
+use crate::order::Order;
+use crate::policy::Over;
 use crate::tier::{Choice, Refused, Tier};
-use std::ffi::OsString;
 use std::io;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
-
-/// A foreign program to start.
-#[derive(Debug, Clone, Copy)]
-pub struct Order<'a> {
-    /// The program and its arguments.
-    pub command: &'a [String],
-    /// Its whole environment.
-    pub env: &'a [(OsString, OsString)],
-    /// Where it starts.
-    pub dir: &'a Path,
-    /// What it may reach, if there were a sandbox.
-    pub policy: &'a Policy,
-}
 
 /// No sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]

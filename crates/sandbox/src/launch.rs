@@ -1,6 +1,7 @@
 //! The side of sprag: starts a launcher, hears from it, and holds its leash.
 
-use crate::policy::{Network, Over, Policy};
+use crate::order::Order;
+use crate::policy::{Network, Over};
 use crate::sys;
 use crate::tier::Tier;
 use crate::wire::{EXEC, Mode, Report, Spec, receive, send};
@@ -15,19 +16,6 @@ use tempfile::TempDir;
 
 /// How long a launcher may take until the program runs, in milliseconds.
 const PATIENCE: i32 = 30_000;
-
-/// A foreign program to start.
-#[derive(Debug, Clone, Copy)]
-pub struct Order<'a> {
-    /// The program and its arguments.
-    pub command: &'a [String],
-    /// Its whole environment. In a sandbox, `HOME` and `TMPDIR` are the sandbox's.
-    pub env: &'a [(OsString, OsString)],
-    /// Where it starts.
-    pub dir: &'a Path,
-    /// What it may reach.
-    pub policy: &'a Policy,
-}
 
 /// A way to hold foreign code that has been proven on this machine, or none that has been asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

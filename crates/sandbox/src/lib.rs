@@ -3,6 +3,7 @@
 //! [`Sandbox::select`] proves at every start, with probes that try to get out, which tier of this machine holds. A foreign program is
 //! started through a launcher, which is this same binary: its `main` must call [`entry`] before anything else.
 
+mod order;
 mod policy;
 mod tier;
 
@@ -23,14 +24,15 @@ mod wire;
 #[cfg(target_os = "linux")]
 pub use battery::{Bounded, Probed, Reach, battery, daemons, resources};
 #[cfg(target_os = "linux")]
-pub use launch::{Leash, Order, Sandbox, Ticket};
+pub use launch::{Leash, Sandbox, Ticket};
+pub use order::Order;
 pub use policy::{Limits, Network, Over, Policy};
 pub use tier::{Choice, Refused, Tier};
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{Leash, Order, Sandbox, Ticket};
+pub use elsewhere::{Leash, Sandbox, Ticket};
 
 use std::process::ExitCode;
 

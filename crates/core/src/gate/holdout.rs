@@ -8,8 +8,8 @@
 //! - `optimism <= sqrt(bits * ln 2 / (2 * tasks))`: the expected gap of a score between 0 and 1 (Russo and Zou, AISTATS 2016; Xu and Raginsky, `NeurIPS` 2017,
 //!   theorem 1). It is a worst case: real proposers do not aim at the set.
 
+use super::stats::ln_choices;
 use serde::{Deserialize, Serialize};
-use statrs::function::factorial::ln_binomial;
 use std::f64::consts::LN_2;
 
 /// How often a held-out set was asked.
@@ -40,14 +40,7 @@ impl Asked {
 
     /// What the answers told at most, in bits.
     pub fn bits(self) -> f64 {
-        let n = u64::from(self.queries);
-        let accepted = self.accepted.min(self.queries);
-        // The logarithms are added, so that thousands of queries do not overflow.
-        let largest = ln_binomial(n, u64::from(accepted).min(n / 2));
-        let sum: f64 = (0..=u64::from(accepted))
-            .map(|i| (ln_binomial(n, i) - largest).exp())
-            .sum();
-        ((largest + sum.ln()) / LN_2).max(0.0)
+        (ln_choices(self.queries.into(), self.accepted.into()) / LN_2).max(0.0)
     }
 
     /// How much too good a score on a set of so many tasks can be on average, from 0 to 1.

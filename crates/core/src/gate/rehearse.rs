@@ -1,7 +1,6 @@
 //! The gate played against agents of which the truth is known: what it would say of a change of a given size, and after how many runs.
 //!
-//! Nothing is measured: every run is drawn from a seed. `sprag plan` rehearses before money is spent, `sprag bench gates` rehearses on recorded
-//! runs, `benches/gates.rs` shows what `assured` keeps of its promise.
+//! Nothing is measured: every run is drawn from a seed. `sprag plan` rehearses before money is spent.
 
 use super::purchase::{Arm, Ask, Judgement, Outcome, Proposal, Purpose, Request, Seen, Task};
 use super::sequential::{Policy, Sequential};
@@ -60,7 +59,7 @@ impl Agent {
         let mut rates = self.rates.clone();
         let mut order: Vec<usize> = (0..rates.len()).collect();
         order.sort_by(|x, y| rates[*x].total_cmp(&rates[*y]));
-        let n = count(&rates);
+        let n = real(rates.len());
         let (mut up, mut down) = (fixed * n, broken * n);
         for task in &order {
             let step = (SETTLED - rates[*task]).min(up).max(0.0);
@@ -74,10 +73,6 @@ impl Agent {
         }
         Self { rates, cases: SETTLED }
     }
-}
-
-fn count(rates: &[f64]) -> f64 {
-    rates.iter().map(|_| 1.0).sum()
 }
 
 /// What the gate said of many candidates of one kind.

@@ -174,10 +174,17 @@ pub fn clopper_pearson(passed: u32, failed: u32, level: f64) -> Option<(f64, f64
 /// (`McNemar`, Psychometrika 12, 1947, with exact binomial tails). 1 without any.
 pub fn sign_test(fixed: u32, broken: u32) -> f64 {
     let n = u64::from(fixed) + u64::from(broken);
-    let tail: f64 = (0..=u64::from(fixed.min(broken)))
-        .map(|i| (ln_binomial(n, i) - real(n) * LN_2).exp())
-        .sum();
+    let tail = (ln_choices(n, fixed.min(broken).into()) - real(n) * LN_2).exp();
     (2.0 * tail).min(1.0)
+}
+
+/// In how many ways at most `most` of `n` things can be chosen, as a logarithm: `ln(C(n, 0) + .. + C(n, most))`. The logarithms are added, so that
+/// thousands of things do not overflow.
+pub fn ln_choices(n: u64, most: u64) -> f64 {
+    let most = most.min(n);
+    let largest = ln_binomial(n, most.min(n / 2));
+    let sum: f64 = (0..=most).map(|i| (ln_binomial(n, i) - largest).exp()).sum();
+    largest + sum.ln()
 }
 
 /// The interval of the difference of two paired scores over `tasks` tasks of which so many were fixed and broken, at a two-sided level such as 0.95:
@@ -195,8 +202,8 @@ pub fn smallest_detectable(noise: f64, runs: f64, alpha: f64, power: f64) -> f64
 }
 
 /// A count as a real number; beyond 2^32 it is cut off.
-pub fn real(count: u64) -> f64 {
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+pub fn real(count: impl TryInto<u32>) -> f64 {
+    f64::from(count.try_into().unwrap_or(u32::MAX))
 }
 
 /// The mean of some numbers; 0 of none.

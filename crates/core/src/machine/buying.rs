@@ -192,8 +192,7 @@ impl State {
             .clusters
             .get(cluster)
             .map_or(0, |c| open(&c.members).len());
-        let part = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
-        part(own) / part(all.len()).max(1.0) * (1.0 - self.gate.level())
+        stats::real(own) / stats::real(all.len()).max(1.0) * (1.0 - self.gate.level())
     }
 
     /// Takes in runs that were bought.

@@ -5,7 +5,7 @@
 //! many tasks it fixes and breaks), and the next run goes where it is expected to move the verdict most.
 
 use crate::gate::sequential::{Known, Policy};
-use crate::gate::stats::{Beta, Tally, knowledge_gradient, mean};
+use crate::gate::stats::{Beta, Tally, knowledge_gradient, mean, real};
 
 /// What part of the tasks a harmful change breaks, with the probability of each size: most are small.
 const BREAKS: [(f64, f64); 4] = [(0.03, 0.35), (0.06, 0.3), (0.12, 0.25), (0.24, 0.1)];
@@ -236,8 +236,8 @@ impl Comparison {
             .filter(|(_, subject)| subject.runs.runs() == 0.0);
         let unseen: Vec<usize> = unseen.map(|(i, _)| i).collect();
         let n = self.subjects.len();
-        let seen = of_count(n - unseen.len());
-        let chunk = if seen < policy.coverage * of_count(n) {
+        let seen = real(n - unseen.len());
+        let chunk = if seen < policy.coverage * real(n) {
             self.chunk()
         } else {
             0
@@ -272,8 +272,4 @@ fn normalize(scenarios: &mut [Scenario]) {
     scenarios
         .iter_mut()
         .for_each(|scenario| scenario.weight = (scenario.weight - top).exp() / total);
-}
-
-fn of_count(n: usize) -> f64 {
-    f64::from(u32::try_from(n).unwrap_or(u32::MAX))
 }
