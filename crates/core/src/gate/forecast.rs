@@ -87,6 +87,11 @@ pub enum Limit {
 
 /// Rehearses the gate in a situation, with so many candidates of each kind. Deterministic: the same question has the same answer.
 pub fn forecast(policy: &Policy, situation: Situation, limits: Limits, candidates: u32) -> Forecast {
+    // A gate that has measured how much tasks waver is rehearsed with what it has learned, not with what it assumed.
+    let policy = &Policy {
+        noise: (situation.noise, policy.noise.1),
+        ..*policy
+    };
     let agent = |tasks| Agent::with_level(tasks, situation.level, situation.noise);
     let (once, twice) = (agent(situation.tasks), agent(2 * situation.tasks));
     let mut least = u64::MAX;
