@@ -128,12 +128,13 @@ impl Workspace {
     }
 
     /// A new repository in `path` with one commit of these files on `main`. One that is there already keeps its history; without a
-    /// commit it is what a kill has left of an earlier try, and is made anew.
+    /// commit it is what a kill has left of an earlier try, and is made anew. It is sprag's own, so a lock in it is a kill's too.
     pub fn create(path: &Path, files: &[ProjectFile]) -> Result<Self, WorkspaceError> {
         // Not `discover`: half a repository must not lead to the one around it.
         if let Ok(repository) = Repository::open(path)
             && repository.head().and_then(|head| head.peel_to_commit()).is_ok()
         {
+            unlock(repository.path())?;
             return Self::fresh(repository, path);
         }
         let mut options = git2::RepositoryInitOptions::new();
@@ -402,6 +403,17 @@ impl Workspace {
     }
 }
 
+/// Takes away the locks that a killed process has left on the index and the references of a repository that nobody else works in.
+fn unlock(git: &Path) -> Result<(), WorkspaceError> {
+    for entry in ignore::WalkBuilder::new(git).standard_filters(false).build() {
+        let entry = entry.map_err(std::io::Error::other)?;
+        if entry.path().extension() == Some(OsStr::new("lock")) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// The files of a folder that git would track: everything but what its ignore files name, and `.git`.
 pub fn files_of_folder(root: &Path) -> Result<Vec<ProjectFile>, WorkspaceError> {
     let mut files = Vec::new();
@@ -558,6 +570,28 @@ mod tests {
         let workspace = Workspace::create(&begun, &files()).unwrap();
         assert_eq!(n_commits(&workspace, "main"), 1, "all but the commit was there");
         assert_eq!(workspace.head_branch().unwrap(), "main");
+    }
+
+    #[test]
+    fn locks_that_a_kill_left_hold_nobody_up() {
+        let dir = tempfile::tempdir().unwrap();
+        Workspace::create(dir.path(), &files()).unwrap();
+        let locks = [
+            "index.lock",
+            "HEAD.lock",
+            "refs/heads/main.lock",
+            "refs/heads/sprag/c.lock",
+        ];
+        for lock in locks.map(|lock| dir.path().join(".git").join(lock)) {
+            fs::create_dir_all(lock.parent().unwrap()).unwrap();
+            fs::write(&lock, "").unwrap();
+        }
+        let again = Workspace::create(dir.path(), &files()).unwrap();
+        again
+            .land("main", "sprag/c", "better", &[change("agent/a.md", Some("b\n"))])
+            .unwrap();
+        again.fast_forward("sprag/c").unwrap();
+        assert_eq!(fs::read_to_string(dir.path().join("agent/a.md")).unwrap(), "b\n");
     }
 
     #[test]
