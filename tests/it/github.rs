@@ -173,6 +173,7 @@ async fn everybodys_pull_requests_are_measured_against_their_base() {
         "nothing that held is broken: {}",
         outcome.reason
     );
+    assert_eq!(outcome.remark, None);
     let checks = forge
         .check_runs(&forge.pull(steps).await.unwrap().head_sha)
         .await
@@ -189,6 +190,14 @@ async fn everybodys_pull_requests_are_measured_against_their_base() {
             ("sprag / validation", Some("success"))
         ]
     );
+    let marked = format!("{}# as in held-3\n", kiosk::STEPS);
+    let outcome = scene
+        .gate(open("marked", &[("agent/steps.toml", &marked)]).await)
+        .await
+        .unwrap();
+    let remark = outcome.remark.expect("a task is named");
+    assert_eq!(remark, "It names a held-out task");
+    assert_eq!(outcome.verdict, "accepted", "a person may have a reason");
     scene.gate(steps).await.unwrap();
     let again = forge
         .check_runs(&forge.pull(steps).await.unwrap().head_sha)
