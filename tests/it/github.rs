@@ -7,6 +7,7 @@ use sprag::forge::{ENDPOINTS, IssueChange, Reaction};
 use sprag_core::fact::What;
 use sprag_core::render::markdown::Markdown;
 use sprag_core::render::pull::PullRequest;
+use sprag_testkit::github::PRIVATE_KEY;
 use std::collections::BTreeSet;
 
 /// Everything up to the first pull request. The issue that it is for comes back with it.
@@ -263,7 +264,7 @@ async fn every_endpoint_is_called_and_held_to_githubs_description() {
     forge.branch("main").await.unwrap();
     forge.app().await.unwrap();
     assert_eq!(forge.granted().await.unwrap()["contents"], "write");
-    sprag::forge::convert_manifest(&scene.fake.api_url(), &scene.fake.manifest_code())
+    sprag::forge::convert_manifest(&scene.fake.api_url(), &scene.fake.manifest_code(PRIVATE_KEY))
         .await
         .unwrap();
     scene.forge_of_alice().myself().await.unwrap();

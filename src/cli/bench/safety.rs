@@ -6,12 +6,14 @@
 mod cheats;
 mod evil;
 mod files;
+mod github;
 #[cfg(target_os = "linux")]
 mod held;
 mod kills;
 mod people;
 mod polite;
 mod reach;
+mod sealed;
 mod secrets;
 mod server;
 mod state;
@@ -55,6 +57,8 @@ const GROUPS: &[&[Attempt]] = &[
     &evil::ATTEMPTS,
     &people::ATTEMPTS,
     &kills::ATTEMPTS,
+    &github::ATTEMPTS,
+    &sealed::ATTEMPTS,
     &secrets::ATTEMPTS,
 ];
 
