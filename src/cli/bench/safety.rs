@@ -6,6 +6,8 @@
 mod cheats;
 mod evil;
 mod files;
+#[cfg(target_os = "linux")]
+mod held;
 mod kills;
 mod people;
 mod polite;
@@ -46,6 +48,8 @@ const GROUPS: &[&[Attempt]] = &[
     &state::ATTEMPTS,
     &polite::ATTEMPTS,
     &reach::ATTEMPTS,
+    #[cfg(target_os = "linux")]
+    &held::ATTEMPTS,
     &cheats::ATTEMPTS,
     &supply::ATTEMPTS,
     &evil::ATTEMPTS,
