@@ -81,7 +81,7 @@ pub(super) fn next(trial: &Trial, known: &Known, policy: &Policy) -> Step {
         return Step::run(Purpose::Validation, numbers(&telling));
     }
     let words = words(trial, known, effect);
-    if !good {
+    if !good && !comparison.is_open() {
         let ground = if effect.harm >= 0.5 {
             Ground::Harm
         } else {

@@ -14,6 +14,8 @@ const BREAKS: [(f64, f64); 4] = [(0.03, 0.35), (0.06, 0.3), (0.12, 0.25), (0.24,
 const STRENGTHS: [(f64, f64); 2] = [(0.6, 0.5), (1.3, 0.5)];
 /// What a task that changed keeps of its rate when every rate is 0 or 1.
 const NOTHING: f64 = 0.02;
+/// So many fixed tasks a cluster is worth that was fixed in the probe.
+const PROBED: f64 = 2.0;
 /// Tasks that are run at the same time, as a part of all.
 const CHUNK: usize = 10;
 
@@ -86,8 +88,8 @@ pub(super) struct Comparison {
     policy: Policy,
     /// Whether the agent does the same under every seed.
     repeats_itself: bool,
-    /// How much worse the candidate may be.
-    tolerance: f64,
+    /// What is hoped of the candidate.
+    prospect: Prospect,
     subjects: Vec<Subject>,
     scenarios: Vec<Scenario>,
 }
@@ -174,7 +176,7 @@ impl Comparison {
         Self {
             policy: *policy,
             repeats_itself: known.repeats_itself(),
-            tolerance: prospect.tolerance,
+            prospect,
             subjects,
             scenarios,
         }
@@ -192,18 +194,32 @@ impl Comparison {
     /// How many tasks were fixed and broken, of an agent that repeats itself and has run all of them: then nothing is left to be estimated of these.
     fn changed(&self) -> Option<(f64, f64)> {
         let all = self.subjects.iter().all(|subject| subject.runs.runs() > 0.0);
-        let count = |change: f64| {
-            let of = |subject: &&Subject| {
-                let after = subject.runs.passed / subject.runs.runs().max(1.0);
-                (after - subject.before.mean()) * change > 0.5
-            };
-            real(self.subjects.iter().filter(of).count())
+        (all && self.repeats_itself).then(|| (self.count(1.0), self.count(-1.0)))
+    }
+
+    /// How many of the tasks that were run changed in a direction.
+    fn count(&self, direction: f64) -> f64 {
+        let of = |subject: &&Subject| {
+            let after = subject.runs.passed / subject.runs.runs().max(1.0);
+            subject.runs.runs() > 0.0 && (after - subject.before.mean()) * direction > 0.5
         };
-        (all && self.repeats_itself).then(|| (count(1.0), count(-1.0)))
+        real(self.subjects.iter().filter(of).count())
+    }
+
+    /// Whether the rest of a validation that has begun could still save a candidate of an agent that repeats itself: what its change does to tasks
+    /// that were not run is not known from those that were.
+    pub(super) fn is_open(&self) -> bool {
+        let unseen = |subject: &&Subject| subject.runs.runs() == 0.0;
+        let begun = !self.subjects.iter().all(|subject| unseen(&subject));
+        let failing = |subject: &&Subject| unseen(subject) && subject.before.mean() < 0.5;
+        let fixed = self.count(1.0) + real(self.subjects.iter().filter(failing).count());
+        let hoped = (self.prospect.later + self.prospect.tolerance) * real(self.subjects.len());
+        let weight = 1.0 + self.policy.aversion;
+        self.repeats_itself && begun && self.changed().is_none() && fixed + hoped > weight * self.count(-1.0)
     }
 
     /// What was seen on every task. Other tasks change alike: the share of the fixed ones among those that change has a Beta distribution, from
-    /// Jeffreys' prior, and must outweigh the broken ones.
+    /// Jeffreys' prior and what the probe says of the cluster, and must outweigh the broken ones.
     fn seen(&self, believed: Effect, fixed: f64, broken: f64) -> Effect {
         let n = real(self.subjects.len());
         let weight = 1.0 + self.policy.aversion;
@@ -211,8 +227,13 @@ impl Comparison {
             mean: (fixed - broken) / n,
             sd: 0.0,
             later: believed.later,
-            worth: (fixed - weight * broken) / n + believed.later + self.tolerance,
-            better: 1.0 - beta_reg(fixed + 0.5, broken + 0.5, weight / (1.0 + weight)),
+            worth: (fixed - weight * broken) / n + believed.later + self.prospect.tolerance,
+            better: 1.0
+                - beta_reg(
+                    fixed + PROBED * self.prospect.fixes + 0.5,
+                    broken + 0.5,
+                    weight / (1.0 + weight),
+                ),
             harm: if broken > 0.0 { 1.0 } else { 0.0 },
         }
     }
