@@ -6,7 +6,7 @@ use serde::Serialize;
 use sprag_core::case::judge;
 use sprag_core::cluster::{ClusterBook, Likeness, Question, Revision, ask, questions, read_answer, texts};
 use sprag_core::config::ModelConfig;
-use sprag_core::curation::{self, About, Curation};
+use sprag_core::curation::{self, About, Curation, Curations};
 use sprag_core::failure::FailureRecord;
 use sprag_core::id::{ClusterId, RecordId};
 use sprag_core::mine::model::{Policy, joined, read, repair, request, wanted};
@@ -20,6 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// So many questions are made at a time; how many are asked at a time, the model decides.
 const AT_A_TIME: usize = 32;
+/// The most clusters that a model is asked about each time that failures were read.
+const CURATED: usize = 20;
 
 /// A model with its money.
 #[derive(Debug)]
@@ -253,6 +255,21 @@ impl Advisor {
             }
         }
         Ok(decided)
+    }
+
+    /// What becomes of the clusters that nobody has decided about, the first by rank.
+    ///
+    /// # Errors
+    /// See [`Advisor::mine`].
+    pub async fn curations(
+        &self,
+        book: &ClusterBook,
+        records: &BTreeMap<RecordId, FailureRecord>,
+        decided: &Curations,
+    ) -> Result<Vec<Curation>, ModelError> {
+        let new = decided.undecided(book).into_iter().take(CURATED);
+        let about: Vec<About> = new.map(|id| About::cluster(book, records, id)).collect();
+        self.decide(&about).await
     }
 
     /// The vectors of the clusters' texts; `None` where there is no model for them, or it does not answer.
