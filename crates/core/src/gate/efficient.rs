@@ -46,7 +46,7 @@ fn compare(trial: &Trial, known: &Known, policy: &Policy) -> Comparison {
 /// What comes after the probe.
 pub(super) fn next(trial: &Trial, known: &Known, policy: &Policy) -> Step {
     let comparison = compare(trial, known, policy);
-    let (telling, worth) = comparison.plan(policy);
+    let (telling, worth) = comparison.plan();
     let effect = comparison.effect();
     let good = effect.worth > 0.0 && effect.better >= policy.confidence;
     let for_cluster = trial.proposal.cluster.is_some();
@@ -81,7 +81,7 @@ pub(super) fn next(trial: &Trial, known: &Known, policy: &Policy) -> Step {
         return Step::run(Purpose::Validation, numbers(&telling));
     }
     let words = words(trial, known, effect);
-    if !good {
+    if !good && !comparison.is_open() {
         let ground = if effect.harm >= 0.5 {
             Ground::Harm
         } else {
@@ -89,7 +89,7 @@ pub(super) fn next(trial: &Trial, known: &Known, policy: &Policy) -> Step {
         };
         return Step::decide(ground, words);
     }
-    match comparison.uncovered(policy) {
+    match comparison.uncovered() {
         rest if rest.is_empty() => Step::Decide(ground(trial, effect), words),
         rest => Step::run(Purpose::Validation, numbers(&rest)),
     }
@@ -145,7 +145,13 @@ fn words(trial: &Trial, known: &Known, effect: Effect) -> String {
             "a step on the way: the root cause is gone from {moved:.0} % of its cases, which still fail for other causes; {sure} that it is worth keeping; {by} for now"
         );
     }
-    format!("{sure} that this is better; {by}")
+    let mixed = effect.harm >= 0.5 && effect.mean > 0.0 && effect.worth <= 0.0;
+    let but = if mixed {
+        ", but it breaks too much for what it fixes"
+    } else {
+        ""
+    };
+    format!("{sure} that this is better; {by}{but}")
 }
 
 /// Fills in what speaks for a verdict.
@@ -161,7 +167,7 @@ pub(super) fn explain(trial: &Trial, known: &Known, policy: &Policy, evidence: &
         Some(difference) => (difference, 0.0),
         None => (effect.mean, effect.sd),
     };
-    evidence.later = effect.worth - effect.mean;
+    evidence.later = effect.later;
     evidence.better = Some(effect.better);
     evidence.harm = Some(effect.harm);
     evidence.tasks_broken = states.iter().map(|state| state[1]).sum();

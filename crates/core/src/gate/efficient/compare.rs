@@ -6,11 +6,16 @@
 
 use crate::gate::sequential::{Known, Policy};
 use crate::gate::stats::{Beta, Tally, knowledge_gradient, mean, real};
+use statrs::function::beta::beta_reg;
 
 /// What part of the tasks a harmful change breaks, with the probability of each size: most are small.
 const BREAKS: [(f64, f64); 4] = [(0.03, 0.35), (0.06, 0.3), (0.12, 0.25), (0.24, 0.1)];
 /// How strong a fix is, as a multiple of what its cluster's share lets expect, with probabilities.
 const STRENGTHS: [(f64, f64); 2] = [(0.6, 0.5), (1.3, 0.5)];
+/// What a task that changed keeps of its rate when every rate is 0 or 1.
+const NOTHING: f64 = 0.02;
+/// So many fixed tasks a cluster is worth that was fixed in the probe.
+const PROBED: f64 = 2.0;
 /// Tasks that are run at the same time, as a part of all.
 const CHUNK: usize = 10;
 
@@ -21,7 +26,9 @@ pub(super) struct Effect {
     pub(super) mean: f64,
     /// Standard deviation.
     pub(super) sd: f64,
-    /// What is expected of keeping it: the effect, what it makes possible later, and what it may lose.
+    /// What it makes possible later, expected.
+    pub(super) later: f64,
+    /// What is expected of keeping it: the effect, what breaks counted more than once, what it makes possible later, and what it may lose.
     pub(super) worth: f64,
     /// How probable it is that keeping it is worth something.
     pub(super) better: f64,
@@ -69,6 +76,7 @@ struct Scenario {
     broken: f64,
     strength: f64,
     effect: f64,
+    later: f64,
     worth: f64,
     weight: f64,
 }
@@ -76,8 +84,12 @@ struct Scenario {
 /// The comparison after some runs.
 #[derive(Debug, Clone)]
 pub(super) struct Comparison {
-    /// How often a task may be run.
-    runs_a_task: f64,
+    /// What is assumed, for tasks that waver as much as these.
+    policy: Policy,
+    /// Whether the agent does the same under every seed.
+    repeats_itself: bool,
+    /// What is hoped of the candidate.
+    prospect: Prospect,
     subjects: Vec<Subject>,
     scenarios: Vec<Scenario>,
 }
@@ -114,6 +126,12 @@ impl Comparison {
     /// With what the incumbent does, the candidate's runs by task, and what is hoped of it.
     pub(super) fn new(known: &Known, policy: &Policy, runs: &[Tally], prospect: Prospect) -> Self {
         let Prospect { fixes, share, .. } = prospect;
+        let mut policy = *policy;
+        if known.repeats_itself() {
+            // Run again, a task says nothing new, and one that changed has changed for good.
+            (policy.runs_a_task, policy.rest) = (1, NOTHING);
+        }
+        let policy = &policy;
         let prior = known.prior(policy);
         let before: Vec<Beta> = known.validation.iter().map(|runs| prior.after(*runs)).collect();
         let failing = mean(before.iter().map(|beta| 1.0 - beta.mean())).max(1e-6);
@@ -145,7 +163,8 @@ impl Comparison {
                     broken,
                     strength,
                     effect,
-                    worth: effect + later + prospect.tolerance,
+                    later,
+                    worth: effect - policy.aversion * broken * lost + later + prospect.tolerance,
                     weight: 0.0,
                 };
                 let likelihood: f64 = subjects.iter().map(|subject| subject.under(&scenario).ln()).sum();
@@ -154,10 +173,10 @@ impl Comparison {
             }
         }
         normalize(&mut scenarios);
-        // Run again, an agent that repeats itself says nothing new.
-        let runs_a_task = if known.repeats_itself() { 1 } else { policy.runs_a_task };
         Self {
-            runs_a_task: f64::from(runs_a_task),
+            policy: *policy,
+            repeats_itself: known.repeats_itself(),
+            prospect,
             subjects,
             scenarios,
         }
@@ -165,6 +184,62 @@ impl Comparison {
 
     /// What is believed now.
     pub(super) fn effect(&self) -> Effect {
+        let believed = self.believed();
+        match self.changed() {
+            Some((fixed, broken)) if fixed + broken > 0.0 => self.seen(believed, fixed, broken),
+            _ => believed,
+        }
+    }
+
+    /// How many tasks were fixed and broken, of an agent that repeats itself and has run all of them: then nothing is left to be estimated of these.
+    fn changed(&self) -> Option<(f64, f64)> {
+        let all = self.subjects.iter().all(|subject| subject.runs.runs() > 0.0);
+        (all && self.repeats_itself).then(|| (self.count(1.0), self.count(-1.0)))
+    }
+
+    /// How many of the tasks that were run changed in a direction.
+    fn count(&self, direction: f64) -> f64 {
+        let of = |subject: &&Subject| {
+            let after = subject.runs.passed / subject.runs.runs().max(1.0);
+            subject.runs.runs() > 0.0 && (after - subject.before.mean()) * direction > 0.5
+        };
+        real(self.subjects.iter().filter(of).count())
+    }
+
+    /// Whether the rest of a validation that has begun could still save a candidate of an agent that repeats itself: what its change does to tasks
+    /// that were not run is not known from those that were.
+    pub(super) fn is_open(&self) -> bool {
+        let unseen = |subject: &&Subject| subject.runs.runs() == 0.0;
+        let begun = !self.subjects.iter().all(|subject| unseen(&subject));
+        let failing = |subject: &&Subject| unseen(subject) && subject.before.mean() < 0.5;
+        let fixed = self.count(1.0) + real(self.subjects.iter().filter(failing).count());
+        let hoped = (self.prospect.later + self.prospect.tolerance) * real(self.subjects.len());
+        let weight = 1.0 + self.policy.aversion;
+        self.repeats_itself && begun && self.changed().is_none() && fixed + hoped > weight * self.count(-1.0)
+    }
+
+    /// What was seen on every task. Other tasks change alike: the share of the fixed ones among those that change has a Beta distribution, from
+    /// Jeffreys' prior and what the probe says of the cluster, and must outweigh the broken ones.
+    fn seen(&self, believed: Effect, fixed: f64, broken: f64) -> Effect {
+        let n = real(self.subjects.len());
+        let weight = 1.0 + self.policy.aversion;
+        Effect {
+            mean: (fixed - broken) / n,
+            sd: 0.0,
+            later: believed.later,
+            worth: (fixed - weight * broken) / n + believed.later + self.prospect.tolerance,
+            better: 1.0
+                - beta_reg(
+                    fixed + PROBED * self.prospect.fixes + 0.5,
+                    broken + 0.5,
+                    weight / (1.0 + weight),
+                ),
+            harm: if broken > 0.0 { 1.0 } else { 0.0 },
+        }
+    }
+
+    /// What the scenarios say.
+    fn believed(&self) -> Effect {
         let sum = |f: &dyn Fn(&Scenario) -> f64| {
             self.scenarios
                 .iter()
@@ -175,6 +250,7 @@ impl Comparison {
         let worth = sum(&|scenario| scenario.worth);
         Effect {
             mean,
+            later: sum(&|scenario| scenario.later),
             worth,
             sd: sum(&|scenario| (scenario.effect - mean).powi(2)).sqrt(),
             better: sum(&|scenario| f64::from(u8::from(scenario.worth > 0.0))),
@@ -183,13 +259,13 @@ impl Comparison {
     }
 
     /// The variance of the expected worth after one more run of a task.
-    fn news(&self, subject: &Subject, mean: f64, policy: &Policy) -> f64 {
+    fn news(&self, subject: &Subject, mean: f64) -> f64 {
         [true, false]
             .into_iter()
             .map(|passed| {
                 let mut runs = subject.runs;
                 runs.add(passed);
-                let then = Subject::new(subject.before, runs, subject.fixable, policy);
+                let then = Subject::new(subject.before, runs, subject.fixable, &self.policy);
                 let (mut p, mut d) = (0.0, 0.0);
                 for scenario in &self.scenarios {
                     let w = scenario.weight * then.under(scenario) / subject.under(scenario);
@@ -207,14 +283,15 @@ impl Comparison {
     }
 
     /// The tasks worth running next, the most telling first, and what the best number of such runs is expected to be worth, a run.
-    pub(super) fn plan(&self, policy: &Policy) -> (Vec<usize>, f64) {
+    pub(super) fn plan(&self) -> (Vec<usize>, f64) {
+        let most_runs = f64::from(self.policy.runs_a_task);
         let effect = self.effect();
         let mut news: Vec<(f64, usize)> = self
             .subjects
             .iter()
             .enumerate()
-            .filter(|(_, subject)| subject.runs.runs() < self.runs_a_task)
-            .map(|(i, subject)| (self.news(subject, effect.worth, policy), i))
+            .filter(|(_, subject)| subject.runs.runs() < most_runs)
+            .map(|(i, subject)| (self.news(subject, effect.worth), i))
             .collect();
         news.sort_by(|x, y| y.0.total_cmp(&x.0).then(x.1.cmp(&y.1)));
         let most = 0.95 * self.variance(effect.worth);
@@ -228,7 +305,7 @@ impl Comparison {
     }
 
     /// Some of the tasks that the candidate must still run before it may be kept.
-    pub(super) fn uncovered(&self, policy: &Policy) -> Vec<usize> {
+    pub(super) fn uncovered(&self) -> Vec<usize> {
         let unseen = self
             .subjects
             .iter()
@@ -237,7 +314,7 @@ impl Comparison {
         let unseen: Vec<usize> = unseen.map(|(i, _)| i).collect();
         let n = self.subjects.len();
         let seen = real(n - unseen.len());
-        let chunk = if seen < policy.coverage * real(n) {
+        let chunk = if seen < self.policy.coverage * real(n) {
             self.chunk()
         } else {
             0

@@ -71,6 +71,30 @@ fn a_fix_that_breaks_reliable_tasks_is_rejected_with_few_runs() {
 }
 
 #[test]
+fn a_change_that_breaks_nearly_as_much_as_it_fixes_is_too_broad() {
+    // Of 40 tasks it fixes four and breaks so many.
+    let judge = |broken: usize| {
+        let before: Vec<f64> = (0..40).map(|i| if i < 25 { 0.0 } else { 1.0 }).collect();
+        let rate = |i: usize| f64::from(u8::from(i < 4 || i >= 25 + broken));
+        let mut world = World::new(3, &before, &(0..40).map(rate).collect::<Vec<_>>());
+        let mut gate = world.gate(Policy::default());
+        (0..3).for_each(|_| gate.compared(true));
+        world.judge(&mut gate)
+    };
+    let clean = judge(0);
+    assert_eq!(clean.verdict(), Verdict::Accepted, "{}", clean.reason);
+    assert!((clean.evidence.effect - 0.1).abs() < 1e-9 && clean.evidence.better.unwrap() > 0.9);
+    let mixed = judge(3);
+    assert_eq!(mixed.ground, Ground::Harm, "{}", mixed.reason);
+    assert!(
+        mixed.evidence.effect > 0.0 && mixed.reason.contains("+2.5 points"),
+        "{}",
+        mixed.reason
+    );
+    assert!(mixed.reason.contains("breaks too much"), "{}", mixed.reason);
+}
+
+#[test]
 fn a_fixed_failure_that_breaks_again_is_a_verdict_of_its_own() {
     let before = improved();
     let after: Vec<f64> = before.iter().map(|p| p.max(0.9)).collect();
