@@ -197,8 +197,9 @@ async fn killed_before_a_record_only_the_runs_in_flight_are_made_again() {
 
 #[tokio::test]
 async fn killed_again_and_again_at_every_step_it_still_ends_the_same() {
+    let is_screened = |entry: &Entry| matches!(entry.event, Event::Screened { .. });
     let frontier = Order {
-        config: "[search]\nmode = \"frontier\"",
+        config: "[search]\nmode = \"frontier\"".to_owned(),
         ..Order::default()
     };
     for order in [Order::default(), frontier] {
@@ -211,6 +212,8 @@ async fn killed_again_and_again_at_every_step_it_still_ends_the_same() {
             kills += 1;
         }
         assert_eq!(kills, whole.entries.len());
+        let screened = open_store(dir.path()).entries().iter().any(is_screened);
+        assert_eq!(screened, !order.config.is_empty(), "only a frontier screens drafts");
         remains(dir.path()).assert_same(&whole, "killed at every step");
         assert_eq!(paid(&kiosk), whole_paid);
     }

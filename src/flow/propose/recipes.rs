@@ -4,7 +4,6 @@ use super::{Proposed, Question, examples};
 use crate::flow::FlowError;
 use crate::store::Store;
 use sprag_core::budget::Spent;
-use sprag_core::candidate::Candidate;
 use sprag_core::cluster::Cluster;
 use sprag_core::failure::RootCause;
 use sprag_core::harness::Harness;
@@ -24,8 +23,6 @@ pub(super) struct Ground<'a> {
     pub(super) tasks: &'a [TaskId],
     /// What is not wanted again.
     pub(super) tried: &'a BTreeSet<CandidateId>,
-    /// Nor is what it says of.
-    pub(super) unwanted: &'a dyn Fn(&Candidate) -> bool,
 }
 
 pub(super) async fn propose(question: &Question<'_, '_>, store: &mut dyn Store) -> Result<Proposed, FlowError> {
@@ -34,7 +31,6 @@ pub(super) async fn propose(question: &Question<'_, '_>, store: &mut dyn Store) 
         harness: &question.state.incumbent,
         tasks: &question.look.tasks,
         tried: &question.state.tried,
-        unwanted: &|_| false,
     };
     on(question, store, &ground, Spent::default()).await
 }
@@ -60,7 +56,6 @@ pub(super) async fn on(
         trace,
     };
     let mut seen: BTreeMap<LookKind, Vec<Trial>> = BTreeMap::new();
-    let mut tried = ground.tried.clone();
     let proposal = loop {
         let brief = Brief {
             cluster: ground.cluster,
@@ -74,7 +69,7 @@ pub(super) async fn on(
             harness: ground.harness,
             recipes: &request.config.recipes,
             policy: &request.policy,
-            tried: &tried,
+            tried: ground.tried,
             past: &state.experiments,
             shown: passed.iter().map(|(task, trace)| shown((task, trace))).collect(),
             guarded: &guarded,
@@ -85,9 +80,6 @@ pub(super) async fn on(
                 let (trials, cost) = look.at_some(store, &harness, ground.tasks, spent).await?;
                 spent.add(cost);
                 seen.insert(kind, trials);
-            }
-            Proposal::Candidate(candidate) if (ground.unwanted)(&candidate) => {
-                tried.insert(candidate.id);
             }
             proposal => break proposal,
         }
