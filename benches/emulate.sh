@@ -39,7 +39,7 @@ for key in app job wrong; do openssl genrsa -out "$work/scene/$key.pem" 2048 2>/
 # The next build may replace the program meanwhile.
 cp "$sprag" "$work/sprag"
 
-description="$root/crates/testkit/openapi/github.json"
+description="$root/crates/standin/openapi/github.json"
 failed=0
 set -m
 timeout 600 node "$tools/story.mjs" "$work/sprag" "$root/assets" "$description" "$work/scene" &

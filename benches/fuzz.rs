@@ -1,7 +1,7 @@
 //! Damages files of every format for a while, and looks for inputs that make something panic or take long.
 //!
 //! `cargo bench --bench fuzz -- --seconds 60` goes over all readers, files in pieces, folders, archives, redaction and issue texts; `--target otlp`
-//! takes one of them, `--seed 7` other damage. An input that fails is written to a file in the temporary folder, and told. It needs no
+//! takes one of them, `--seed 7` other damage, `--seeds DIR` only writes what would be damaged. An input that fails is written to a file in the temporary folder, and told. It needs no
 //! nightly compiler and no instrumentation; `fuzz/` has the same targets for cargo-fuzz, which is guided by coverage.
 #![expect(
     clippy::print_stdout,
@@ -59,6 +59,12 @@ fn main() {
     let seconds: u64 = option("--seconds").map_or(60, |text| text.parse().unwrap());
     let seed: u64 = option("--seed").map_or(1, |text| text.parse().unwrap());
     let only = option("--target");
+    if let Some(folder) = option("--seeds") {
+        for (number, bytes) in corpus().iter().enumerate() {
+            std::fs::write(Path::new(folder).join(number.to_string()), bytes).unwrap();
+        }
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let mut targets = targets(folder.path());
     targets.retain(|target| only.is_none_or(|name| *name == target.name));

@@ -208,6 +208,11 @@ pub async fn improve(request: &Request<'_>, store: &mut dyn Store, progress: &Pr
         out: request.out.clone(),
         what: "first entry than `started`",
     })?;
+    let stand = |store: &dyn Store| match (request.advisor, store.entries().last()) {
+        (Some(advisor), Some(last)) => advisor.stand(&request.out, &last.id),
+        _ => Ok(()),
+    };
+    stand(store)?;
     let began = Instant::now();
     while let Some(command) = commands.first() {
         if request.interrupted.load(Ordering::Relaxed) {
@@ -219,6 +224,7 @@ pub async fn improve(request: &Request<'_>, store: &mut dyn Store, progress: &Pr
         bench.know(state.cases.cases.values());
         let event = perform(request, &bench, store, &state, command, progress).await?;
         store.append((request.clock)(), event.clone())?;
+        stand(store)?;
         let (next, then) = machine::step(Some(state), &event);
         state = next.expect("a state that began stays");
         summary::tell(&state, &event, progress);

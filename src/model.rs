@@ -1,17 +1,19 @@
 //! The port to language models: a question, or texts, in; an answer, or vectors, out. What they mean is in `crates/core/src/model.rs`.
 //!
-//! `http` asks a provider, `cassette` keeps and replays exchanges. Money is reserved before each request and settled after it, by a purse
+//! `http` asks a provider, `cassette` keeps and replays exchanges, `journal` keeps those of one step until it is in the ledger. Money is reserved before each request and settled after it, by a purse
 //! that all models of a run share.
 
 mod cassette;
 mod error;
 mod http;
+mod journal;
 mod pace;
 mod purse;
 
 pub use cassette::Cassette;
 pub use error::ModelError;
 pub use http::{HttpConfig, HttpModel};
+pub use journal::Journal;
 pub(crate) use purse::Reservation;
 pub use purse::{Purse, Tally};
 

@@ -198,7 +198,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let fake = FakeGitHub::start().await;
         let id = fake.create_app("sprag-acme", &[]);
-        let code = fake.manifest_code();
+        let code = fake.manifest_code(PRIVATE_KEY);
         let (sender, receiver) = mpsc::channel::<String>();
         let browser = std::thread::spawn(move || {
             let mut seen = String::new();

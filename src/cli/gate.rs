@@ -67,7 +67,14 @@ pub(super) async fn gate(args: Args, job: &Job) -> Result<ExitCode, CommandError
     if args.json {
         print_json(&outcome)?;
     } else {
-        print(&text::gate(&outcome.of, &outcome.verdict, &outcome.reason))?;
+        let Outcome {
+            of,
+            verdict,
+            reason,
+            remark,
+            ..
+        } = &outcome;
+        print(&text::gate(of, verdict, reason, remark.as_deref()))?;
     }
     let passed = matches!(outcome.verdict.as_str(), "accepted" | "skipped");
     Ok(if passed {

@@ -209,6 +209,7 @@ pub(super) fn hold(config: &Config, project_dir: &Path) -> Result<Hold, CommandE
     let choice = match wanted.tier {
         SandboxTier::Auto => Choice::Auto,
         SandboxTier::A => Choice::A,
+        SandboxTier::Sudo => Choice::Sudo,
         SandboxTier::B => Choice::B,
         SandboxTier::None => Choice::None,
     };

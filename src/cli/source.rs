@@ -127,7 +127,7 @@ pub(super) fn local(out: &Path, suite: &[EvalCase]) -> Result<Overview, CommandE
     if let Some(problem) = problem {
         session::progress(false).line(&format!("warning: {problem}; the rest is used"));
     }
-    let mut overview = Overview::local(&ledger, &facts, suite);
+    let mut overview = Overview::local(&ledger, facts, suite);
     // Before the first run, the configuration says who confirms what is new.
     if ledger.is_empty()
         && let Some(config) = super::ingest::config(None)?

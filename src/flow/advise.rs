@@ -1,12 +1,12 @@
 //! A model's advice: why runs failed, which clusters are one, several, or badly named. Whatever it cannot say leaves what the rules said.
 
-use crate::model::{Model, ModelError, Purse, Tally, Tape, open};
+use crate::model::{Journal, Model, ModelError, Purse, Tally, Tape, open};
 use futures_util::future::join_all;
 use serde::Serialize;
 use sprag_core::case::judge;
 use sprag_core::cluster::{ClusterBook, Likeness, Question, Revision, ask, questions, read_answer, texts};
 use sprag_core::config::ModelConfig;
-use sprag_core::curation::{self, About, Curation};
+use sprag_core::curation::{self, About, Curation, Curations};
 use sprag_core::failure::FailureRecord;
 use sprag_core::id::{ClusterId, RecordId};
 use sprag_core::mine::model::{Policy, joined, read, repair, request, wanted};
@@ -15,15 +15,20 @@ use sprag_core::model::{EmbeddingsRequest, FaultClass, ModelAnswer, ModelRequest
 use sprag_core::redact::Redactor;
 use sprag_core::trace::Trace;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// So many questions are made at a time; how many are asked at a time, the model decides.
 const AT_A_TIME: usize = 32;
+/// The most clusters that a model is asked about each time that failures were read.
+const CURATED: usize = 20;
 
 /// A model with its money.
 #[derive(Debug)]
 pub struct Advisor {
     model: Arc<dyn Model>,
+    /// The model, and what a killed process had asked of it in the step that is made again.
+    journal: Journal,
     policy: Policy,
     embeddings: Option<String>,
     priced: bool,
@@ -80,8 +85,10 @@ impl Advisor {
     ) -> Result<Self, ModelError> {
         let purse = Purse::new(usd);
         let priced = config.price.is_some() || Prices::shipped().of(config.provider, &config.name).is_some();
+        let model = open(config, tape, redactor.clone(), purse.clone(), env)?;
         Ok(Self {
-            model: open(config, tape, redactor.clone(), purse.clone(), env)?,
+            journal: Journal::new(model.clone(), purse.clone(), redactor.clone()),
+            model,
             redactor,
             policy: Policy::from(config),
             embeddings: config.embeddings.clone(),
@@ -100,6 +107,20 @@ impl Advisor {
     /// US dollars since this was last called.
     pub fn paid(&self) -> f64 {
         self.purse.take().usd
+    }
+
+    /// The same, for what is kept with the record of a run, which is never made again.
+    pub fn paid_for_run(&self) -> f64 {
+        self.journal.leave_out();
+        self.paid()
+    }
+
+    /// The run in the folder `out` stands behind the entry `head` of its ledger.
+    ///
+    /// # Errors
+    /// See [`Journal::stand`].
+    pub fn stand(&self, out: &Path, head: &str) -> std::io::Result<()> {
+        self.journal.stand(&out.join(".sprag/asked.jsonl"), head)
     }
 
     /// What became of all that was asked.
@@ -126,7 +147,7 @@ impl Advisor {
             return Err(stopped);
         }
         lock(&self.counts).asked += 1;
-        let answer = self.model.complete(request).await;
+        let answer = self.journal.complete(request).await;
         match &answer {
             Ok(_) => lock(&self.counts).believed += 1,
             Err(error) => {
@@ -159,7 +180,9 @@ impl Advisor {
             return Ok(record.clone());
         }
         let question = |policy: &Policy| request(trace, record, policy);
-        let reading = self.asked(question, |answer| read(answer, trace)).await?;
+        let reading = self
+            .asked(&self.journal, question, |answer| read(answer, trace))
+            .await?;
         Ok(reading.map_or_else(|| record.clone(), |reading| joined(record, trace, &reading)))
     }
 
@@ -172,7 +195,10 @@ impl Advisor {
         let mut holds = Vec::new();
         for rubric in rubrics {
             let question = |policy: &Policy| judge::request(rubric, trace, policy);
-            let Some(judged) = self.asked(question, |answer| judge::read(answer, trace)).await? else {
+            let Some(judged) = self
+                .asked(&*self.model, question, |answer| judge::read(answer, trace))
+                .await?
+            else {
                 return Ok(None);
             };
             tracing::debug!("judged: {}", judged.why);
@@ -206,7 +232,7 @@ impl Advisor {
             }
             let asked = |policy: &Policy| ask(&question, &changed, records, policy);
             let read = |answer: &ModelAnswer| read_answer(&question, answer, &changed, records);
-            let wanted = self.asked(asked, read).await?.unwrap_or_default();
+            let wanted = self.asked(&self.journal, asked, read).await?.unwrap_or_default();
             changed.revise(&wanted);
             revisions.extend(wanted);
         }
@@ -222,13 +248,28 @@ impl Advisor {
         for chunk in about.chunks(AT_A_TIME) {
             let asked = chunk.iter().map(|about| {
                 let question = |policy: &Policy| curation::ask(about, policy);
-                self.asked(question, |answer| curation::read(about, answer))
+                self.asked(&self.journal, question, |answer| curation::read(about, answer))
             });
             for decision in join_all(asked).await {
                 decided.extend(decision?);
             }
         }
         Ok(decided)
+    }
+
+    /// What becomes of the clusters that nobody has decided about, the first by rank.
+    ///
+    /// # Errors
+    /// See [`Advisor::mine`].
+    pub async fn curations(
+        &self,
+        book: &ClusterBook,
+        records: &BTreeMap<RecordId, FailureRecord>,
+        decided: &Curations,
+    ) -> Result<Vec<Curation>, ModelError> {
+        let new = decided.undecided(book).into_iter().take(CURATED);
+        let about: Vec<About> = new.map(|id| About::cluster(book, records, id)).collect();
+        self.decide(&about).await
     }
 
     /// The vectors of the clusters' texts; `None` where there is no model for them, or it does not answer.
@@ -246,7 +287,7 @@ impl Advisor {
                 model: model.clone(),
                 texts: chunk.iter().map(|(_, text)| (*text).clone()).collect(),
             };
-            match self.model.embed(&request).await {
+            match self.journal.embed(&request).await {
                 Ok(answer) => vectors.extend(chunk.iter().map(|(id, _)| (*id).clone()).zip(answer.vectors)),
                 Err(error) if error.is_loud() => return Err(error),
                 Err(error) => {
@@ -261,6 +302,7 @@ impl Advisor {
     /// Asks a question until its answer holds, once more if it does not, in fewer words if it is too long.
     async fn asked<T>(
         &self,
+        model: &dyn Model,
         question: impl Fn(&Policy) -> ModelRequest,
         read: impl Fn(&ModelAnswer) -> Result<T, Vec<String>>,
     ) -> Result<Option<T>, ModelError> {
@@ -271,7 +313,7 @@ impl Advisor {
         lock(&self.counts).asked += 1;
         let mut policy = self.policy.clone();
         loop {
-            let error = match self.answered(&question(&policy), &read).await {
+            let error = match self.answered(model, &question(&policy), &read).await {
                 Ok(held) => return Ok(held),
                 Err(error) if error.is_loud() => return Err(error),
                 Err(error) => error,
@@ -294,10 +336,11 @@ impl Advisor {
 
     async fn answered<T>(
         &self,
+        model: &dyn Model,
         request: &ModelRequest,
         read: &impl Fn(&ModelAnswer) -> Result<T, Vec<String>>,
     ) -> Result<Option<T>, ModelError> {
-        let answer = self.complete(request).await?;
+        let answer = self.complete(model, request).await?;
         let problems = match read(&answer) {
             Ok(held) => {
                 lock(&self.counts).believed += 1;
@@ -305,7 +348,7 @@ impl Advisor {
             }
             Err(problems) => problems,
         };
-        let again = self.complete(&repair(request, &answer, &problems)).await?;
+        let again = self.complete(model, &repair(request, &answer, &problems)).await?;
         let held = read(&again);
         let mut counts = lock(&self.counts);
         match &held {
@@ -322,8 +365,8 @@ impl Advisor {
     }
 
     /// What the model answers, without secrets.
-    async fn complete(&self, request: &ModelRequest) -> Result<ModelAnswer, ModelError> {
-        let mut answer = self.model.complete(request).await?;
+    async fn complete(&self, model: &dyn Model, request: &ModelRequest) -> Result<ModelAnswer, ModelError> {
+        let mut answer = model.complete(request).await?;
         answer.text = self.redactor.text(&answer.text).into_owned();
         Ok(answer)
     }

@@ -402,7 +402,7 @@ impl Bench<'_> {
                     trial.status = TrialStatus::Errored { kind, message };
                 }
             }
-            trial.usage.usd += advisor.paid();
+            trial.usage.usd += advisor.paid_for_run();
         }
         Ok((at, trial))
     }

@@ -7,6 +7,7 @@ use super::{FlowError, Request, check_splits};
 use crate::progress::Progress;
 use crate::store::Store;
 use futures_util::future::LocalBoxFuture;
+use sprag_core::candidate::check::{Guarded, HELD_OUT, objection};
 use sprag_core::candidate::{Candidate, Experiment, Ground, Stage};
 use sprag_core::case::EvalCase;
 use sprag_core::gate::account::Account;
@@ -73,7 +74,10 @@ pub async fn measure(
         head: request.harness.with(&change.changes),
         account: Account::new(config.mode),
         left: whole(request),
-        experiment: begun(request, change),
+        experiment: Experiment {
+            remark: remark(request, change, &train, &bench),
+            ..begun(request, change)
+        },
     };
     // It is for no cluster: there is nothing that it should fix, so only what it must not break is measured.
     gate.candidate(Proposal::default());
@@ -189,6 +193,18 @@ fn begun(request: &Request<'_>, change: &Change) -> Experiment {
         origin: "a pull request".to_owned(),
     };
     Experiment::new(ExperimentId::new(change.name.clone()), 0, candidate)
+}
+
+/// What would make a candidate invalid.
+fn remark(request: &Request<'_>, change: &Change, train: &[TaskId], bench: &Bench<'_>) -> Option<String> {
+    let (before, changes) = (&request.harness, &change.changes);
+    let guarded = Guarded::of(train, change.suite.iter().chain(&change.left_out), []);
+    let held_out = || {
+        bench
+            .names_held_out(before, changes)
+            .then(|| format!("It names {HELD_OUT}"))
+    };
+    objection(before, changes, &request.policy, &guarded).or_else(held_out)
 }
 
 /// Runs the regression suite on a harness: what `.sprag/suite` promises must hold on the default branch too.

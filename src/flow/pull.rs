@@ -75,6 +75,9 @@ pub struct Outcome {
     /// What speaks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<serde_json::Value>,
+    /// What a person should look at before the merge, with the line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
     /// For the page of the workflow run, Markdown.
     #[serde(skip)]
     pub summary: Markdown,
@@ -462,6 +465,7 @@ pub fn skipped(target: &Target, reason: &str, summary: Markdown) -> Outcome {
         reason: reason.to_owned(),
         ground: None,
         evidence: None,
+        remark: None,
         summary,
         conclusions: None,
     }
@@ -489,6 +493,7 @@ pub fn outcome(target: &Target, experiment: &Experiment, summary: Markdown, runs
             .evidence
             .as_deref()
             .and_then(|evidence| serde_json::to_value(evidence).ok()),
+        remark: experiment.remark.clone(),
         summary,
         conclusions: conclusions(runs),
     }

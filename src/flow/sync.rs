@@ -18,7 +18,7 @@ use crate::progress::Progress;
 use crate::workspace::Remote;
 use sprag_core::case::EvalCase;
 use sprag_core::config::Config;
-use sprag_core::curation::{self, About};
+use sprag_core::curation;
 use sprag_core::fact::What;
 use sprag_core::id::TaskId;
 use sprag_core::mine::text::counted;
@@ -27,9 +27,6 @@ use sprag_core::render::labels::FAILURE;
 use sprag_core::signal::Place;
 use std::fmt;
 use std::path::Path;
-
-/// The most clusters that a model is asked about in one job.
-const CURATED: usize = 20;
 
 /// What a job on GitHub works with.
 #[derive(Debug)]
@@ -136,11 +133,9 @@ pub async fn sync(hub: &Hub<'_>, notebook: &mut Notebook, progress: &Progress) -
 /// Asks a model what becomes of the clusters that nobody has decided about.
 async fn curate(hub: &Hub<'_>, notebook: &mut Notebook, advisor: &Advisor) -> Result<(), FlowError> {
     let book = notebook.book();
-    let new = book.undecided().into_iter().take(CURATED);
-    let about: Vec<About> = new
-        .map(|id| About::cluster(&book.clusters, &book.records, id))
-        .collect();
-    let curations = advisor.decide(&about).await?;
+    let curations = advisor
+        .curations(&book.clusters, &book.records, &book.curations)
+        .await?;
     let revisions = curation::merges(hub.config.review, &curations);
     if !curations.is_empty() {
         notebook.note(What::Curated { curations });

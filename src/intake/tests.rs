@@ -105,7 +105,7 @@ fn a_folder_is_walked_in_order_and_what_is_none_of_ours_is_counted() {
     assert_eq!(tasks, ["a", "h", "shop/7", "c"]);
     assert_eq!(
         read.problems,
-        ["1 file has no format that sprag knows, and is left out"]
+        ["1 file has no format that sprag knows, and is left out: package.json"]
     );
 }
 

@@ -1,7 +1,7 @@
 //! The money of a run: what a request may cost is set aside before it is sent, and what it did cost is booked after it.
 
 use super::ModelError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sprag_core::model::{Price, TokenUsage};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -20,12 +20,17 @@ struct State {
     reserved: f64,
     /// Reservations that are not settled.
     open: usize,
+    /// Of what is spent, what a killed process has spent on answers that nobody was told again yet.
+    untold: f64,
+    /// What nobody has taken yet.
     fresh: Tally,
+    /// What no journal has written down yet.
+    unkept: Tally,
     total: Tally,
 }
 
 /// What requests have cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     /// Requests that were sent.
     pub requests: u64,
@@ -39,6 +44,11 @@ impl Tally {
     fn add(&mut self, usd: f64, unpriced_tokens: u64) {
         self.usd += usd;
         self.unpriced_tokens += unpriced_tokens;
+    }
+
+    fn join(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.add(other.usd, other.unpriced_tokens);
     }
 }
 
@@ -73,10 +83,30 @@ impl Purse {
         self.state().total
     }
 
-    /// From now on so many US dollars are left: others spend of the same budget.
+    /// From now on so many US dollars are left, less what was not taken yet: others spend of the same budget.
     pub fn allow(&self, left: f64) {
         let mut state = self.state();
-        state.limit = state.spent + left.max(0.0);
+        state.limit = state.spent - state.untold - state.fresh.usd + left.max(0.0);
+    }
+
+    /// What was spent since this was last asked, for a journal to write down.
+    pub(super) fn keep(&self) -> Tally {
+        std::mem::take(&mut self.state().unkept)
+    }
+
+    /// A process that was killed has spent so many US dollars; they are gone, and are to be told of one by one.
+    pub(super) fn recover(&self, usd: f64) {
+        let mut state = self.state();
+        state.spent += usd;
+        state.untold += usd;
+    }
+
+    /// What was recovered of one answer, as if it was spent now.
+    pub(super) fn tell(&self, spent: Tally) {
+        let mut state = self.state();
+        state.untold -= spent.usd;
+        state.fresh.join(spent);
+        state.total.join(spent);
     }
 
     /// Sets aside what a request may cost, once what others have set aside is settled; nothing when the price is unknown.
@@ -156,8 +186,10 @@ impl Reservation {
     pub(crate) fn sent(&mut self) {
         self.sent = true;
         let mut state = self.purse.state();
-        state.fresh.requests += 1;
-        state.total.requests += 1;
+        let State {
+            fresh, unkept, total, ..
+        } = &mut *state;
+        [fresh, unkept, total].into_iter().for_each(|tally| tally.requests += 1);
     }
 
     /// Books what it did cost: US dollars, and tokens without a price.
@@ -176,8 +208,12 @@ impl Reservation {
             state.reserved - self.most
         };
         state.spent += usd;
-        state.fresh.add(usd, unpriced_tokens);
-        state.total.add(usd, unpriced_tokens);
+        let State {
+            fresh, unkept, total, ..
+        } = &mut *state;
+        for tally in [fresh, unkept, total] {
+            tally.add(usd, unpriced_tokens);
+        }
         drop(state);
         self.purse.settled.notify_waiters();
     }

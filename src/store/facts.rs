@@ -8,6 +8,7 @@ use super::dir::{set_aside, write_whole};
 use super::lock::Lock;
 use super::{Damage, StoreError, Stored};
 use fs_err as fs;
+use serde::Serialize;
 use sprag_core::fact::{Fact, What};
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -71,6 +72,11 @@ impl FactFile {
         &self.facts
     }
 
+    /// Hands the facts over: there may be many failures in them, and one copy of these is enough. More can be noted afterwards.
+    pub fn take_facts(&mut self) -> Vec<Fact> {
+        std::mem::take(&mut self.facts)
+    }
+
     /// Notes a fact, and says whether it is a new one. When this returns, it survives a kill of the process.
     pub fn note(&mut self, at: String, what: What) -> Result<bool, StoreError> {
         let fact = Fact { at, what };
@@ -78,12 +84,12 @@ impl FactFile {
         if self.ids.contains(&id) {
             return Ok(false);
         }
-        let stored = Stored {
-            id: id.clone(),
-            at: fact.at.clone(),
-            fact: serde_json::to_value(&fact.what).map_err(std::io::Error::from)?,
+        let written = Written {
+            id: &id,
+            at: &fact.at,
+            fact: &fact.what,
         };
-        let mut line = serde_json::to_vec(&stored).map_err(std::io::Error::from)?;
+        let mut line = serde_json::to_vec(&written).map_err(std::io::Error::from)?;
         line.push(b'\n');
         let end = self.file.metadata()?.len();
         if let Err(error) = self.file.write_all(&line) {
@@ -96,6 +102,14 @@ impl FactFile {
         self.facts.push(fact);
         Ok(true)
     }
+}
+
+/// A [`Stored`] fact, as it is written.
+#[derive(Serialize)]
+struct Written<'a> {
+    id: &'a str,
+    at: &'a str,
+    fact: &'a What,
 }
 
 /// The lines of a file of facts.

@@ -7,6 +7,7 @@ use sprag::forge::{ENDPOINTS, IssueChange, Reaction};
 use sprag_core::fact::What;
 use sprag_core::render::markdown::Markdown;
 use sprag_core::render::pull::PullRequest;
+use sprag_testkit::github::PRIVATE_KEY;
 use std::collections::BTreeSet;
 
 /// Everything up to the first pull request. The issue that it is for comes back with it.
@@ -173,6 +174,7 @@ async fn everybodys_pull_requests_are_measured_against_their_base() {
         "nothing that held is broken: {}",
         outcome.reason
     );
+    assert_eq!(outcome.remark, None);
     let checks = forge
         .check_runs(&forge.pull(steps).await.unwrap().head_sha)
         .await
@@ -189,6 +191,14 @@ async fn everybodys_pull_requests_are_measured_against_their_base() {
             ("sprag / validation", Some("success"))
         ]
     );
+    let marked = format!("{}# as in held-3\n", kiosk::STEPS);
+    let outcome = scene
+        .gate(open("marked", &[("agent/steps.toml", &marked)]).await)
+        .await
+        .unwrap();
+    let remark = outcome.remark.expect("a task is named");
+    assert_eq!(remark, "It names a held-out task");
+    assert_eq!(outcome.verdict, "accepted", "a person may have a reason");
     scene.gate(steps).await.unwrap();
     let again = forge
         .check_runs(&forge.pull(steps).await.unwrap().head_sha)
@@ -254,7 +264,7 @@ async fn every_endpoint_is_called_and_held_to_githubs_description() {
     forge.branch("main").await.unwrap();
     forge.app().await.unwrap();
     assert_eq!(forge.granted().await.unwrap()["contents"], "write");
-    sprag::forge::convert_manifest(&scene.fake.api_url(), &scene.fake.manifest_code())
+    sprag::forge::convert_manifest(&scene.fake.api_url(), &scene.fake.manifest_code(PRIVATE_KEY))
         .await
         .unwrap();
     scene.forge_of_alice().myself().await.unwrap();

@@ -41,6 +41,9 @@ fn answer(asked: &str, mended: bool) -> Value {
         json!({"reason": "Both cancel what is shipped.", "same": !asked.contains("nobody knows why"), "title": "cancels orders that are shipped"})
     } else if asked.contains("What should this cluster be called?") {
         json!({"reason": "It says so.", "title": "cancels orders that are shipped"})
+    } else if asked.starts_with("What becomes of this cluster?") {
+        let known = asked.contains("cancels orders that are shipped");
+        json!({"reason": "It was told not to.", "decision": if known { "needs_person" } else { "accept" }, "into": 0})
     } else if asked.contains("order O-1") {
         mined("cancels an order although it was shipped", seen)
     } else if asked.contains("order O-2") && (mended || !asked.contains("order O-2 any more")) {
@@ -109,6 +112,10 @@ fn what_a_model_says_of_failures_is_checked_kept_recorded_and_replayed() {
     assert_eq!(replayed["model"]["usd"], json!(0.0));
     let shown = place.sprag(&["clusters"]);
     assert!(shown.stdout.contains("cancels orders that are shipped"), "{shown:?}");
+    assert!(
+        shown.stdout.contains("It was told not to."),
+        "a decision is kept, and what waits is shown: {shown:?}"
+    );
 
     place.write("project/more.jsonl", &runs().replace("O-1", "O-9"));
     let missed = place.sprag(&["ingest", "more.jsonl", "--replay", "tape"]);

@@ -8,6 +8,9 @@ use sprag_core::candidate::{Experiment, Verdict};
 use sprag_core::machine::{self, State};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
 
 const REFERENCE: &str = include_str!("../fixtures/helpdesk/reference-playbook.toml");
 
@@ -146,14 +149,41 @@ fn calls(step: usize, task: &str) -> Value {
 
 /// A server with the interface of `OpenAI`, behind which a model edits when it has tools, and knows nothing else.
 fn server() -> String {
+    counting_server().address
+}
+
+/// A server that tells of every request.
+struct Counting {
+    address: String,
+    /// The numbers of the requests, from 0.
+    requests: Receiver<usize>,
+    /// The request whose answer it keeps back.
+    silent_at: Arc<AtomicUsize>,
+}
+
+fn counting_server() -> Counting {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/v1", listener.local_addr().unwrap());
+    let (sender, requests) = std::sync::mpsc::channel();
+    let silent_at = Arc::new(AtomicUsize::new(usize::MAX));
+    let stop = silent_at.clone();
     std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            std::thread::spawn(move || serve(stream.unwrap()));
+        let mut silent = Vec::new();
+        for (at, stream) in listener.incoming().enumerate() {
+            if at == stop.load(Ordering::SeqCst) {
+                silent.push(stream);
+            } else {
+                std::thread::spawn(move || serve(stream.unwrap()));
+            }
+            // Nobody may be listening.
+            sender.send(at).ok();
         }
     });
-    address
+    Counting {
+        address,
+        requests,
+        silent_at,
+    }
 }
 
 fn serve(mut stream: TcpStream) {
@@ -210,6 +240,55 @@ fn a_model_s_edit_passes_the_gate_and_its_tape_plays_it_again() {
     let replayed = state(&place, "again");
     assert_eq!(replayed.experiments[0].candidate, experiment.candidate);
     assert!(replayed.spent.usd < usd);
+}
+
+#[test]
+fn a_proposal_killed_between_two_answers_asks_for_no_answer_twice_and_ends_the_same() {
+    let server = counting_server();
+    let playing = || {
+        let model = "[model]\nprovider = \"openai-compatible\"\nname = \"m\"\nprices = { input = 1, output = 10 }\n";
+        place(&format!(
+            "{model}base_url = \"{}\"\n[proposer]\nkind = \"model\"\nsteps = 10\n",
+            server.address
+        ))
+    };
+    let end = |ran: &Ran| {
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        ran.json()["ledger_head"].clone()
+    };
+    let undisturbed = end(&simulate(&playing(), "out", &["--batches", "1"]));
+    let all = server.requests.try_iter().count();
+
+    // The last request is one of the proposer, which has asked several times by then.
+    let last = 2 * all - 1;
+    server.silent_at.store(last, Ordering::SeqCst);
+    let place = playing();
+    let arguments = [
+        "simulate",
+        "--experiments",
+        "5",
+        "--json",
+        "--batches",
+        "1",
+        "--out",
+        "../out",
+    ];
+    let mut child = place.sprag_command(&arguments).spawn().unwrap();
+    assert!(server.requests.iter().any(|at| at == last));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let again = simulate(&place, "out", &["--batches", "1"]);
+    assert_eq!(
+        end(&again),
+        undisturbed,
+        "what was paid before the kill is in the ledger, too"
+    );
+    assert_eq!(
+        server.requests.try_iter().count(),
+        1,
+        "only the answer under way is asked for again"
+    );
+    assert!(!place.path("out/.sprag/asked.jsonl").exists());
 }
 
 #[test]

@@ -9,7 +9,7 @@ pub mod standing;
 use crate::candidate::Proof;
 use crate::case::{CaseState, EvalCase};
 use crate::cluster::{ClusterBook, ClusterState};
-use crate::curation::{Curations, Subject};
+use crate::curation::Curations;
 use crate::fact::{Fact, Reading, What};
 use crate::failure::{FailureKind, FailureRecord, Mechanism, RootCause};
 use crate::gate::holdout::Asked;
@@ -433,16 +433,6 @@ impl Book {
             );
         }
         clusters
-    }
-
-    /// Unresolved clusters, by rank, that nobody has decided about and that no pull request waits for: what a model can be asked about.
-    pub fn undecided(&self) -> Vec<&ClusterId> {
-        let ranked = self.clusters.ranked().into_iter().map(|(_, cluster)| cluster);
-        let free = ranked.filter(|cluster| {
-            let decided = self.curations.of(&Subject::Cluster(cluster.id.clone())).is_some();
-            !decided && !self.clusters.is_decided(&cluster.id) && cluster.state != ClusterState::InProgress
-        });
-        free.map(|cluster| &cluster.id).collect()
     }
 
     /// Where a cluster stands.

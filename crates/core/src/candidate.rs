@@ -160,6 +160,8 @@ pub struct Experiment {
     pub batch: u32,
     /// What was evaluated.
     pub candidate: Candidate,
+    /// Why sprag would not measure such a change of its own, with the line; only of a change that a person made, who may have reasons.
+    pub remark: Option<String>,
     /// What the stages measured, as far as they were run.
     pub cluster_cases: Option<Scorecard>,
     /// The regression suite.
@@ -267,6 +269,7 @@ impl Experiment {
             id,
             batch,
             candidate,
+            remark: None,
             cluster_cases: None,
             regression: None,
             validation: None,

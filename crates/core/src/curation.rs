@@ -7,7 +7,7 @@ mod question;
 
 pub use question::{About, ask, read};
 
-use crate::cluster::{Author, Change, ClusterBook, Revision};
+use crate::cluster::{Author, Change, ClusterBook, ClusterState, Revision};
 use crate::id::{CaseId, ClusterId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -147,6 +147,16 @@ impl Curations {
     /// All of them, for a later run.
     pub fn all(&self) -> Vec<Curation> {
         self.0.values().cloned().collect()
+    }
+
+    /// Unresolved clusters, by rank, that nobody has decided about and that no pull request waits for: what a model can be asked about.
+    pub fn undecided<'a>(&self, book: &'a ClusterBook) -> Vec<&'a ClusterId> {
+        let ranked = book.ranked().into_iter().map(|(_, cluster)| cluster);
+        let free = ranked.filter(|cluster| {
+            let decided = self.of(&Subject::Cluster(cluster.id.clone())).is_some();
+            !decided && !book.is_decided(&cluster.id) && cluster.state != ClusterState::InProgress
+        });
+        free.map(|cluster| &cluster.id).collect()
     }
 
     /// Where a cluster stands. What a person said of one that has become part of it holds for it, too, unless a person said something of it.

@@ -106,13 +106,13 @@ pub struct FailureRecord {
 }
 
 impl FailureRecord {
-    /// The step that decided the run: where the evidence of the surest cause begins. `None` where no cause points at a step.
+    /// The step that decided the run: where the evidence of the surest cause begins, or that of an earlier cause of the same kind: of several
+    /// faults that nobody repaired, the first was enough. `None` where no cause points at a step.
     pub fn decisive_step(&self) -> Option<usize> {
-        let mut steps = self
-            .causes
-            .iter()
-            .flat_map(|cause| cause.evidence.iter().filter_map(|evidence| evidence.step));
-        steps.next()
+        let begins = |cause: &RootCause| cause.evidence.iter().find_map(|evidence| evidence.step);
+        let surest = self.causes.iter().find(|cause| begins(cause).is_some())?;
+        let alike = |cause: &&RootCause| cause.mechanism.rule == surest.mechanism.rule;
+        self.causes.iter().filter(alike).filter_map(begins).min()
     }
 
     /// Whether the same run, read once more, is explained as before: by the same party for the same reasons. One that is not has to

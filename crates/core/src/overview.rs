@@ -2,7 +2,7 @@
 
 use crate::book::Book;
 use crate::case::{CaseState, EvalCase, Refusal};
-use crate::cluster::{Cluster, ClusterBook, ClusterState};
+use crate::cluster::{Cluster, ClusterBook, ClusterState, Revision};
 use crate::curation::{Curations, Review, Standing};
 use crate::fact::{Decision, Fact, What};
 use crate::failure::{FailureRecord, RootCause};
@@ -118,7 +118,7 @@ impl Overview {
     }
 
     /// What is known without GitHub: the ledger of a run, then what was read and decided beside it.
-    pub fn local(ledger: &[Entry], facts: &[Fact], suite: &[EvalCase]) -> Self {
+    pub fn local(ledger: &[Entry], facts: impl IntoIterator<Item = Fact>, suite: &[EvalCase]) -> Self {
         let mut overview = Self::default();
         overview
             .cases
@@ -136,7 +136,7 @@ impl Overview {
             overview.refused.extend(state.refused.into_values());
         }
         for fact in facts {
-            overview.take_fact(&fact.what, batch);
+            overview.take_fact(fact.what, batch);
         }
         overview.clusters.name_parts(&overview.records);
         overview.clusters.weigh();
@@ -166,20 +166,26 @@ impl Overview {
         }
     }
 
-    fn take_fact(&mut self, what: &What, batch: u32) {
+    /// Takes in changes of clusters.
+    pub fn revise(&mut self, revisions: &[Revision]) {
+        self.clusters.revise(revisions);
+        self.clusters.name_parts(&self.records);
+    }
+
+    fn take_fact(&mut self, what: What, batch: u32) {
         match what {
             What::FilesRead { files, failures, .. } => {
-                let origin = Origin::Files { names: files.clone() };
+                let origin = Origin::Files { names: files };
                 for record in failures {
                     // Read again beside other runs, it may be explained better than before.
                     if let Some(known) = self.records.get(&record.id) {
-                        self.clusters.reread(known, record);
+                        self.clusters.reread(known, &record);
                     }
+                    self.clusters.place(&record, batch, |_| false);
                     self.take(record, &origin);
-                    self.clusters.place(record, batch, |_| false);
                 }
             }
-            What::ClustersRevised { revisions } => self.clusters.revise(revisions),
+            What::ClustersRevised { revisions } => self.clusters.revise(&revisions),
             What::Curated { curations } => curations.iter().for_each(|curation| self.curations.take(curation)),
             What::Decided { decisions, .. } => decisions.iter().for_each(|decision| self.decide(decision)),
             _ => {}
@@ -214,21 +220,24 @@ impl Overview {
             Event::SignalsRead { findings, .. } => {
                 for finding in findings {
                     let origin = Origin::Issue { number: finding.issue };
-                    finding.record.iter().for_each(|record| self.take(record, &origin));
+                    finding
+                        .record
+                        .iter()
+                        .cloned()
+                        .for_each(|record| self.take(record, &origin));
                 }
             }
             Event::TrafficRan { records, .. } => {
-                records
-                    .iter()
-                    .for_each(|record| self.take(record, &Origin::Run { run: None }));
+                let origin = Origin::Run { run: None };
+                records.iter().cloned().for_each(|record| self.take(record, &origin));
             }
             _ => {}
         }
     }
 
-    fn take(&mut self, record: &FailureRecord, origin: &Origin) {
-        self.records.insert(record.id.clone(), record.clone());
+    fn take(&mut self, record: FailureRecord, origin: &Origin) {
         self.origins.insert(record.id.clone(), origin.clone());
+        self.records.insert(record.id.clone(), record);
     }
 
     /// The cluster with an id, or the one whose id begins so.
@@ -301,7 +310,6 @@ fn one<'a>(what: &str, given: &str, names: impl Iterator<Item = &'a str>) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::Revision;
     use crate::cluster::tests::record;
 
     fn read(at: &str, records: &[FailureRecord]) -> Fact {
@@ -332,7 +340,7 @@ mod tests {
         let one = record("aa1", "t1", &[("missing_action", "refund")]);
         let two = record("ab2", "t2", &[("missing_action", "cancel")]);
         let three = record("ac3", "t3", &[("missing_action", "cancel")]);
-        let first = Overview::local(&[], &[read("1", &[one.clone(), two.clone()])], &[]);
+        let first = Overview::local(&[], [read("1", &[one.clone(), two.clone()])], &[]);
         let id = |tool: &str| {
             let of = first
                 .clusters
@@ -355,7 +363,7 @@ mod tests {
             decided("3", ignore),
             read("4", &[three]),
         ];
-        let overview = Overview::local(&[], &facts, &[]);
+        let overview = Overview::local(&[], facts, &[]);
         assert_eq!(overview.clusters.clusters.len(), 1);
         let cluster = &overview.clusters.clusters[&refund];
         assert_eq!((cluster.total_failures(), cluster.state), (3, ClusterState::Ignored));
@@ -371,7 +379,7 @@ mod tests {
     #[test]
     fn the_beginning_of_an_id_is_enough_if_it_is_the_only_one() {
         let records = ["aa1", "ab2", "b"].map(|id| record(id, id, &[("missing_action", "refund")]));
-        let overview = Overview::local(&[], &[read("1", &records)], &[]);
+        let overview = Overview::local(&[], [read("1", &records)], &[]);
         assert_eq!(overview.record("ab").unwrap().id.as_str(), "ab2");
         assert!(overview.record("a").unwrap_err().contains("several"));
         assert!(overview.record("x").is_err() && overview.record("").is_err());

@@ -1,6 +1,6 @@
 //! The proof at every start: secrets, sockets and a process are planted outside, and a probe inside tries to reach them.
 
-use crate::launch::{Leash, Sandbox};
+use crate::launch::{Leash, SUDO, Sandbox};
 use crate::order::Order;
 use crate::policy::{Limits, Network, Policy};
 use crate::probe::{self, ABUSES, Abuse, Line, Targets, Task};
@@ -12,7 +12,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::{TcpListener, UdpSocket};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -46,12 +46,12 @@ impl Sandbox {
     /// When none does: each with what got through, or why it could not be built.
     pub fn select(choice: Choice, program: &Path) -> Result<Self, Refused> {
         let mut tried = Vec::new();
-        for &tier in choice.tiers() {
+        for &tier in choice.tiers(asks_sudo()) {
             let sandbox = Self::unproven(tier, program);
             if tier == Tier::None {
                 return Ok(sandbox);
             }
-            let through = match battery(&sandbox) {
+            let through = match started(&sandbox).and_then(|()| battery(&sandbox)) {
                 Ok(probed) => probed
                     .into_iter()
                     .filter(|probed| !probed.held)
@@ -68,6 +68,29 @@ impl Sandbox {
     }
 }
 
+/// Whether `sudo` may be asked without being named: on a runner of GitHub, where it wants no password. Elsewhere it would report whom it
+/// refuses.
+pub fn asks_sudo() -> bool {
+    std::env::var_os("GITHUB_ACTIONS").is_some_and(|set| set == "true")
+}
+
+/// Whether launchers can be started at all; who has to ask for a password cannot.
+fn started(sandbox: &Sandbox) -> io::Result<()> {
+    if sandbox.tier() != Tier::Elevated {
+        return Ok(());
+    }
+    let mut asks = Command::new(SUDO);
+    asks.args(["-n", "true"])
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    match asks.stderr(Stdio::null()).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(sys::other("sudo starts nothing without a password")),
+        Err(error) => Err(sys::other(&format!("there is no sudo: {error}"))),
+    }
+}
+
 /// Tries every way out of a sandbox that is known to us: some 80, in a few dozen milliseconds.
 ///
 /// # Errors
@@ -78,7 +101,8 @@ pub fn battery(sandbox: &Sandbox) -> io::Result<Vec<Probed>> {
     let network = Network::Proxy {
         port: planted.tcp_at_port.local_addr()?.port(),
     };
-    let mut probe = Probe::start(sandbox, &planted.work, &task, network, Limits::default())?;
+    let shown = [planted.shown.clone()];
+    let mut probe = Probe::start(sandbox, &planted.work, &shown, &task, network, Limits::default())?;
     let mut found = Vec::new();
     let mut text = String::new();
     probe.output.read_to_string(&mut text)?;
@@ -130,7 +154,7 @@ fn resource(sandbox: &Sandbox, abuse: Abuse, time: Duration) -> io::Result<Bound
         disk: 64 << 20,
         files: 5_000,
     };
-    let mut probe = Probe::start(sandbox, &work, &Task::Abuse(abuse), Network::None, limits)?;
+    let mut probe = Probe::start(sandbox, &work, &[], &Task::Abuse(abuse), Network::None, limits)?;
     // A flood is read as fast as it comes, and thrown away.
     let mut output = probe.output.into_inner();
     let reader = std::thread::spawn(move || io::copy(&mut output, &mut io::sink()).ok());
@@ -165,7 +189,7 @@ pub fn daemons(sandbox: &Sandbox) -> io::Result<usize> {
     let folder = tempfile::tempdir()?;
     let work = fs::canonicalize(folder.path())?;
     let task = Task::Abuse(Abuse::Daemons);
-    let mut probe = Probe::start(sandbox, &work, &task, Network::None, Limits::default())?;
+    let mut probe = Probe::start(sandbox, &work, &[], &task, Network::None, Limits::default())?;
     probe.output.read_line(&mut String::new())?;
     probe.leash.let_go();
     probe.child.wait()?;
@@ -187,7 +211,14 @@ struct Probe {
 }
 
 impl Probe {
-    fn start(sandbox: &Sandbox, work: &Path, task: &Task, network: Network, limits: Limits) -> io::Result<Self> {
+    fn start(
+        sandbox: &Sandbox,
+        work: &Path,
+        read: &[PathBuf],
+        task: &Task,
+        network: Network,
+        limits: Limits,
+    ) -> io::Result<Self> {
         let program = sandbox.program().to_owned();
         let command = [
             program.to_string_lossy().into_owned(),
@@ -195,7 +226,7 @@ impl Probe {
             serde_json::to_string(task)?,
         ];
         let policy = Policy {
-            read: vec![fs::canonicalize(&program)?, program],
+            read: [&[fs::canonicalize(&program)?, program], read].concat(),
             network,
             limits,
             ..Policy::writing([work.to_owned()])
@@ -226,14 +257,16 @@ impl Probe {
 
 /// What lies outside of the sandbox, to be looked for in vain.
 struct Planted {
-    _folders: [TempDir; 2],
+    _folders: [TempDir; 3],
     outside: PathBuf,
     work: PathBuf,
+    shown: PathBuf,
     secret: String,
     mark: String,
     bystander: Bystander,
     named: UnixListener,
     unix: [UnixListener; 2],
+    datagrams: UnixDatagram,
     tcp: TcpListener,
     tcp_at_port: TcpListener,
     tcp6: Option<TcpListener>,
@@ -272,8 +305,10 @@ impl Planted {
         let folders = [
             tempfile::Builder::new().prefix("sprag-outside-").tempdir()?,
             tempfile::tempdir()?,
+            tempfile::tempdir()?,
         ];
-        let [outside, work] = [fs::canonicalize(&folders[0])?, fs::canonicalize(&folders[1])?];
+        let [outside, work, shown] = [0, 1, 2].map(|at| fs::canonicalize(&folders[at]));
+        let [outside, work, shown] = [outside?, work?, shown?.join("file")];
         fs::create_dir_all(outside.join(".git/hooks"))?;
         let mark = outside
             .file_name()
@@ -284,6 +319,7 @@ impl Planted {
         let file = outside.join("secret");
         fs::write(&file, &secret)?;
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
+        fs::write(&shown, &secret)?;
         let open = fs::File::open(&file)?;
         sys::inherit_by_all(&open)?;
         let named = UnixListener::bind_addr(&SocketAddr::from_abstract_name(mark.as_bytes())?)?;
@@ -293,6 +329,7 @@ impl Planted {
             bystander: Bystander::start(sandbox.program(), &secret)?,
             named,
             unix: [first?, second?],
+            datagrams: UnixDatagram::bind(outside.join("datagrams"))?,
             tcp: TcpListener::bind("127.0.0.1:0")?,
             tcp_at_port: TcpListener::bind("127.0.0.2:0")?,
             tcp6: TcpListener::bind("[::1]:0").ok(),
@@ -302,6 +339,7 @@ impl Planted {
             _folders: folders,
             outside,
             work,
+            shown,
             secret,
             mark,
             _open: open,
@@ -313,6 +351,7 @@ impl Planted {
         let at = |listener: &TcpListener| listener.local_addr().unwrap_or_else(|_| unbound());
         Targets {
             outside: self.outside.clone(),
+            shown: self.shown.clone(),
             work: self.work.clone(),
             home: std::env::home_dir(),
             secret: self.secret.clone(),
@@ -336,7 +375,9 @@ impl Planted {
             .flatten();
         let no_connection = unix.map(no_unix).chain(tcp.map(no_tcp)).collect::<Vec<_>>();
         let file = self.outside.join("secret");
-        let unchanged = fs::read_to_string(&file).is_ok_and(|text| text == self.secret)
+        let whole = |path: &Path| fs::read_to_string(path).is_ok_and(|text| text == self.secret);
+        let unchanged = whole(&file)
+            && whole(&self.shown)
             && fs::metadata(&file).is_ok_and(|found| found.permissions().mode() & 0o777 == 0o600);
         let hooks = fs::read_dir(self.outside.join(".git/hooks")).is_ok_and(|mut hooks| hooks.next().is_none());
         let folders = [std::env::temp_dir(), "/var/tmp".into(), "/dev/shm".into()];
@@ -349,7 +390,10 @@ impl Planted {
             fs::remove_file(mark).ok();
         }
         let alive = matches!(self.bystander.0.try_wait(), Ok(None));
-        let silent = self.udp.set_nonblocking(true).is_ok() && self.udp.recv(&mut [0]).is_err();
+        let silent = self.udp.set_nonblocking(true).is_ok()
+            && self.udp.recv(&mut [0]).is_err()
+            && self.datagrams.set_nonblocking(true).is_ok()
+            && self.datagrams.recv(&mut [0]).is_err();
         let probed = |reach, name: &str, held| Probed {
             reach,
             name: format!("seen outside: {name}"),

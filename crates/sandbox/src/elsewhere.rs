@@ -27,7 +27,7 @@ impl Sandbox {
             return Ok(Self::none());
         }
         let why = "needs the namespaces, Landlock or seccomp of Linux";
-        let tried = choice.tiers().iter().map(|tier| (*tier, why.to_owned()));
+        let tried = choice.tiers(false).iter().map(|tier| (*tier, why.to_owned()));
         Err(Refused { tried: tried.collect() })
     }
 

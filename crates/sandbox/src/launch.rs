@@ -4,7 +4,7 @@ use crate::order::Order;
 use crate::policy::{Network, Over};
 use crate::sys;
 use crate::tier::Tier;
-use crate::wire::{EXEC, Mode, Report, Spec, receive, send};
+use crate::wire::{EXEC, Mode, NEWEST_LANDLOCK, Report, Spec, receive, send};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -16,12 +16,15 @@ use tempfile::TempDir;
 
 /// How long a launcher may take until the program runs, in milliseconds.
 const PATIENCE: i32 = 30_000;
+/// Where `sudo` is.
+pub(crate) const SUDO: &str = "/usr/bin/sudo";
 
 /// A way to hold foreign code that has been proven on this machine, or none that has been asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sandbox {
     tier: Tier,
     program: PathBuf,
+    landlock: i32,
 }
 
 impl Sandbox {
@@ -34,6 +37,16 @@ impl Sandbox {
         Self {
             tier,
             program: program.to_owned(),
+            landlock: NEWEST_LANDLOCK,
+        }
+    }
+
+    /// The same as on a kernel with an older Landlock, from 1 (Linux 5.13): for proofs. What is missing there, the filter has to hold.
+    #[must_use]
+    pub fn with_landlock(&self, version: u8) -> Self {
+        Self {
+            landlock: i32::from(version),
+            ..self.clone()
         }
     }
 
@@ -62,7 +75,6 @@ impl Sandbox {
             command.envs(order.env.iter().map(|(name, value)| (name, value)));
             return Ok((command, Ticket(None)));
         }
-        let (ours, theirs) = sys::pair()?;
         let private = self.private()?;
         let spec = Spec {
             mode: if self.tier == Tier::Filters {
@@ -75,20 +87,41 @@ impl Sandbox {
             dir: order.dir.to_owned(),
             policy: order.policy.clone(),
             private: private.as_ref().map(|private| private.path().to_owned()),
+            user: (self.tier == Tier::Elevated).then(sys::ids),
+            landlock: self.landlock,
+            others: 0,
         };
+        let (mut command, line) = self.launcher()?;
+        command.env_clear();
+        Ok((command, Ticket(Some(Open { line, spec, private }))))
+    }
+
+    /// The command of a launcher, and the line on which it is told what to do. `sudo` closes what a child inherits, so that who it starts
+    /// calls back.
+    fn launcher(&self) -> io::Result<(Command, Line)> {
+        if self.tier == Tier::Elevated {
+            let folder = tempfile::Builder::new().prefix("sandbox-").tempdir()?;
+            let path = fs::canonicalize(folder.path())?.join("line");
+            let socket = sys::listen_for_packets(&path)?;
+            let mut command = Command::new(SUDO);
+            command
+                .args(["-n", "--"])
+                .arg(&self.program)
+                .arg(crate::LAUNCHER)
+                .arg(path);
+            return Ok((
+                command,
+                Line::Listens {
+                    socket,
+                    _folder: folder,
+                },
+            ));
+        }
+        let (ours, theirs) = sys::pair()?;
         let mut command = Command::new(&self.program);
-        command
-            .arg(crate::LAUNCHER)
-            .arg(theirs.as_raw_fd().to_string())
-            .env_clear();
+        command.arg(crate::LAUNCHER).arg(theirs.as_raw_fd().to_string());
         sys::inherit(&mut command, theirs.as_raw_fd());
-        let open = Open {
-            ours,
-            theirs: Some(theirs),
-            spec,
-            private,
-        };
-        Ok((command, Ticket(Some(open))))
+        Ok((command, Line::Open { ours, theirs }))
     }
 
     /// Home and temporary files of one process, where there are no namespaces to give it its own.
@@ -111,10 +144,34 @@ pub struct Ticket(Option<Open>);
 
 #[derive(Debug)]
 struct Open {
-    ours: OwnedFd,
-    theirs: Option<OwnedFd>,
+    line: Line,
     spec: Spec,
     private: Option<TempDir>,
+}
+
+/// The way to a launcher.
+#[derive(Debug)]
+enum Line {
+    Open { ours: OwnedFd, theirs: OwnedFd },
+    Listens { socket: OwnedFd, _folder: TempDir },
+}
+
+impl Line {
+    fn connected(self) -> io::Result<OwnedFd> {
+        match self {
+            Self::Open { ours, theirs } => {
+                drop(theirs);
+                Ok(ours)
+            }
+            Self::Listens { socket, _folder } => {
+                let seen = sys::poll(&[(socket.as_fd(), libc::POLLIN)], PATIENCE)?;
+                if seen[0] == 0 {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                Ok(sys::accept(socket.as_fd())?)
+            }
+        }
+    }
 }
 
 impl Ticket {
@@ -123,20 +180,20 @@ impl Ticket {
     /// # Errors
     /// The error of the system when the program cannot be started; another one when its sandbox cannot be built.
     pub fn redeem(self) -> io::Result<Leash> {
-        let Some(mut open) = self.0 else {
+        let Some(Open { line, spec, private }) = self.0 else {
             return Ok(Leash {
                 channel: None,
                 listener: None,
                 private: None,
             });
         };
-        drop(open.theirs.take());
-        let told = send(open.ours.as_fd(), &open.spec, None);
-        let heard = told.and_then(|()| {
-            sys::poll(&[(open.ours.as_fd(), libc::POLLIN)], PATIENCE)?;
-            receive::<Report>(open.ours.as_fd(), libc::MSG_DONTWAIT)
+        let heard = line.connected().and_then(|ours| {
+            send(ours.as_fd(), &spec, None)?;
+            sys::poll(&[(ours.as_fd(), libc::POLLIN)], PATIENCE)?;
+            let (report, fd) = receive::<Report>(ours.as_fd(), libc::MSG_DONTWAIT)?;
+            Ok((ours, report, fd))
         });
-        let (report, fd) =
+        let (ours, report, fd) =
             heard.map_err(|error| io::Error::other(format!("the launcher of its sandbox does not answer: {error}")))?;
         match report {
             Report::Started => {}
@@ -144,13 +201,13 @@ impl Ticket {
             Report::Failed(failure) => return Err(io::Error::other(format!("its sandbox cannot be built: {failure}"))),
             Report::Over(over) => return Err(io::Error::other(over)),
         }
-        if fd.is_none() && open.spec.policy.network != Network::None {
+        if fd.is_none() && spec.policy.network != Network::None {
             return Err(sys::other("its sandbox hands out no socket for the proxy"));
         }
         Ok(Leash {
-            channel: Some(open.ours),
+            channel: Some(ours),
             listener: fd.map(TcpListener::from),
-            private: open.private,
+            private,
         })
     }
 }

@@ -22,7 +22,7 @@ mod sys;
 mod wire;
 
 #[cfg(target_os = "linux")]
-pub use battery::{Bounded, Probed, Reach, battery, daemons, resources};
+pub use battery::{Bounded, Probed, Reach, asks_sudo, battery, daemons, resources};
 #[cfg(target_os = "linux")]
 pub use launch::{Leash, Sandbox, Ticket};
 pub use order::Order;
@@ -54,11 +54,13 @@ pub fn entry() -> Option<ExitCode> {
 }
 
 #[cfg(target_os = "linux")]
-fn launch_on(fd: &str) -> ExitCode {
-    match fd.parse() {
-        Ok(fd @ 3..) => linux::launcher::main(&sys::own(fd)),
-        _ => ExitCode::FAILURE,
-    }
+fn launch_on(line: &str) -> ExitCode {
+    let line = match line.parse() {
+        Ok(fd @ 3..) => Some(sys::own(fd)),
+        Ok(_) => None,
+        Err(_) => sys::call_for_packets(std::path::Path::new(line)).ok(),
+    };
+    line.map_or(ExitCode::FAILURE, |line| linux::launcher::main(&line))
 }
 
 #[cfg(target_os = "linux")]

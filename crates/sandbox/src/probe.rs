@@ -5,6 +5,7 @@ mod abuse;
 mod call;
 mod egress;
 mod escape;
+mod signals;
 
 pub(crate) use abuse::{Abuse, EVERY as ABUSES};
 
@@ -30,8 +31,10 @@ pub(crate) enum Task {
 /// What lies outside.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Targets {
-    /// A folder with a file `secret`, an empty `.git/hooks`, and sockets `socket` and `docker.sock`.
+    /// A folder with a file `secret`, an empty `.git/hooks`, and sockets `socket`, `docker.sock` and `datagrams`.
     pub outside: PathBuf,
+    /// A file outside that may be read.
+    pub shown: PathBuf,
     /// The folder that may be written.
     pub work: PathBuf,
     /// The user's home.
@@ -69,7 +72,7 @@ pub(crate) struct Line {
 
 /// How many lines [`main`] writes.
 pub(crate) fn count() -> usize {
-    escape::EVERY.len() + egress::EVERY.len()
+    escape::EVERY.len() + egress::EVERY.len() + signals::EVERY.len()
 }
 
 pub(crate) fn main(task: &str) -> ExitCode {
@@ -88,9 +91,11 @@ pub(crate) fn main(task: &str) -> ExitCode {
 }
 
 fn reach(targets: &Targets) -> io::Result<()> {
-    let escapes = escape::EVERY.iter().map(|attempt| (false, attempt));
-    let egress = egress::EVERY.iter().map(|attempt| (true, attempt));
-    for (egress, (name, attempt)) in escapes.chain(egress) {
+    let attempts = |egress, of: &'static [Attempt]| of.iter().map(move |attempt| (egress, attempt));
+    let escapes = attempts(false, escape::EVERY);
+    let egress = attempts(true, egress::EVERY);
+    // One of the signals may end the process that is spied on, so they are the last.
+    for (egress, (name, attempt)) in escapes.chain(egress).chain(attempts(false, signals::EVERY)) {
         let line = Line {
             egress,
             name: (*name).to_owned(),

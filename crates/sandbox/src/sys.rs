@@ -8,7 +8,9 @@ mod socket;
 
 pub(crate) use mount::{detach, mount, pivot_root, tame_mount};
 pub(crate) use seccomp::{Answer, Question, answer, next_question, replace_fd, set_filter};
-pub(crate) use socket::{Segment, loopback_up, pair, receive_packet, send_packet};
+pub(crate) use socket::{
+    Segment, accept, call_for_packets, listen_for_packets, loopback_up, pair, receive_packet, send_packet,
+};
 
 use std::ffi::{CString, c_char, c_int, c_long, c_short, c_uint, c_ulong};
 use std::io;
@@ -244,6 +246,24 @@ pub(crate) fn new_session() -> Result<()> {
 pub(crate) fn ids() -> (u32, u32) {
     // SAFETY: they take nothing and cannot fail.
     unsafe { (libc::getuid(), libc::getgid()) }
+}
+
+/// Becomes a user, for good, with no other group than this one.
+pub(crate) fn become_user(user: u32, group: u32) -> Result<()> {
+    drop_bounding_set()?;
+    // SAFETY: none is read from an empty list; the others take numbers only. The launcher has one thread.
+    unsafe {
+        check(libc::setgroups(0, std::ptr::null()))?;
+        check(libc::setresgid(group, group, group))?;
+        check(libc::setresuid(user, user, user)).map(drop)
+    }
+}
+
+/// Which version of Landlock the kernel has; 0 for none.
+pub(crate) fn landlock_version() -> i32 {
+    // SAFETY: with this flag nothing is read.
+    let version = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0, 1) };
+    i32::try_from(version).unwrap_or_default().max(0)
 }
 
 /// Moves this process, or what it forks next, to new namespaces.

@@ -9,6 +9,8 @@ use std::fmt;
 pub enum Tier {
     /// Linux namespaces, a root directory of its own, Landlock and seccomp.
     Namespaces,
+    /// The same, made by root: `sudo` starts the launcher, which then gives all rights of root up. Where only root may make namespaces.
+    Elevated,
     /// Landlock and seccomp; needs no right at all.
     Filters,
     /// Nothing. Only when it is asked for.
@@ -17,12 +19,13 @@ pub enum Tier {
 
 impl Tier {
     /// Those that hold something, strongest first.
-    pub const ALL: [Self; 2] = [Self::Namespaces, Self::Filters];
+    pub const ALL: [Self; 3] = [Self::Namespaces, Self::Elevated, Self::Filters];
 
     /// Its name.
     pub fn words(self) -> &'static str {
         match self {
             Self::Namespaces => "A (namespaces)",
+            Self::Elevated => "A (namespaces, made by sudo)",
             Self::Filters => "B (Landlock and seccomp)",
             Self::None => "none",
         }
@@ -44,6 +47,8 @@ pub enum Choice {
     Auto,
     /// Namespaces or nothing at all.
     A,
+    /// Namespaces that `sudo` makes.
+    Sudo,
     /// Landlock and seccomp.
     B,
     /// No sandbox.
@@ -51,11 +56,14 @@ pub enum Choice {
 }
 
 impl Choice {
-    /// The tiers to try, in order.
-    pub fn tiers(self) -> &'static [Tier] {
+    /// The tiers to try, in order. `asks_sudo` says whether `sudo` may be asked by who did not name it: whom it refuses, it reports.
+    pub fn tiers(self, asks_sudo: bool) -> &'static [Tier] {
         match self {
-            Self::Auto => &Tier::ALL,
+            Self::Auto if asks_sudo => &Tier::ALL,
+            Self::Auto => &[Tier::Namespaces, Tier::Filters],
+            Self::A if asks_sudo => &[Tier::Namespaces, Tier::Elevated],
             Self::A => &[Tier::Namespaces],
+            Self::Sudo => &[Tier::Elevated],
             Self::B => &[Tier::Filters],
             Self::None => &[Tier::None],
         }
@@ -74,7 +82,7 @@ impl Refused {
     /// What a person can do about it.
     pub fn hint(&self) -> &'static str {
         if cfg!(target_os = "linux") {
-            "allow unprivileged user namespaces, or use a kernel with Landlock (6.12 or later); docs/sandbox.md says how. \
+            "allow unprivileged user namespaces, or use a kernel with Landlock (5.13 or later); docs/sandbox.md says how. \
              `tier = \"none\"` under [sandbox] runs foreign code with all of your rights"
         } else {
             "sprag holds foreign code on Linux only: use a Linux machine, container or workflow. \

@@ -34,7 +34,17 @@ pub(crate) struct Spec {
     pub policy: Policy,
     /// For [`Mode::Filters`]: the directory for its temporary files and its home.
     pub private: Option<PathBuf>,
+    /// The user and group to become, where root starts the launcher.
+    pub user: Option<(u32, u32)>,
+    /// The newest Landlock to ask for; for the launcher, the newest that the kernel has of these.
+    pub landlock: i32,
+    /// Found by the launcher: processes of the user, where the kernel counts them with those of the sandbox.
+    #[serde(skip)]
+    pub others: u64,
 }
+
+/// The newest version of Landlock whose rules are asked for; an older kernel enforces what it knows.
+pub(crate) const NEWEST_LANDLOCK: i32 = 6;
 
 /// What the launcher says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

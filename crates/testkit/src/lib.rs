@@ -1,6 +1,7 @@
 //! What sprag's tests share.
 
-pub mod contract;
 pub mod git_server;
 pub mod github;
 pub mod workers;
+
+pub use sprag_standin::contract;

@@ -6,10 +6,14 @@
 mod cheats;
 mod evil;
 mod files;
+mod github;
+#[cfg(target_os = "linux")]
+mod held;
 mod kills;
 mod people;
 mod polite;
 mod reach;
+mod sealed;
 mod secrets;
 mod server;
 mod state;
@@ -46,11 +50,15 @@ const GROUPS: &[&[Attempt]] = &[
     &state::ATTEMPTS,
     &polite::ATTEMPTS,
     &reach::ATTEMPTS,
+    #[cfg(target_os = "linux")]
+    &held::ATTEMPTS,
     &cheats::ATTEMPTS,
     &supply::ATTEMPTS,
     &evil::ATTEMPTS,
     &people::ATTEMPTS,
     &kills::ATTEMPTS,
+    &github::ATTEMPTS,
+    &sealed::ATTEMPTS,
     &secrets::ATTEMPTS,
 ];
 

@@ -64,7 +64,9 @@ fn advisor(
         answer: Box::new(answer),
         seen: Mutex::default(),
     });
+    let purse = Purse::new(1.0);
     let advisor = Advisor {
+        journal: Journal::new(model.clone(), purse.clone(), Redactor::default()),
         model: model.clone(),
         policy: Policy {
             model: "m".to_owned(),
@@ -74,7 +76,7 @@ fn advisor(
         },
         embeddings: None,
         priced: true,
-        purse: Purse::new(1.0),
+        purse,
         redactor: Redactor::default(),
         stopped: Mutex::default(),
         counts: Mutex::default(),

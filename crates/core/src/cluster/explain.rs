@@ -141,6 +141,10 @@ impl Profile {
     }
 
     fn shared(&self, everywhere: &BTreeMap<&str, usize>) -> Vec<String> {
+        // One member shares all its words with itself.
+        if self.members < 2 {
+            return Vec::new();
+        }
         let half = self.holding.iter().filter(|(_, count)| **count * 2 >= self.members);
         let mut shared: Vec<(&String, usize)> = half.map(|(word, count)| (word, *count)).collect();
         shared.sort_by_key(|(word, count)| (everywhere.get(word.as_str()).copied(), std::cmp::Reverse(*count)));
@@ -170,6 +174,9 @@ impl Profile {
     }
 
     fn unlike(&self, other: &Self) -> Vec<String> {
+        if self.members < 2 {
+            return Vec::new();
+        }
         let more = |word: &&String| self.share(word) - other.share(word);
         let mut words: Vec<&String> = self.holding.keys().filter(|word| more(word) >= 0.5).collect();
         words.sort_by(|left, right| more(right).total_cmp(&more(left)));

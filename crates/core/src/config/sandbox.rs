@@ -25,6 +25,8 @@ pub enum SandboxTier {
     Auto,
     /// Namespaces.
     A,
+    /// Namespaces that `sudo` makes.
+    Sudo,
     /// Landlock and seccomp.
     B,
     /// No sandbox.
@@ -47,6 +49,7 @@ pub(super) fn read(table: &Reader<'_>) -> SandboxConfig {
     let tier = choice(&[
         ("auto", Some(SandboxTier::Auto)),
         ("a", Some(SandboxTier::A)),
+        ("sudo", Some(SandboxTier::Sudo)),
         ("b", Some(SandboxTier::B)),
         ("none", Some(SandboxTier::None)),
     ]);

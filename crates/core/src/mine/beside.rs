@@ -1,9 +1,9 @@
 //! A failed run beside runs that passed: what they did that it did not, and which findings they show just as often.
 
 use super::{
-    BESIDE, RULES, calls, compare, extra_write, gave_up, kind, missing_action, missing_handover, policy_violated,
-    premature_handover, termination, unexplained_write, unwarranted_write, wrong_answer, wrong_argument, wrong_order,
-    wrong_tool,
+    BESIDE, RULES, calls, compare, extra_write, failed_check, gave_up, kind, missing_action, missing_handover,
+    policy_violated, premature_handover, termination, unexplained_answer, unexplained_write, unwarranted_write,
+    wrong_answer, wrong_argument, wrong_order, wrong_tool,
 };
 use crate::failure::{FailureKind, FailureRecord, RootCause};
 use crate::id::TaskId;
@@ -33,8 +33,17 @@ const LIKELY: f64 = 0.5;
 #[derive(Debug, Default)]
 pub struct Judged {
     passed: Vec<Seen>,
-    failed: Vec<Seen>,
+    /// What passing and what failed runs show, for each set of tools that a run called: families are made of these.
+    shown: BTreeMap<BTreeSet<String>, [Shown; 2]>,
     rarity: Rarity,
+}
+
+/// What runs show.
+#[derive(Debug, Default)]
+struct Shown {
+    runs: usize,
+    /// How many of them show each finding.
+    found: BTreeMap<String, usize>,
 }
 
 /// What is kept of a judged run.
@@ -89,8 +98,14 @@ impl JudgedBuilder {
             };
             runs.into_iter().map(with_request).collect()
         };
-        let (passed, failed) = (ready(self.passed), ready(self.failed));
-        Judged { passed, failed, rarity }
+        let mut shown: BTreeMap<BTreeSet<String>, [Shown; 2]> = BTreeMap::new();
+        for (side, runs) in [&self.passed, &self.failed].into_iter().enumerate() {
+            for (seen, _) in runs {
+                shown.entry(seen.tools.clone()).or_default()[side].add(seen);
+            }
+        }
+        let passed = ready(self.passed);
+        Judged { passed, shown, rarity }
     }
 }
 
@@ -119,16 +134,18 @@ impl Judged {
     /// How much of a rule's finding is due to the failure: `(f - p) / f`, where `f` and `p` are how often failed and passing runs of the
     /// family show it (the attributable share). 0 for what stands in passing runs as often; 1 where too few are known.
     fn weights(&self, run: &Seen) -> BTreeMap<String, f64> {
-        let ((passed, in_passed), (failed, in_failed)) =
-            (run.family_shows(&self.passed), run.family_shows(&self.failed));
+        let family = self.shown.iter().filter(|(tools, _)| run.is_family_of(tools));
+        let family: Vec<&[Shown; 2]> = family.map(|(_, shown)| shown).collect();
+        let [passed, failed] = [0, 1].map(|side: usize| family.iter().map(|shown| shown[side].runs).sum::<usize>());
         if passed < ENOUGH || failed < ENOUGH {
             return BTreeMap::new();
         }
         // Half a run more on each side keeps a share that was never seen from being 0.
-        let share = |shown: &BTreeMap<&str, usize>, found: &str, of| {
-            crate::agreement::share(2 * shown.get(found).copied().unwrap_or(0) + 1, 2 * of + 2)
+        let share = |side: usize, found: &str, of| {
+            let counts = family.iter().filter_map(|shown| shown[side].found.get(found));
+            crate::agreement::share(2 * counts.sum::<usize>() + 1, 2 * of + 2)
         };
-        let weight = |found: &str| 1.0 - share(&in_passed, found, passed) / share(&in_failed, found, failed);
+        let weight = |found: &str| 1.0 - share(0, found, passed) / share(1, found, failed);
         run.found
             .iter()
             .map(|found| (found.clone(), weight(found).max(0.0)))
@@ -137,7 +154,7 @@ impl Judged {
 
     /// The tool that most of the similar passing runs changed something with and this run did not.
     fn needed(&self, run: &Seen) -> Option<&str> {
-        let family = self.passed.iter().filter(|seen| run.is_family_of(seen));
+        let family = self.passed.iter().filter(|seen| run.is_family_of(&seen.tools));
         let mut near: Vec<(f64, &Seen)> = family.map(|seen| (seen.request.cosine(&run.request), seen)).collect();
         near.sort_by(|left, right| right.0.total_cmp(&left.0));
         near.truncate(NEIGHBOURS);
@@ -203,17 +220,6 @@ impl Seen {
         }
     }
 
-    /// How many runs are of this one's family, and how many of these show each finding.
-    fn family_shows<'a>(&self, runs: &'a [Self]) -> (usize, BTreeMap<&'a str, usize>) {
-        let family: Vec<&Self> = runs.iter().filter(|seen| self.is_family_of(seen)).collect();
-        let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
-        family
-            .iter()
-            .flat_map(|seen| &seen.found)
-            .for_each(|found| *shown.entry(found).or_default() += 1);
-        (family.len(), shown)
-    }
-
     /// What this run did, with the arguments that all passing runs of the task which use the tool have in common: in the others one may differ.
     fn agreed(&self, peers: &[&Self]) -> Vec<ExpectedAction> {
         let mut actions = self.actions.clone();
@@ -232,10 +238,19 @@ impl Seen {
         actions
     }
 
-    /// Whether another run works with the same tools: it has more than half of this run's.
-    fn is_family_of(&self, other: &Self) -> bool {
-        let shared = self.tools.intersection(&other.tools).count();
+    /// Whether runs that called these tools work with the same ones: they have more than half of this run's.
+    fn is_family_of(&self, tools: &BTreeSet<String>) -> bool {
+        let shared = self.tools.iter().filter(|tool| tools.contains(*tool)).count();
         shared * 2 > self.tools.len() || self.tools.is_empty()
+    }
+}
+
+impl Shown {
+    fn add(&mut self, seen: &Seen) {
+        self.runs += 1;
+        for found in &seen.found {
+            *self.found.entry(found.clone()).or_default() += 1;
+        }
     }
 }
 
@@ -295,7 +310,16 @@ pub fn mine_beside(source: &str, task: &TaskId, trace: &Trace, judged: &Judged) 
         Some(guess) => record.causes.extend(unlike(&guess)),
         None => name_what_was_needed(&mut record.causes, judged.needed(&run)),
     }
-    ordered(record)
+    let mut record = ordered(record);
+    if record.causes.first().is_some_and(|cause| !is_vague(cause)) {
+        record.causes.retain(|cause| !is_vague(cause));
+    }
+    record
+}
+
+/// Whether a cause only says where to look. Beside one that says more, it would put the failure among those that nobody can explain, too.
+fn is_vague(cause: &RootCause) -> bool {
+    VAGUE.iter().any(|rule| rule.ident == cause.mechanism.rule)
 }
 
 /// The surest cause first, and the agent to blame if there is one.
@@ -367,6 +391,14 @@ fn unlike(guess: &Trace) -> Vec<RootCause> {
     }
     causes
 }
+
+/// The rules that say that the run failed, and not why.
+const VAGUE: [super::Rule; 4] = [
+    failed_check::RULE,
+    unexplained_write::RULE,
+    unexplained_answer::RULE,
+    wrong_answer::RULE,
+];
 
 /// The rules that compare what was expected with what was done.
 const TOLD: [super::Rule; 8] = [

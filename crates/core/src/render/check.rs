@@ -342,6 +342,12 @@ impl Gate<'_> {
                 None => format!("On the {}, {} pass.", self.stage, words::result(card)),
             },
         };
+        if let Some(remark) = &view.experiment.remark {
+            text += &format!(
+                "\n\n**Look at this before you merge.** {} Of a change of its own sprag would not allow that: it can raise the score without making the agent better.",
+                escape(&format!("{}.", truncate(remark, 600)))
+            );
+        }
         if let Some(card) = self.card.filter(|card| card.total() > 0) {
             text += &format!(
                 "\n\n| fixed | broken | unchanged | wavering | no verdict |\n|---:|---:|---:|---:|---:|\n| {} | {} | {} | {} | {} |",

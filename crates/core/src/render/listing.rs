@@ -407,7 +407,7 @@ mod tests {
             at: "1".to_owned(),
             what: read,
         }];
-        let named = Overview::local(&[], &facts, &[]);
+        let named = Overview::local(&[], facts.clone(), &[]);
         let cluster = named.clusters.clusters.keys().next().unwrap().clone();
         let renamed = Fact {
             at: "2".to_owned(),
@@ -420,7 +420,7 @@ mod tests {
             },
         };
         let [first] = facts;
-        (Overview::local(&[], &[first, renamed], &[]), run(runs[0]))
+        (Overview::local(&[], [first, renamed], &[]), run(runs[0]))
     }
 
     #[test]

@@ -166,8 +166,12 @@ fn gain(baseline: &Scorecard, latest: &Scorecard) -> String {
 }
 
 /// What a gate said: what was measured, the verdict and why.
-pub fn gate(of: &str, verdict: &str, reason: &str) -> String {
-    format!("{}: {verdict}\n  {}", visible(of), visible(reason))
+pub fn gate(of: &str, verdict: &str, reason: &str, remark: Option<&str>) -> String {
+    let mut text = format!("{}: {verdict}\n  {}", visible(of), visible(reason));
+    if let Some(remark) = remark {
+        text += &format!("\n  look at this before you merge: {}", visible(remark));
+    }
+    text
 }
 
 /// The rule that a configuration wants, in a line.

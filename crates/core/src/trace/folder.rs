@@ -33,6 +33,9 @@ impl Piece {
     }
 }
 
+/// So many of the files that are left out are named.
+const NAMED: usize = 3;
+
 type Runs = BTreeMap<(String, usize), ReadTrace>;
 
 /// Takes the runs, one after the other.
@@ -51,6 +54,8 @@ pub struct Folder {
     /// A run that several files tell of, such as a log and its copy, is one.
     seen: BTreeSet<String>,
     unknown: usize,
+    /// The first of those that have no format that sprag knows.
+    unknown_names: Vec<String>,
 }
 
 impl Folder {
@@ -86,7 +91,7 @@ impl Folder {
         }
     }
 
-    /// Reads one file. Files of no known format are only counted: a folder holds much else.
+    /// Reads one file. Files of no known format are counted, and the first are named: a folder holds much else.
     pub fn take(&mut self, name: &str, bytes: &[u8], take: Take<'_>) -> Vec<Warning> {
         let mut warnings = Vec::new();
         let mapping = self.mapping.as_ref();
@@ -96,6 +101,9 @@ impl Folder {
                 let content = content(name, bytes, self.format, &mut warnings);
                 if !content.known {
                     self.unknown += 1;
+                    if self.unknown_names.len() < NAMED {
+                        self.unknown_names.push(name.to_owned());
+                    }
                     return Vec::new();
                 }
                 content.traces
@@ -165,11 +173,16 @@ impl Folder {
         }
         runs.into_values().for_each(|run| self.hand_out(run, take));
         if self.unknown > 0 {
-            let message = match self.unknown {
+            let left_out = match self.unknown {
                 1 => "1 file has no format that sprag knows, and is left out".to_owned(),
                 n => format!("{n} files have no format that sprag knows, and are left out"),
             };
-            warnings.push(Warning::new("", message));
+            let more = match self.unknown - self.unknown_names.len() {
+                0 => String::new(),
+                n => format!(" and {n} more"),
+            };
+            let names = self.unknown_names.join(", ");
+            warnings.push(Warning::new("", format!("{left_out}: {names}{more}")));
         }
         warnings
     }

@@ -16,8 +16,6 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 
-/// The newest Landlock whose rules are asked for; an older kernel enforces what it knows.
-const LANDLOCK: ABI = ABI::V6;
 /// Of `/proc`, what says nothing of other processes.
 const PROC: &[&str] = &[
     "/proc/cpuinfo",
@@ -63,23 +61,21 @@ pub(super) fn subject(spec: &Spec) -> Subject {
         mode: spec.mode,
         network: spec.policy.network,
         is_root: user == 0,
+        landlock: spec.landlock,
     }
 }
 
 fn limits(spec: &Spec) -> Result<(), Failure> {
     let limits = &spec.policy.limits;
-    let mut all = vec![
+    let all = [
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_NOFILE, OPEN_FILES),
         (libc::RLIMIT_FSIZE, limits.disk),
         // Not RLIMIT_AS: Node and Java reserve far more addresses than they use memory.
         (libc::RLIMIT_DATA, limits.memory),
+        // Where the kernel counts all processes of the user, the launcher watches those of the sandbox.
+        (libc::RLIMIT_NPROC, spec.others + limits.processes),
     ];
-    match spec.mode {
-        Mode::Namespaces => all.push((libc::RLIMIT_NPROC, limits.processes)),
-        // Here the kernel counts all processes of the user; the launcher watches those of the sandbox.
-        Mode::Filters => all.push((libc::RLIMIT_NPROC, super::meter::processes_of_user() + limits.processes)),
-    }
     for (resource, limit) in all {
         sys::set_limit(resource, limit).map_err(Failure::at("set a limit"))?;
     }
@@ -98,12 +94,16 @@ fn landlock(spec: &Spec) -> Result<(), Failure> {
 }
 
 fn rules(spec: &Spec) -> Result<RulesetCreated, RulesetError> {
-    let (all, read) = (AccessFs::from_all(LANDLOCK), AccessFs::from_read(LANDLOCK));
+    let version = ABI::from(spec.landlock);
+    let (all, read) = (AccessFs::from_all(version), AccessFs::from_read(version));
+    let files = AccessFs::from_file(version);
+    let allow = |rules, path: &Path, access| allow(rules, path, access, files);
     let write = all & !(AccessFs::MakeBlock | AccessFs::MakeChar);
-    let mut rules = Ruleset::default()
-        .handle_access(all)?
-        .scope(Scope::from_all(LANDLOCK))?
-        .create()?;
+    let mut rules = Ruleset::default().handle_access(all)?;
+    if spec.landlock >= filter::SCOPES {
+        rules = rules.scope(Scope::from_all(version))?;
+    }
+    let mut rules = rules.create()?;
     match spec.mode {
         // The root holds nothing else, and mounts keep it from being written.
         Mode::Namespaces => {
@@ -139,15 +139,16 @@ fn rules(spec: &Spec) -> Result<RulesetCreated, RulesetError> {
 }
 
 /// A path that cannot be opened is left out: nothing of it can be reached then.
-fn allow(rules: RulesetCreated, path: &Path, access: BitFlags<AccessFs>) -> Result<RulesetCreated, RulesetError> {
+fn allow(
+    rules: RulesetCreated,
+    path: &Path,
+    access: BitFlags<AccessFs>,
+    files: BitFlags<AccessFs>,
+) -> Result<RulesetCreated, RulesetError> {
     let Ok(fd) = PathFd::new(path) else {
         return Ok(rules);
     };
-    let access = if path.is_dir() {
-        access
-    } else {
-        access & AccessFs::from_file(LANDLOCK)
-    };
+    let access = if path.is_dir() { access } else { access & files };
     rules.add_rule(PathBeneath::new(fd, access))
 }
 

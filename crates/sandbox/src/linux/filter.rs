@@ -162,6 +162,8 @@ const FCHMODAT2: c_long = 452;
 const SETXATTRAT: c_long = 463;
 const REMOVEXATTRAT: c_long = 466;
 const FILE_SETATTR: c_long = 469;
+/// `fcntl` that names an owner of any kind.
+const F_SETOWN_EX: i32 = 15;
 
 const NEW_NAMESPACES: u32 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWCGROUP
@@ -176,6 +178,23 @@ const NEW_NAMESPACES: u32 = (libc::CLONE_NEWNS
 const TIOCSTI: u32 = 0x5412;
 const TIOCLINUX: u32 = 0x541C;
 
+/// Signals, the first argument of which names a process or a group.
+pub(super) const SIGNALS: &[c_long] = &[
+    libc::SYS_kill,
+    libc::SYS_tkill,
+    libc::SYS_tgkill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
+];
+/// `ioctl` that names who gets the signals of a descriptor.
+const FIOSETOWN: u32 = 0x8901;
+const SIOCSPGRP: u32 = 0x8902;
+
+/// From this version on, Landlock keeps signals within the sandbox (Linux 6.12).
+pub(super) const SCOPES: i32 = 6;
+/// From this version on, it keeps files from being truncated (Linux 6.2).
+const TRUNCATES: i32 = 3;
+
 /// What decides which calls pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Subject {
@@ -183,6 +202,8 @@ pub(super) struct Subject {
     pub network: Network,
     /// The kernel sets root no limit of processes.
     pub is_root: bool,
+    /// The version of Landlock that holds beside the filter.
+    pub landlock: i32,
 }
 
 impl Subject {
@@ -193,7 +214,12 @@ impl Subject {
 
     /// Whether the launcher has questions to answer.
     pub(super) fn asks(self) -> bool {
-        self.is_root || self.asks_to_connect()
+        self.is_root || self.asks_to_connect() || self.asks_to_signal()
+    }
+
+    /// Whether signals are asked about.
+    fn asks_to_signal(self) -> bool {
+        self.mode == Mode::Filters && self.landlock < SCOPES
     }
 }
 
@@ -208,7 +234,9 @@ const FORKS: &[c_long] = &[
 
 /// The program for a subject.
 pub(super) fn program(subject: Subject) -> Vec<sock_filter> {
-    let Subject { mode, network, is_root } = subject;
+    let Subject {
+        mode, network, is_root, ..
+    } = subject;
     let mut code = vec![load(ARCH), jump(BPF_JEQ, ARCHITECTURE, 1, 0), give(KILL), load(NUMBER)];
     // The second set of numbers on x86-64 would go around every rule below.
     code.extend([jump(BPF_JGE, 0x4000_0000, 0, 1), give(error(ENOSYS))]);
@@ -220,6 +248,7 @@ pub(super) fn program(subject: Subject) -> Vec<sock_filter> {
         // With a path, not with a descriptor that is open.
         rule(&mut code, libc::SYS_utimensat, &unless_zero(1, PRETEND));
     }
+    instead_of_landlock(&mut code, subject);
     rule(&mut code, libc::SYS_clone, &if_any_bit(0, NEW_NAMESPACES, error(EPERM)));
     rule(&mut code, libc::SYS_prlimit64, &unless_zero(0, error(EPERM)));
     for (call, flags) in [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)] {
@@ -231,6 +260,16 @@ pub(super) fn program(subject: Subject) -> Vec<sock_filter> {
     }
     let unix = libc::AF_UNIX.cast_unsigned();
     rule(&mut code, libc::SYS_socketpair, &unless_equal(0, unix, error(EACCES)));
+    // One of datagrams sends to whomever it names.
+    let datagrams = [load(argument(1)), step(BPF_ALU | BPF_AND | BPF_K, 0xF)];
+    let datagrams = [
+        &datagrams[..],
+        &[
+            jump(BPF_JEQ, libc::SOCK_DGRAM.cast_unsigned(), 0, 1),
+            give(error(EACCES)),
+        ],
+    ];
+    rule(&mut code, libc::SYS_socketpair, &datagrams.concat());
     if mode == Mode::Filters && network == Network::None {
         every(&mut code, &[libc::SYS_socket, libc::SYS_connect], error(EACCES));
     }
@@ -243,6 +282,40 @@ pub(super) fn program(subject: Subject) -> Vec<sock_filter> {
     }
     code.push(give(ALLOW));
     code
+}
+
+/// What an older Landlock does not hold.
+fn instead_of_landlock(code: &mut Vec<sock_filter>, subject: Subject) {
+    if subject.asks_to_signal() {
+        // Programs use `kill` when there are no signals by descriptors.
+        every(code, &[libc::SYS_pidfd_send_signal], error(ENOSYS));
+        for command in [libc::F_SETOWN, F_SETOWN_EX] {
+            let command = command.cast_unsigned();
+            rule(code, libc::SYS_fcntl, &if_equal(1, command, error(EPERM)));
+        }
+        for command in [FIOSETOWN, SIOCSPGRP] {
+            rule(code, libc::SYS_ioctl, &if_equal(1, command, error(EPERM)));
+        }
+        every(code, SIGNALS, ASK);
+    }
+    if subject.mode == Mode::Filters && subject.landlock < TRUNCATES {
+        every(code, &[libc::SYS_truncate], error(EPERM));
+        every(code, &[libc::SYS_openat2], error(ENOSYS));
+        rule(code, libc::SYS_openat, &if_emptied_to_be_read(2));
+        #[cfg(target_arch = "x86_64")]
+        rule(code, libc::SYS_open, &if_emptied_to_be_read(1));
+    }
+}
+
+/// A file that is opened to be read, and truncated by it. Who opens it to be written needs the right to write.
+fn if_emptied_to_be_read(flags: u32) -> [sock_filter; 4] {
+    let mask = (libc::O_TRUNC | libc::O_ACCMODE).cast_unsigned();
+    [
+        load(argument(flags)),
+        step(BPF_ALU | BPF_AND | BPF_K, mask),
+        jump(BPF_JEQ, libc::O_TRUNC.cast_unsigned(), 0, 1),
+        give(error(EPERM)),
+    ]
 }
 
 /// Refuses every socket but those of TCP.

@@ -2,6 +2,7 @@
 //!
 //! It is this very binary, started anew with an empty environment, so that it has one thread, no secrets and no open files.
 
+use super::meter;
 use super::root;
 use super::supervise::{self, End, encode, outlive};
 use crate::policy::Network;
@@ -31,7 +32,14 @@ pub(crate) fn main(fd: &OwnedFd) -> ExitCode {
 }
 
 fn obey(channel: BorrowedFd<'_>) -> Result<End, Failure> {
-    let (spec, _) = receive::<Spec>(channel, 0).map_err(Failure::at("read what to do"))?;
+    let (mut spec, _) = receive::<Spec>(channel, 0).map_err(Failure::at("read what to do"))?;
+    spec.landlock = spec.landlock.min(sys::landlock_version());
+    let (user, _) = spec.user.unwrap_or(sys::ids());
+    spec.others = if spec.mode == Mode::Filters || spec.user.is_some() {
+        meter::processes_of(user)
+    } else {
+        0
+    };
     sys::close_on_exec().map_err(Failure::at("close what is open"))?;
     // A process that leads a session already can do without a new one.
     sys::new_session().ok();
@@ -52,22 +60,17 @@ fn obey(channel: BorrowedFd<'_>) -> Result<End, Failure> {
 }
 
 fn in_namespaces(spec: &Spec, channel: BorrowedFd<'_>) -> Result<End, Failure> {
-    let (user, group) = sys::ids();
-    let all = libc::CLONE_NEWUSER
-        | libc::CLONE_NEWNS
+    let all = libc::CLONE_NEWNS
         | libc::CLONE_NEWPID
         | libc::CLONE_NEWNET
         | libc::CLONE_NEWIPC
         | libc::CLONE_NEWUTS
         | libc::CLONE_NEWCGROUP;
-    // Files in /proc of a process that hides belong to root, and the maps are written there.
-    sys::property(libc::PR_SET_DUMPABLE, 1).map_err(Failure::at("show"))?;
-    sys::unshare(all).map_err(Failure::at("make namespaces"))?;
-    let write = |file: &str, text: String| fs::write(format!("/proc/self/{file}"), text);
-    write("setgroups", "deny".to_owned()).map_err(Failure::at("map the group"))?;
-    write("uid_map", format!("{user} {user} 1")).map_err(Failure::at("map the user"))?;
-    write("gid_map", format!("{group} {group} 1")).map_err(Failure::at("map the group"))?;
-    sys::property(libc::PR_SET_DUMPABLE, 0).map_err(Failure::at("hide"))?;
+    if spec.user.is_some() {
+        sys::unshare(all).map_err(Failure::at("make namespaces as root"))?;
+    } else {
+        with_users(all)?;
+    }
     sys::name_host("sandbox").map_err(Failure::at("name the host"))?;
     UdpSocket::bind("0.0.0.0:0")
         .and_then(|socket| Ok(sys::loopback_up(socket.as_fd())?))
@@ -84,16 +87,39 @@ fn in_namespaces(spec: &Spec, channel: BorrowedFd<'_>) -> Result<End, Failure> {
         }
         Fork::Parent(first) => {
             drop((tell, listener));
+            come_down(spec)?;
             Ok(outlive(first, channel, ended))
         }
     }
 }
 
+/// Makes namespaces, one of users among them, in which this process may do what the others need.
+fn with_users(others: i32) -> Result<(), Failure> {
+    let (user, group) = sys::ids();
+    // Files in /proc of a process that hides belong to root, and the maps are written there.
+    sys::property(libc::PR_SET_DUMPABLE, 1).map_err(Failure::at("show"))?;
+    sys::unshare(libc::CLONE_NEWUSER | others).map_err(Failure::at("make namespaces"))?;
+    let write = |file: &str, text: String| fs::write(format!("/proc/self/{file}"), text);
+    write("setgroups", "deny".to_owned()).map_err(Failure::at("map the group"))?;
+    write("uid_map", format!("{user} {user} 1")).map_err(Failure::at("map the user"))?;
+    write("gid_map", format!("{group} {group} 1")).map_err(Failure::at("map the group"))?;
+    sys::property(libc::PR_SET_DUMPABLE, 0).map_err(Failure::at("hide"))
+}
+
+/// Gives up the rights of root that `sudo` gave: from here on this is a process of whoever asked.
+fn come_down(spec: &Spec) -> Result<(), Failure> {
+    let Some((user, group)) = spec.user else { return Ok(()) };
+    sys::become_user(user, group).map_err(Failure::at("become the user again"))?;
+    sys::property(libc::PR_SET_DUMPABLE, 0).map_err(Failure::at("hide"))
+}
+
 /// What the first process of the namespaces does; all others die with it.
 fn first_process(spec: &Spec, channel: BorrowedFd<'_>, mut tell: PipeWriter, listener: Option<TcpListener>) -> ! {
     let run = || {
-        sys::property(libc::PR_SET_PDEATHSIG, 9).map_err(Failure::at("end with the launcher"))?;
         root::build(spec)?;
+        come_down(spec)?;
+        // Who becomes another user is not told of such a death any more, so it is asked for now.
+        sys::property(libc::PR_SET_PDEATHSIG, 9).map_err(Failure::at("end with the launcher"))?;
         supervise::run(spec, channel, listener)
     };
     let end = run().unwrap_or_else(|failure| {

@@ -1,7 +1,6 @@
 //! What the processes of a sandbox use together, read from `/proc` and from the directories that they may write.
 
 use crate::policy::{Limits, Over};
-use crate::sys;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,8 @@ pub(super) const TICK: i32 = 100;
 const DISK_TICK: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(700));
 /// How deep a directory is looked into.
 const MAX_DEPTH: u32 = 64;
+/// How many ancestors of a process are looked at.
+const MAX_CHAIN: u32 = 10_000;
 
 /// Whose processes are meant.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +28,7 @@ pub(super) enum Family {
 #[derive(Debug, Clone, Copy)]
 struct Process {
     parent: i32,
+    group: i32,
     threads: u64,
     pages: u64,
 }
@@ -57,9 +59,29 @@ fn family(of: Family) -> BTreeMap<i32, Process> {
         .collect()
 }
 
+/// Whether a process, or the one that a thread belongs to, descends from this one. `None` when there is none of this id.
+pub(super) fn descends(mut pid: i32) -> Option<bool> {
+    let own = i32::try_from(std::process::id()).unwrap_or_default();
+    read(pid)?;
+    // A chain that changes while it is read may have a ring.
+    for _ in 0..MAX_CHAIN {
+        match read(pid) {
+            Some(process) if process.parent == own => return Some(true),
+            Some(process) => pid = process.parent,
+            None => return Some(false),
+        }
+    }
+    Some(false)
+}
+
 /// The ids of a family.
 pub(super) fn members(of: Family) -> Vec<i32> {
     family(of).into_keys().collect()
+}
+
+/// Whether a process of a family is in this group.
+pub(super) fn has_group(of: Family, group: i32) -> bool {
+    family(of).values().any(|process| process.group == group)
 }
 
 /// How many processes and threads a family has.
@@ -75,15 +97,15 @@ fn read(pid: i32) -> Option<Process> {
     let dead = matches!(*fields.first()?, "Z" | "X");
     Some(Process {
         parent: fields.get(1)?.parse().ok()?,
+        group: fields.get(2)?.parse().ok()?,
         threads: fields.get(17)?.parse().ok()?,
         pages: if dead { 0 } else { fields.get(21)?.parse().ok()? },
     })
 }
 
-/// How many processes and threads this process' user has.
-pub(super) fn processes_of_user() -> u64 {
+/// How many processes and threads a user has.
+pub(super) fn processes_of(user: u32) -> u64 {
     use std::os::unix::fs::MetadataExt as _;
-    let user = sys::ids().0;
     let Ok(entries) = fs::read_dir("/proc") else {
         return 0;
     };
@@ -211,7 +233,7 @@ mod tests {
         let own = i32::try_from(std::process::id()).unwrap();
         let process = read(own).unwrap();
         assert!(process.threads >= 1 && process.pages > 100, "{process:?}");
-        assert!(processes_of_user() >= process.threads);
+        assert!(processes_of(crate::sys::ids().0) >= process.threads);
         assert!(!members(Family::All).contains(&own));
         assert!(proportional(own).unwrap() > 0);
     }

@@ -2,8 +2,9 @@
 //!
 //! Without namespaces, every connection that is begun is turned to the proxy, wherever it should have gone: the launcher puts a socket of
 //! its own, connected to the proxy, in the place of the one that was to be connected. And where the kernel sets no limit of processes,
-//! which is for root, the launcher does. What a call's memory says is never read, so nothing can change behind the launcher's back.
+//! which is for root, the launcher does; and where its Landlock keeps no signals in, which is before Linux 6.12, too. What a call's memory says is never read, so nothing can change behind the launcher's back.
 
+use super::filter::SIGNALS;
 use super::meter::{self, Family};
 use crate::sys::{self, Answer, Errno, Question};
 use std::fs;
@@ -53,16 +54,34 @@ impl Doorkeeper {
         let Ok(question) = sys::next_question(self.questions.as_fd()) else {
             return;
         };
-        let answer = match (question.number == libc::SYS_connect, self.port) {
-            (true, Some(port)) => {
+        let answer = match (question.number, self.port) {
+            (libc::SYS_connect, Some(port)) => {
                 turn(self.questions.as_fd(), question, port).map_or_else(Answer::Fail, |()| Answer::Done)
             }
-            (true, None) => Answer::Fail(Errno(libc::EACCES)),
-            (false, _) if self.has_room() => Answer::Go,
-            (false, _) => Answer::Fail(Errno(libc::EAGAIN)),
+            (libc::SYS_connect, None) => Answer::Fail(Errno(libc::EACCES)),
+            (number, _) if SIGNALS.contains(&number) => self.signal(question),
+            _ if self.has_room() => Answer::Go,
+            _ => Answer::Fail(Errno(libc::EAGAIN)),
         };
         // The caller may be gone.
         sys::answer(self.questions.as_fd(), question, answer).ok();
+    }
+
+    /// Signals reach what descends from the launcher. Those to one's own group do: no group spans two sessions, and the program began one.
+    fn signal(&self, question: Question) -> Answer {
+        // The kernel takes the low half of it.
+        let to = i32::from_le_bytes(std::array::from_fn(|at| question.first.to_le_bytes()[at]));
+        let (by_group, forbidden) = (question.number == libc::SYS_kill, Answer::Fail(Errno(libc::EPERM)));
+        match to {
+            0 if by_group => Answer::Go,
+            ..=-2 if by_group && meter::has_group(self.of, to.saturating_neg()) => Answer::Go,
+            1.. => match meter::descends(to) {
+                Some(true) => Answer::Go,
+                Some(false) => forbidden,
+                None => Answer::Fail(Errno(libc::ESRCH)),
+            },
+            _ => forbidden,
+        }
     }
 
     /// Whether there may be one process more.

@@ -31,8 +31,11 @@ pub(super) fn build(spec: &Spec) -> Result<(), Failure> {
     programs()?;
     devices()?;
     temporary("/tmp", TEMPORARY.min(spec.policy.limits.disk))?;
-    fs::create_dir(HOME).map_err(Failure::at("make a home"))?;
-    settings(sys::ids())?;
+    let (user, group) = spec.user.unwrap_or(sys::ids());
+    fs::create_dir(HOME)
+        .and_then(|()| std::os::unix::fs::chown(HOME, Some(user), Some(group)))
+        .map_err(Failure::at("make a home"))?;
+    settings((user, group))?;
     mount("proc", made("/proc")?, "proc", fresh | MS_NOEXEC | MS_RDONLY, "").map_err(Failure::at("mount /proc"))?;
     for path in ordered(&spec.policy.read) {
         bind(path, true)?;

@@ -11,7 +11,7 @@ use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr as UnixAddress, UnixStream};
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram, UnixStream};
 
 pub(super) const EVERY: &[Attempt] = &[
     ("TCP to another port", |t| tcp(t.tcp)),
@@ -56,6 +56,7 @@ pub(super) const EVERY: &[Attempt] = &[
     ("Unix socket by its abstract name", |t| {
         unix(UnixAddress::from_abstract_name(t.name.as_bytes()))
     }),
+    ("Unix datagram by its path, from a pair", datagram_of_a_pair),
     ("TCP fast open by sendto", |t| fast_open(t, send_to)),
     ("TCP fast open by sendmsg", |t| fast_open(t, send_message)),
     ("TCP fast open by sendmmsg", |t| fast_open(t, send_messages)),
@@ -183,6 +184,11 @@ fn udp_text(targets: &Targets, to: &str) -> bool {
 
 fn unix(address: io::Result<UnixAddress>) -> bool {
     address.is_ok_and(|address| UnixStream::connect_addr(&address).is_ok())
+}
+
+/// A socket of a pair sends to any other one that it names.
+fn datagram_of_a_pair(targets: &Targets) -> bool {
+    UnixDatagram::pair().is_ok_and(|(one, _other)| one.send_to(b"x", targets.outside.join("datagrams")).is_ok())
 }
 
 type Send = fn(&OwnedFd, SocketAddr, c_int) -> sys::Result<c_long>;

@@ -2,7 +2,7 @@
 
 use super::call::{Arg, call};
 use super::{Attempt, Targets};
-use crate::sys::{self, Ended, Errno, Fork, kill};
+use crate::sys::{self, Ended, Errno, Fork};
 use libc::c_long;
 use std::ffi::CString;
 use std::fs::{self, File, OpenOptions};
@@ -28,8 +28,6 @@ pub(super) const EVERY: &[Attempt] = &[
         numbers(libc::SYS_ptrace, &[libc::PTRACE_SEIZE.into(), t.pid.into(), 0, 0])
     }),
     ("process_vm_readv", process_vm),
-    ("signal to another process", |t| kill(t.pid, 0).is_ok()),
-    ("signal to the launcher", |_| kill(parent(), 0).is_ok()),
     ("descriptor of another process", foreign_descriptor),
     ("limits of another process", |t| prlimit(t.pid)),
     ("file outside", |t| tells(t, &secret(t))),
@@ -47,7 +45,9 @@ pub(super) const EVERY: &[Attempt] = &[
         fs::rename(secret(t), t.work.join("moved")).is_ok()
     }),
     ("remove a file outside", |t| fs::remove_file(secret(t)).is_ok()),
-    ("truncate a file outside", truncate),
+    ("truncate a file outside", |t| truncates(&secret(t))),
+    ("truncate a file that may be read", |t| truncates(&t.shown)),
+    ("truncate a file by opening it to be read", |t| opens_empty(&t.shown)),
     ("mode of a file outside", mode),
     ("folders for temporary files", |t| {
         drop_mark(t, &[&std::env::temp_dir(), Path::new("/var/tmp")])
@@ -148,7 +148,7 @@ const DEVICES: &[&str] = &[
     "/dev/ptmx",
 ];
 
-fn numbers(number: c_long, arguments: &[c_long]) -> bool {
+pub(super) fn numbers(number: c_long, arguments: &[c_long]) -> bool {
     call_numbers(number, arguments).is_ok()
 }
 
@@ -160,12 +160,12 @@ fn reached(number: c_long, arguments: &[c_long]) -> bool {
     )
 }
 
-fn call_numbers(number: c_long, arguments: &[c_long]) -> sys::Result<c_long> {
+pub(super) fn call_numbers(number: c_long, arguments: &[c_long]) -> sys::Result<c_long> {
     let mut arguments: Vec<Arg<'_>> = arguments.iter().map(|number| Arg::Number(*number)).collect();
     call(number, &mut arguments)
 }
 
-fn parent() -> i32 {
+pub(super) fn parent() -> i32 {
     i32::try_from(parent_id()).unwrap_or_default()
 }
 
@@ -243,11 +243,40 @@ fn hard_link(targets: &Targets) -> bool {
     fs::hard_link(secret(targets), &link).is_ok() && tells(targets, &link)
 }
 
-fn truncate(targets: &Targets) -> bool {
-    let Ok(path) = CString::new(secret(targets).as_os_str().as_bytes()) else {
+fn truncates(path: &Path) -> bool {
+    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else {
         return true;
     };
     call(libc::SYS_truncate, &mut [Arg::Text(&path), Arg::Number(1)]).is_ok()
+}
+
+/// In every way of opening a file that there is.
+fn opens_empty(path: &Path) -> bool {
+    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else {
+        return true;
+    };
+    let flags = c_long::from(libc::O_RDONLY | libc::O_TRUNC | libc::O_CLOEXEC);
+    // `struct open_how` begins with the flags.
+    let mut how = [0; 24];
+    how[..4].copy_from_slice(&(libc::O_RDONLY | libc::O_TRUNC | libc::O_CLOEXEC).to_le_bytes());
+    let at = || Arg::Number(libc::AT_FDCWD.into());
+    call(libc::SYS_openat, &mut [at(), Arg::Text(&path), Arg::Number(flags)]).is_ok()
+        || call(
+            libc::SYS_openat2,
+            &mut [at(), Arg::Text(&path), Arg::Memory(&mut how), Arg::Number(24)],
+        )
+        .is_ok()
+        || opens_plainly_empty(&path, flags)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn opens_plainly_empty(path: &std::ffi::CStr, flags: c_long) -> bool {
+    call(libc::SYS_open, &mut [Arg::Text(path), Arg::Number(flags)]).is_ok()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn opens_plainly_empty(_: &std::ffi::CStr, _: c_long) -> bool {
+    false
 }
 
 fn mode(targets: &Targets) -> bool {

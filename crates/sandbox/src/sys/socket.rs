@@ -3,6 +3,8 @@
 use super::{Errno, Result, check, own};
 use std::ffi::{c_int, c_uint};
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 /// Two sockets that are connected, keep packets apart, and see when the other is closed.
 pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd)> {
@@ -17,6 +19,61 @@ pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd)> {
         )
     })?;
     Ok((own(fds[0]), own(fds[1])))
+}
+
+fn packets() -> Result<OwnedFd> {
+    // SAFETY: it takes numbers only.
+    check(unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0) }).map(own)
+}
+
+/// The address of a socket with a name in the file system.
+fn named(path: &Path) -> Result<libc::sockaddr_un> {
+    // SAFETY: all bytes zero is a valid address.
+    let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
+    address.sun_family = libc::sa_family_t::try_from(libc::AF_UNIX).unwrap_or_default();
+    let name = path.as_os_str().as_bytes();
+    // The last byte stays zero.
+    if name.len() >= address.sun_path.len() {
+        return Err(Errno(libc::ENAMETOOLONG));
+    }
+    for (into, byte) in address.sun_path.iter_mut().zip(name) {
+        *into = byte.cast_signed();
+    }
+    Ok(address)
+}
+
+const ADDRESS: libc::socklen_t = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+
+/// A socket that waits for one connection.
+pub(crate) fn listen_for_packets(path: &Path) -> Result<OwnedFd> {
+    let (socket, address) = (packets()?, named(path)?);
+    // SAFETY: the length is that of the address.
+    check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), ADDRESS) })?;
+    // SAFETY: it takes numbers only.
+    check(unsafe { libc::listen(socket.as_raw_fd(), 1) })?;
+    Ok(socket)
+}
+
+/// The connection that has come.
+pub(crate) fn accept(socket: BorrowedFd<'_>) -> Result<OwnedFd> {
+    // SAFETY: nobody asks who it is.
+    let fd = unsafe {
+        libc::accept4(
+            socket.as_raw_fd(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            libc::SOCK_CLOEXEC,
+        )
+    };
+    check(fd).map(own)
+}
+
+/// A connection to a socket that waits.
+pub(crate) fn call_for_packets(path: &Path) -> Result<OwnedFd> {
+    let (socket, address) = (packets()?, named(path)?);
+    // SAFETY: the length is that of the address.
+    check(unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), ADDRESS) })?;
+    Ok(socket)
 }
 
 /// Room for the control message of one descriptor, aligned as the kernel wants it.

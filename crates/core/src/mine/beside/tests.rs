@@ -67,6 +67,18 @@ fn such_a_finding_says_where_it_comes_from_and_counts_for_less() {
 }
 
 #[test]
+fn of_several_changes_that_nobody_explains_the_first_decides_and_the_surest_names_the_mechanism() {
+    let failed = run(&[("notify", "{}"), ("refund", "{}")]);
+    let record = mine_beside("run", &TaskId::new("t"), &failed, &Judged::default());
+    let at = |cause: &RootCause| cause.evidence[0].step;
+    let (surest, other) = (&record.causes[0], &record.causes[1]);
+    assert_eq!(surest.mechanism.to_string(), "unexplained_write:refund");
+    assert_eq!(other.mechanism.to_string(), "unexplained_write:notify");
+    assert!(at(other) < at(surest));
+    assert_eq!(record.decisive_step(), at(other));
+}
+
+#[test]
 fn the_nearest_of_several_passing_runs_counts() {
     let two = judged(
         "t",

@@ -10,6 +10,21 @@ fn runs(change: impl FnOnce(&mut Experiment)) -> Vec<CheckRun> {
 }
 
 #[test]
+fn what_no_candidate_may_do_is_told_of_a_change_that_a_person_made() {
+    let mut view = fixtures::check();
+    assert!(!check_runs(&view)[0].output.summary.as_str().contains("Look at this"));
+    view.experiment.remark = Some("agent/a.md:3: names the task t1 @all: `as in t1`".to_owned());
+    for run in check_runs(&view) {
+        let summary = run.output.summary.as_str();
+        assert!(
+            summary.contains("**Look at this before you merge.** agent/a.md:3"),
+            "{summary}"
+        );
+        assert!(summary.contains("`@all`"), "{summary}");
+    }
+}
+
+#[test]
 fn both_gates_are_told_as_github_takes_them() {
     insta::assert_json_snapshot!(check_runs(&fixtures::check()));
 }

@@ -43,12 +43,17 @@ fn a_run_that_two_files_tell_of_is_one() {
 }
 
 #[test]
-fn what_is_none_of_ours_is_counted_and_not_told() {
+fn what_is_none_of_ours_is_counted_and_the_first_are_named_at_the_end() {
     let mut folder = Folder::default();
-    for text in ["{\"a\": 1}", "plain text", "", "{\"broken"] {
-        assert_eq!(folder.take("x.json", text.as_bytes(), &mut |_| ()), []);
+    for (name, text) in [("a", "{\"a\": 1}"), ("b", "plain text"), ("c", ""), ("d", "{\"broken")] {
+        assert_eq!(folder.take(name, text.as_bytes(), &mut |_| ()), []);
     }
     assert_eq!(folder.unknown(), 4);
+    let told: Vec<String> = folder.finish(&mut |_| ()).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        ["4 files have no format that sprag knows, and are left out: a, b, c and 1 more"]
+    );
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn a_trial_takes_the_steps_of_its_own_folder() {
     );
     assert_eq!(
         warnings[0].to_string(),
-        "1 file has no format that sprag knows, and is left out"
+        "1 file has no format that sprag knows, and is left out: job/result.json"
     );
 }
 

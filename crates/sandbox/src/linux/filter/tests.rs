@@ -40,6 +40,7 @@ fn subject(mode: Mode, network: Network) -> Subject {
         mode,
         network,
         is_root: false,
+        landlock: 6,
     }
 }
 
@@ -82,6 +83,7 @@ fn what_escapes_is_refused_in_every_tier() {
         assert_eq!(refused(libc::SYS_io_uring_setup, &[]), error(ENOSYS));
         assert_eq!(refused(libc::SYS_sendto, &[3, 0, 0, 0x2000_0000]), error(EPERM));
         assert_eq!(refused(libc::SYS_sendmsg, &[3, 0, 0x2000_4000]), error(EPERM));
+        assert_eq!(refused(libc::SYS_socketpair, &[1, 2, 0]), error(EACCES));
         assert_eq!(refused(libc::SYS_prlimit64, &[77, 7]), error(EPERM));
         assert_eq!(refused(libc::SYS_ioctl, &[0, 0x5412]), error(EPERM));
         // The kernel looks at the low half only, and so does the filter.
@@ -122,6 +124,41 @@ fn without_namespaces_less_passes_and_connections_are_asked_about() {
     for call in [libc::SYS_connect, libc::SYS_bind, libc::SYS_shmget, libc::SYS_fchmodat] {
         assert_eq!(answer(Mode::Namespaces, PROXY, call, &[3]), ALLOW);
     }
+}
+
+#[test]
+fn what_an_older_landlock_does_not_hold_is_asked_about_or_refused() {
+    let ask = |mode, landlock, call, arguments: &[u64]| {
+        let subject = Subject {
+            landlock,
+            ..subject(mode, Network::None)
+        };
+        run(&program(subject), ARCHITECTURE, call, arguments)
+    };
+    let truncating = (libc::O_TRUNC | libc::O_RDONLY).cast_unsigned().into();
+    let rewriting = (libc::O_TRUNC | libc::O_WRONLY | libc::O_CREAT).cast_unsigned().into();
+    for call in SIGNALS {
+        assert_eq!(ask(Mode::Filters, 5, *call, &[1, 9]), ASK);
+        assert_eq!(ask(Mode::Filters, 6, *call, &[1, 9]), ALLOW);
+        assert_eq!(ask(Mode::Namespaces, 0, *call, &[1, 9]), ALLOW);
+    }
+    assert_eq!(ask(Mode::Filters, 5, libc::SYS_fcntl, &[3, 8, 1]), error(EPERM));
+    assert_eq!(ask(Mode::Filters, 5, libc::SYS_fcntl, &[3, 1, 1]), ALLOW);
+    assert_eq!(ask(Mode::Filters, 5, libc::SYS_ioctl, &[3, 0x8901]), error(EPERM));
+    assert_eq!(ask(Mode::Filters, 5, libc::SYS_pidfd_send_signal, &[3]), error(ENOSYS));
+    assert_eq!(ask(Mode::Filters, 2, libc::SYS_truncate, &[3]), error(EPERM));
+    assert_eq!(
+        ask(Mode::Filters, 2, libc::SYS_openat, &[3, 0, truncating]),
+        error(EPERM)
+    );
+    assert_eq!(ask(Mode::Filters, 2, libc::SYS_openat, &[3, 0, rewriting]), ALLOW);
+    assert_eq!(ask(Mode::Filters, 2, libc::SYS_openat2, &[3]), error(ENOSYS));
+    assert_eq!(ask(Mode::Filters, 3, libc::SYS_openat, &[3, 0, truncating]), ALLOW);
+    let old = Subject {
+        landlock: 5,
+        ..subject(Mode::Filters, Network::None)
+    };
+    assert!(old.asks(), "there is somebody who answers");
 }
 
 #[test]

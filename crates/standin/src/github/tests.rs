@@ -1,4 +1,7 @@
 use super::*;
+
+/// What the apps here sign with.
+const PRIVATE_KEY: &str = include_str!("key.pem");
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -109,7 +112,7 @@ async fn an_app_is_known_by_its_signature_and_its_times() {
     forged.replace_range(cut..cut + 4, "AAAA");
     assert_eq!(play.ask_as(&forged, Method::GET, "/app", None).await.0, 401);
     assert_eq!(play.get("/app").await.0, 401);
-    let code = play.fake.manifest_code();
+    let code = play.fake.manifest_code(PRIVATE_KEY);
     let path = format!("/app-manifests/{code}/conversions");
     let (status, made) = play.ask_as("", Method::POST, &path, None).await;
     assert_eq!((status, &made["pem"]), (201, &json!(PRIVATE_KEY)));

@@ -33,6 +33,11 @@ impl Git {
         git
     }
 
+    pub(super) fn clone_to(&self, path: &Path) {
+        let (from, to) = (self.folder.to_string_lossy(), path.to_string_lossy());
+        self.run(&["clone", "--quiet", "--no-hardlinks", &from, &to], b"");
+    }
+
     pub(super) fn default_branch(&self) -> String {
         self.run(&["symbolic-ref", "--short", "HEAD"], b"")
     }

@@ -147,6 +147,12 @@ impl Repository {
         format!("{}/{}.git", self.world().web, self.name)
     }
 
+    /// Clones it into a folder that is not there, with its default branch checked out.
+    pub fn clone_to(&self, path: &std::path::Path) {
+        let git = self.world().repo(&self.name).git.clone();
+        git.clone_to(path);
+    }
+
     /// Lets a user do what a role allows: `read`, `triage`, `write`, `maintain` or `admin`; makes the user if needed.
     pub fn role(&self, login: &str, role: &str) {
         let mut world = self.world();

@@ -3,7 +3,7 @@
 use super::git::Git;
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Requests that a token has an hour.
@@ -24,7 +24,7 @@ pub(super) struct World {
     pub(super) apps: Vec<App>,
     pub(super) installations: Vec<Installation>,
     pub(super) tokens: BTreeMap<String, Token>,
-    pub(super) codes: BTreeSet<String>,
+    pub(super) codes: BTreeMap<String, String>,
     pub(super) repos: BTreeMap<String, Repo>,
     /// Path on the web origin to the repository and the content.
     pub(super) attachments: BTreeMap<String, (String, Vec<u8>)>,
@@ -206,7 +206,7 @@ impl World {
             apps: Vec::new(),
             installations: Vec::new(),
             tokens: BTreeMap::new(),
-            codes: BTreeSet::new(),
+            codes: BTreeMap::new(),
             repos: BTreeMap::new(),
             attachments: BTreeMap::new(),
             rate_left: RATE,

@@ -320,15 +320,13 @@ fn access_token(world: &mut World, ask: &Ask<'_>, app: u64) -> Outcome {
 
 fn conversion(world: &mut World, ask: &Ask<'_>) -> Outcome {
     // A code is good for one conversion.
-    if !world.codes.remove(ask.path("code")) {
-        return Err(not_found());
-    }
+    let pem = world.codes.remove(ask.path("code")).ok_or_else(not_found)?;
     let app = world.apps.last().map(|app| app.id).unwrap_or_default();
     let mut shown = View { world, api: ask.api }.app(app);
     add(
         &mut shown,
         json!({
-            "client_id": "Iv1.0123456789abcdef", "client_secret": "a client secret", "webhook_secret": null, "pem": super::PRIVATE_KEY,
+            "client_id": "Iv1.0123456789abcdef", "client_secret": "a client secret", "webhook_secret": null, "pem": pem,
         }),
     );
     ok(201, shown)
