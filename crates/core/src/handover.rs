@@ -186,6 +186,51 @@ fn answers(command: &Command, event: &Event) -> bool {
         | (Command::Curate { .. }, Event::Curated { .. })
         | (Command::TryCases { .. }, Event::CasesTried { .. }) => true,
         (Command::RunTraffic { batch, .. }, Event::TrafficRan { batch: ran, .. }) => batch == ran,
+        (Command::Propose { .. } | Command::Screen { .. }, _) => answers_draft(command, event),
+        (
+            Command::Buy {
+                experiment, request, ..
+            },
+            Event::Bought {
+                experiment: of,
+                request: made,
+                outcomes,
+                ..
+            },
+        ) => (experiment, request) == (of, made) && outcomes.len() == request.tasks.len(),
+        (
+            Command::Decide {
+                experiment,
+                ground,
+                reason,
+            },
+            Event::Decided {
+                experiment: of,
+                ground: was,
+                reason: told,
+            },
+        ) => (experiment, ground, reason) == (of, was, told),
+        (
+            Command::Promote {
+                experiment,
+                cases,
+                resolved,
+            },
+            Event::Promoted {
+                experiment: of,
+                cases: told,
+                resolved: gone,
+            },
+        ) => (experiment, cases, resolved) == (of, told, gone),
+        (Command::Publish { experiment }, Event::Published { experiment: of, .. }) => experiment == of,
+        (Command::Finish { reason }, Event::Finished { reason: told }) => reason == told,
+        _ => false,
+    }
+}
+
+/// The same of what is proposed.
+fn answers_draft(command: &Command, event: &Event) -> bool {
+    match (command, event) {
         (
             Command::Propose {
                 experiment,
@@ -225,43 +270,6 @@ fn answers(command: &Command, event: &Event) -> bool {
             },
         ) => (experiment, cluster) == (of, on) && drafts.len() == screened.len(),
         (Command::Propose { cluster, .. }, Event::NothingProposed { cluster: of, .. }) => cluster == of,
-        (
-            Command::Buy {
-                experiment, request, ..
-            },
-            Event::Bought {
-                experiment: of,
-                request: made,
-                outcomes,
-                ..
-            },
-        ) => (experiment, request) == (of, made) && outcomes.len() == request.tasks.len(),
-        (
-            Command::Decide {
-                experiment,
-                ground,
-                reason,
-            },
-            Event::Decided {
-                experiment: of,
-                ground: was,
-                reason: told,
-            },
-        ) => (experiment, ground, reason) == (of, was, told),
-        (
-            Command::Promote {
-                experiment,
-                cases,
-                resolved,
-            },
-            Event::Promoted {
-                experiment: of,
-                cases: told,
-                resolved: gone,
-            },
-        ) => (experiment, cases, resolved) == (of, told, gone),
-        (Command::Publish { experiment }, Event::Published { experiment: of, .. }) => experiment == of,
-        (Command::Finish { reason }, Event::Finished { reason: told }) => reason == told,
         _ => false,
     }
 }

@@ -102,26 +102,7 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
                 }
             }
         }
-        Event::Drafted {
-            experiment,
-            candidate,
-            objection,
-            spent,
-            ..
-        } => round::drafted(state, experiment, candidate, objection.as_deref(), *spent),
-        Event::Screened {
-            experiment,
-            screened,
-            spent,
-            ..
-        } => round::screened(state, experiment, screened, *spent),
-        Event::NothingProposed { cluster, .. } => match state.round.take() {
-            Some(round) => round::nothing(state, round),
-            None => {
-                state.exhausted.insert(cluster.clone());
-                next_work(state)
-            }
-        },
+        Event::Drafted { .. } | Event::Screened { .. } | Event::NothingProposed { .. } => round::take(state, event),
         Event::Decided { ground, reason, .. } => decided(state, *ground, reason),
         Event::Promoted {
             experiment,

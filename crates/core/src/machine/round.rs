@@ -6,6 +6,7 @@ use crate::budget::Spent;
 use crate::candidate::{Candidate, Experiment, Ground};
 use crate::harness::Harness;
 use crate::id::{ClusterId, ExperimentId, HarnessId, TaskId};
+use crate::ledger::Event;
 use crate::search::frontier::{self, Ground as Made};
 use crate::search::{Screened, SearchMode, Start, ranked};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -72,6 +73,33 @@ impl Round {
     }
 }
 
+/// Takes in what came of drafting; a proposer that was asked without a round may have had nothing, too.
+pub(super) fn take(state: &mut State, event: &Event) -> Command {
+    match event {
+        Event::Drafted {
+            experiment,
+            candidate,
+            objection,
+            spent,
+            ..
+        } => drafted(state, experiment, candidate, objection.as_deref(), *spent),
+        Event::Screened {
+            experiment,
+            screened,
+            spent,
+            ..
+        } => self::screened(state, experiment, screened, *spent),
+        Event::NothingProposed { cluster, .. } => match state.round.take() {
+            Some(round) => nothing(state, round),
+            None => {
+                state.exhausted.insert(cluster.clone());
+                next_work(state)
+            }
+        },
+        _ => next_work(state),
+    }
+}
+
 /// Goes on with the round under way, or leaves a cluster that nothing was drafted for.
 pub(super) fn next(state: &mut State, round: Round) -> Command {
     if let Some(command) = round.next(state.next_experiment()) {
@@ -83,7 +111,7 @@ pub(super) fn next(state: &mut State, round: Round) -> Command {
 }
 
 /// Takes in a draft. One that is no legal change is an experiment, so that it is seen.
-pub(super) fn drafted(
+fn drafted(
     state: &mut State,
     experiment: &ExperimentId,
     candidate: &Candidate,
@@ -108,7 +136,7 @@ pub(super) fn drafted(
 }
 
 /// A starting point led to nothing. A proposer that has nothing is not asked from another one.
-pub(super) fn nothing(state: &mut State, mut round: Round) -> Command {
+fn nothing(state: &mut State, mut round: Round) -> Command {
     match round.starts.pop_front() {
         Some(start) if start.told().is_some() => round.starts.clear(),
         _ => {}
@@ -118,7 +146,7 @@ pub(super) fn nothing(state: &mut State, mut round: Round) -> Command {
 }
 
 /// The best of what was screened is measured, the others wait; what did nothing is forgotten.
-pub(super) fn screened(state: &mut State, experiment: &ExperimentId, screened: &[Screened], spent: Spent) -> Command {
+fn screened(state: &mut State, experiment: &ExperimentId, screened: &[Screened], spent: Spent) -> Command {
     let Some(round) = state.round.take() else {
         return next_work(state);
     };
