@@ -74,7 +74,10 @@ pub fn explain(book: &ClusterBook, records: &BTreeMap<RecordId, FailureRecord>) 
         let batches = batches(cluster);
         let explanation = Explanation {
             shared: profile.shared(&everywhere),
-            unlike_neighbour: neighbour.map_or_else(Vec::new, |(_, _, theirs)| profile.unlike(theirs)),
+            // What one member says and others do not is no mark of a cluster.
+            unlike_neighbour: neighbour
+                .filter(|_| profile.members > 1)
+                .map_or_else(Vec::new, |(_, _, theirs)| profile.unlike(theirs)),
             neighbour: neighbour.map(|(_, other, _)| other.clone()),
             exemplars: profile.exemplars.clone(),
             trend: trend(&batches, now),
@@ -174,9 +177,6 @@ impl Profile {
     }
 
     fn unlike(&self, other: &Self) -> Vec<String> {
-        if self.members < 2 {
-            return Vec::new();
-        }
         let more = |word: &&String| self.share(word) - other.share(word);
         let mut words: Vec<&String> = self.holding.keys().filter(|word| more(word) >= 0.5).collect();
         words.sort_by(|left, right| more(right).total_cmp(&more(left)));
