@@ -41,7 +41,6 @@ pub fn policy(config: &GateConfig, seed: u64) -> Policy {
         Preference::Balance => usual,
         Preference::Safety => Policy {
             confidence: 0.8,
-            aversion: 0.5,
             harms: (0.25, usual.harms.1),
             ..usual
         },
