@@ -15,6 +15,7 @@ mod propose;
 mod publish;
 pub mod pull;
 pub mod revert;
+mod screen;
 pub mod sealed;
 mod stages;
 mod summary;
@@ -251,9 +252,16 @@ async fn perform(
         Command::ReviseClusters { found } => stages::clusters(bench, state, found).await,
         Command::Curate { clusters, cases } => curate::curate(bench, state, clusters, cases, progress).await,
         Command::TryCases { cases } => cases::try_cases(bench, store, state, cases, progress).await,
-        Command::Propose { experiment, cluster } => {
-            propose::propose(request, bench, store, state, experiment, cluster).await
-        }
+        Command::Propose {
+            experiment,
+            cluster,
+            start,
+        } => propose::propose(request, bench, store, state, (experiment, cluster, *start)).await,
+        Command::Screen {
+            experiment,
+            cluster,
+            drafts,
+        } => screen::screen(bench, store, state, (experiment, cluster, drafts)).await,
         Command::Decide {
             experiment,
             ground,
@@ -330,6 +338,7 @@ fn plan(
         n_validation,
         validation_set: bench.validation_set(),
         fails_before: config.cases.fails_before,
+        search: config.search,
         issues,
         known,
         harness: request.harness.clone(),

@@ -7,6 +7,7 @@ use crate::error::{CommandError, Exit};
 use crate::project::ProjectFile;
 use crate::workspace::{Workspace, files_of_folder};
 use fs_err as fs;
+use sprag_core::search::SearchMode;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -30,6 +31,9 @@ pub(super) struct Args {
     /// Where ledger, repository, pull requests and report go
     #[arg(long, default_value = "sprag-out", value_name = "DIR")]
     out: PathBuf,
+    /// How the next change is looked for, instead of what `search.mode` says
+    #[arg(long, value_enum, value_name = "MODE")]
+    search: Option<Search>,
     #[command(flatten)]
     model: ModelArgs,
     /// Print nothing but one JSON object at the end
@@ -37,8 +41,20 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// The values of `search.mode`.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Search {
+    Greedy,
+    Frontier,
+}
+
 pub(super) async fn simulate(args: Args) -> Result<ExitCode, CommandError> {
-    let config = session::load_config(&args.config)?;
+    let mut config = session::load_config(&args.config)?;
+    match args.search {
+        Some(Search::Greedy) => config.search.mode = SearchMode::Greedy,
+        Some(Search::Frontier) => config.search.mode = SearchMode::Frontier,
+        None => {}
+    }
     let advisor = args.model.advisor(Some(&config))?;
     let project_dir = project_dir(&args.config)?;
     fs::create_dir_all(&args.out)?;

@@ -3,6 +3,7 @@
 mod agent;
 mod editor;
 mod recipes;
+mod simplify;
 
 use super::bench::Bench;
 use super::context::allowance;
@@ -21,6 +22,7 @@ use sprag_core::machine::State;
 use sprag_core::propose::Example;
 use sprag_core::propose::brief::{Material, brief};
 use sprag_core::render::learnings::entry;
+use sprag_core::search::Start;
 use sprag_core::trace::{Role, Termination, Trace};
 use sprag_core::trial::Trial;
 use std::collections::BTreeSet;
@@ -39,6 +41,7 @@ struct Question<'a, 'b> {
     bench: &'a Bench<'b>,
     state: &'a State,
     cluster: &'a Cluster,
+    start: Option<Start>,
     look: Look<'a, 'b>,
 }
 
@@ -62,8 +65,7 @@ pub(super) async fn propose(
     bench: &Bench<'_>,
     store: &mut dyn Store,
     state: &State,
-    experiment: &ExperimentId,
-    cluster_id: &ClusterId,
+    (experiment, cluster_id, start): (&ExperimentId, &ClusterId, Option<Start>),
 ) -> Result<Event, FlowError> {
     let known = state.clusters.clusters.get(cluster_id);
     let mut cluster = known.expect("the machine names only clusters it has").clone();
@@ -74,6 +76,7 @@ pub(super) async fn propose(
         bench,
         state,
         cluster: &cluster,
+        start,
         look: Look {
             bench,
             tasks: example_tasks(state, cluster_id, &hidden),
@@ -81,11 +84,7 @@ pub(super) async fn propose(
             state,
         },
     };
-    let Proposed { change, spent } = match request.config.proposer.kind {
-        ProposerKind::Recipes => recipes::propose(&question, store).await?,
-        ProposerKind::Model => editor::propose(&question, store).await?,
-        ProposerKind::Command => agent::propose(&question, store).await?,
-    };
+    let Proposed { change, spent } = question.ask(store).await?;
     let mut told = false;
     let change = change.and_then(|mut candidate| {
         told = question.keep_quiet(&mut candidate);
@@ -104,11 +103,21 @@ pub(super) async fn propose(
                 candidate.changes.clear();
                 candidate.diff = format!("(left out: it names {HELD_OUT})");
             }
-            Event::Proposed {
-                experiment: experiment.clone(),
-                candidate,
-                objection,
-                spent,
+            let experiment = experiment.clone();
+            match start {
+                None => Event::Proposed {
+                    experiment,
+                    candidate,
+                    objection,
+                    spent,
+                },
+                Some(start) => Event::Drafted {
+                    experiment,
+                    start,
+                    candidate,
+                    objection,
+                    spent,
+                },
             }
         }
         Err(reason) => Event::NothingProposed {
@@ -120,6 +129,23 @@ pub(super) async fn propose(
 }
 
 impl Question<'_, '_> {
+    /// Asks whoever the starting point leads to.
+    async fn ask(&self, store: &mut dyn Store) -> Result<Proposed, FlowError> {
+        match (self.start, self.request.config.proposer.kind) {
+            (Some(Start::Frontier), _) => {
+                let kept = self.state.frontier_draft(&self.cluster.id).map(Box::new);
+                Ok(Proposed {
+                    change: kept.ok_or_else(|| "nothing on the frontier fits any more".to_owned()),
+                    spent: Spent::default(),
+                })
+            }
+            (Some(Start::Simplify), _) => simplify::propose(self, store).await,
+            (_, ProposerKind::Recipes) => recipes::propose(self, store).await,
+            (_, ProposerKind::Model) => editor::propose(self, store).await,
+            (_, ProposerKind::Command) => agent::propose(self, store).await,
+        }
+    }
+
     /// What a proposer says of its change is told on in many places: what names a held-out task is left out. Whether anything did.
     fn keep_quiet(&self, candidate: &mut Candidate) -> bool {
         let mut told = false;
@@ -174,6 +200,7 @@ impl Question<'_, '_> {
             globs: (&harness.paths, &harness.protect),
             experiments: &self.state.experiments,
             lessons: &self.lessons(),
+            start: self.start.map(|start| (start, self.state.drafts())),
         };
         brief(&material, bytes)
     }

@@ -279,14 +279,14 @@ pub(super) fn outcome(trial: &Trial) -> Outcome {
 
 /// Runs that were made: task and trial, and how each went.
 #[derive(Clone, Copy)]
-struct Made<'a> {
-    tasks: &'a [(TaskId, u32)],
-    trials: &'a [Trial],
+pub(super) struct Made<'a> {
+    pub(super) tasks: &'a [(TaskId, u32)],
+    pub(super) trials: &'a [Trial],
 }
 
 /// Finds the failed runs from which the cluster's mechanism is gone while nothing new has taken its place. A run that still fails for its other
 /// reasons has moved; one whose root cause only got another name has not. What the incumbent did is mostly on record.
-async fn tell_moved(
+pub(super) async fn tell_moved(
     bench: &Bench<'_>,
     store: &mut dyn Store,
     state: &State,

@@ -13,6 +13,7 @@ use sprag_core::machine::State;
 use sprag_core::render::view::{self, BatchView, Provenance, ReportView, SummaryView};
 use sprag_core::render::{report, text, tsv};
 use sprag_core::score::Scorecard;
+use sprag_core::search::SearchMode;
 use sprag_core::trial::TrialStatus;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,9 @@ pub struct Summary {
     pub batches: u32,
     /// Experiments made.
     pub experiments: u32,
+    /// Changes that were drafted in rounds, of which some became experiments; absent in a search without rounds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drafts: Option<u32>,
     /// How many were accepted.
     pub accepted: u32,
     /// How many were rejected.
@@ -80,6 +84,7 @@ impl Summary {
             level: state.gate.level(),
             batches: state.batch,
             experiments: state.n_experiments(),
+            drafts: (state.plan.search.mode == SearchMode::Frontier).then_some(state.drafts),
             accepted: count(&state.experiments, Verdict::Accepted),
             rejected: count(&state.experiments, Verdict::Rejected),
             suite_size: suite_size(state),
@@ -138,6 +143,15 @@ impl Summary {
 /// One line for what just happened.
 pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
     let last = || state.experiments.last().cloned();
+    if let Event::Screened { cluster, screened, .. } = event {
+        let cluster = state.clusters.clusters.get(cluster);
+        let told = view::Progress::Screened {
+            cluster: cluster.map_or_else(String::new, |cluster| cluster.title.clone()),
+            drafts: length(screened.len()),
+            helped: length(screened.iter().filter(|screened| screened.helps()).count()),
+        };
+        progress.line(&format!("  {}", text::progress(&told)));
+    }
     let told = match event {
         Event::Bought { request, .. } if request.purpose == Purpose::Baseline => Some(view::Progress::Baseline {
             validation: state.baseline.clone().unwrap_or_default(),
@@ -158,7 +172,14 @@ pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
                 refused: length(refused.len()),
             })
         }
-        Event::Proposed { .. } => last().map(|experiment| view::Progress::Proposed { experiment }),
+        // An illegal draft is an experiment too, and so is the best of a round.
+        Event::Proposed { experiment, .. } | Event::Drafted { experiment, .. } | Event::Screened { experiment, .. } => {
+            last()
+                .filter(|last| last.id == *experiment)
+                .map(|experiment| view::Progress::Proposed { experiment })
+        }
+        // One starting point of many.
+        Event::NothingProposed { .. } if state.is_drafting() => None,
         Event::NothingProposed { cluster, reason, .. } => {
             let cluster = state.clusters.clusters.get(cluster);
             // Said once, and again only when the cluster has grown.

@@ -100,10 +100,10 @@ impl Store for CrashingStore {
 }
 
 /// A run that nobody disturbs: what it leaves, and what it paid for.
-async fn undisturbed() -> (Remains, BTreeMap<Paid, u32>) {
+async fn undisturbed(order: &Order) -> (Remains, BTreeMap<Paid, u32>) {
     let dir = quick_dir();
     let kiosk = Kiosk::new();
-    play(dir.path(), &kiosk, &mut open_store(dir.path()), &Order::default())
+    play(dir.path(), &kiosk, &mut open_store(dir.path()), order)
         .await
         .unwrap();
     (remains(dir.path()), paid(&kiosk))
@@ -117,9 +117,9 @@ fn paid(kiosk: &Kiosk) -> BTreeMap<Paid, u32> {
 }
 
 /// Plays until the kill, throws everything in memory away, and returns whether the kill came.
-async fn play_until(out: &Path, kiosk: &Kiosk, kill: Kill) -> bool {
+async fn play_until(out: &Path, kiosk: &Kiosk, kill: Kill, order: &Order) -> bool {
     let mut store = CrashingStore::open(out, kill);
-    match play(out, kiosk, &mut store, &Order::default()).await {
+    match play(out, kiosk, &mut store, order).await {
         Err(FlowError::Store(error)) if error.to_string() == "killed" => true,
         Err(error) => panic!("{kill:?}: {error}"),
         Ok(_) => false,
@@ -128,7 +128,7 @@ async fn play_until(out: &Path, kiosk: &Kiosk, kill: Kill) -> bool {
 
 /// Kills a run at every append in one way.
 async fn kill_at_every_append(way: Way) {
-    let (whole, whole_paid) = undisturbed().await;
+    let (whole, whole_paid) = undisturbed(&Order::default()).await;
     assert!(
         whole_paid.values().all(|&times| times == 1),
         "undisturbed, nothing is paid twice"
@@ -137,7 +137,7 @@ async fn kill_at_every_append(way: Way) {
         let dir = quick_dir();
         let kiosk = Kiosk::new();
         let kill = Kill::Append(n, way);
-        assert!(play_until(dir.path(), &kiosk, kill).await);
+        assert!(play_until(dir.path(), &kiosk, kill, &Order::default()).await);
         let (mut store, damage) = DirStore::open(&state_dir(dir.path())).unwrap();
         assert_eq!(store.entries().len(), if way == Way::After { n } else { n - 1 });
         let problems: Vec<String> = damage.into_iter().map(|damage| damage.problem).collect();
@@ -171,7 +171,7 @@ async fn killed_after_any_append() {
 
 #[tokio::test]
 async fn killed_before_a_record_only_the_runs_in_flight_are_made_again() {
-    let (whole, whole_paid) = undisturbed().await;
+    let (whole, whole_paid) = undisturbed(&Order::default()).await;
     let in_flight = 2;
     for n in (1..=whole_paid.len()).step_by(5) {
         let dir = quick_dir();
@@ -179,7 +179,7 @@ async fn killed_before_a_record_only_the_runs_in_flight_are_made_again() {
             concurrency: in_flight,
             ..Kiosk::new()
         };
-        assert!(play_until(dir.path(), &kiosk, Kill::Record(n)).await);
+        assert!(play_until(dir.path(), &kiosk, Kill::Record(n), &Order::default()).await);
         play(dir.path(), &kiosk, &mut open_store(dir.path()), &Order::default())
             .await
             .unwrap();
@@ -197,16 +197,26 @@ async fn killed_before_a_record_only_the_runs_in_flight_are_made_again() {
 
 #[tokio::test]
 async fn killed_again_and_again_at_every_step_it_still_ends_the_same() {
-    let (whole, whole_paid) = undisturbed().await;
-    let dir = quick_dir();
-    let kiosk = Kiosk::new();
-    let mut kills = 0;
-    while play_until(dir.path(), &kiosk, Kill::Append(1, Way::After)).await {
-        kills += 1;
+    let is_screened = |entry: &Entry| matches!(entry.event, Event::Screened { .. });
+    let frontier = Order {
+        config: "[search]\nmode = \"frontier\"".to_owned(),
+        ..Order::default()
+    };
+    for order in [Order::default(), frontier] {
+        let (whole, whole_paid) = undisturbed(&order).await;
+        assert!(whole_paid.values().all(|&times| times == 1), "nothing is paid twice");
+        let dir = quick_dir();
+        let kiosk = Kiosk::new();
+        let mut kills = 0;
+        while play_until(dir.path(), &kiosk, Kill::Append(1, Way::After), &order).await {
+            kills += 1;
+        }
+        assert_eq!(kills, whole.entries.len());
+        let screened = open_store(dir.path()).entries().iter().any(is_screened);
+        assert_eq!(screened, !order.config.is_empty(), "only a frontier screens drafts");
+        remains(dir.path()).assert_same(&whole, "killed at every step");
+        assert_eq!(paid(&kiosk), whole_paid);
     }
-    assert_eq!(kills, whole.entries.len());
-    remains(dir.path()).assert_same(&whole, "killed at every step");
-    assert_eq!(paid(&kiosk), whole_paid);
 }
 
 /// The head of the ledger, as the program names it.

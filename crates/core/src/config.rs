@@ -22,6 +22,7 @@ pub use sandbox::{SandboxConfig, SandboxTier};
 use crate::curation::Review;
 use crate::edit::Position;
 use crate::hash;
+use crate::search::SearchConfig;
 use crate::severity::SeverityLabels;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -63,6 +64,9 @@ pub struct Config {
     /// `[review]`: who confirms what is new.
     #[serde(skip_serializing_if = "Review::is_default")]
     pub review: Review,
+    /// `[search]`: how the next change is looked for.
+    #[serde(skip_serializing_if = "SearchConfig::is_default")]
+    pub search: SearchConfig,
     /// `[[recipe]]`, in the order they are tried.
     pub recipes: Vec<Recipe>,
 }

@@ -131,6 +131,7 @@ fn differs(plan: &Plan, terms: &Terms<'_>) -> Option<&'static str> {
         (plan.harness != *terms.harness, "harness"),
         (plan.gate != config.gate, "gate"),
         (plan.review != config.review, "review"),
+        (plan.search != config.search, "search"),
         (
             plan.trials != config.runner.trials
                 || plan.batch_size != config.traffic.batch_size
@@ -152,11 +153,16 @@ fn look(state: &State, command: &Command, entry: &Entry, terms: &Terms<'_>) -> R
     if !answers(command, &entry.event) {
         return Err(Refusal::Unasked(entry.seq));
     }
-    let Event::Proposed {
+    let (Event::Proposed {
         candidate,
         objection: told,
         ..
-    } = &entry.event
+    }
+    | Event::Drafted {
+        candidate,
+        objection: told,
+        ..
+    }) = &entry.event
     else {
         return Ok(());
     };
@@ -180,15 +186,7 @@ fn answers(command: &Command, event: &Event) -> bool {
         | (Command::Curate { .. }, Event::Curated { .. })
         | (Command::TryCases { .. }, Event::CasesTried { .. }) => true,
         (Command::RunTraffic { batch, .. }, Event::TrafficRan { batch: ran, .. }) => batch == ran,
-        (
-            Command::Propose { experiment, cluster },
-            Event::Proposed {
-                experiment: of,
-                candidate,
-                ..
-            },
-        ) => experiment == of && *cluster == candidate.cluster,
-        (Command::Propose { cluster, .. }, Event::NothingProposed { cluster: of, .. }) => cluster == of,
+        (Command::Propose { .. } | Command::Screen { .. }, _) => answers_draft(command, event),
         (
             Command::Buy {
                 experiment, request, ..
@@ -226,6 +224,52 @@ fn answers(command: &Command, event: &Event) -> bool {
         ) => (experiment, cases, resolved) == (of, told, gone),
         (Command::Publish { experiment }, Event::Published { experiment: of, .. }) => experiment == of,
         (Command::Finish { reason }, Event::Finished { reason: told }) => reason == told,
+        _ => false,
+    }
+}
+
+/// The same of what is proposed.
+fn answers_draft(command: &Command, event: &Event) -> bool {
+    match (command, event) {
+        (
+            Command::Propose {
+                experiment,
+                cluster,
+                start: None,
+            },
+            Event::Proposed {
+                experiment: of,
+                candidate,
+                ..
+            },
+        ) => experiment == of && *cluster == candidate.cluster,
+        (
+            Command::Propose {
+                experiment,
+                cluster,
+                start: Some(start),
+            },
+            Event::Drafted {
+                experiment: of,
+                start: from,
+                candidate,
+                ..
+            },
+        ) => (experiment, start) == (of, from) && *cluster == candidate.cluster,
+        (
+            Command::Screen {
+                experiment,
+                cluster,
+                drafts,
+            },
+            Event::Screened {
+                experiment: of,
+                cluster: on,
+                screened,
+                ..
+            },
+        ) => (experiment, cluster) == (of, on) && drafts.len() == screened.len(),
+        (Command::Propose { cluster, .. }, Event::NothingProposed { cluster: of, .. }) => cluster == of,
         _ => false,
     }
 }

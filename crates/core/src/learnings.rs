@@ -196,9 +196,14 @@ impl Page {
                 newline: "\n",
             };
         };
+        // The first line says how lines end; where they end in several ways, what is written ends in one.
+        let first = text.split_inclusive('\n').next().unwrap_or_default();
         Self {
-            lines: text.lines().map(str::to_owned).collect(),
-            newline: if text.contains("\r\n") { "\r\n" } else { "\n" },
+            lines: text
+                .lines()
+                .map(|line| line.trim_end_matches('\r').to_owned())
+                .collect(),
+            newline: if first.ends_with("\r\n") { "\r\n" } else { "\n" },
         }
     }
 

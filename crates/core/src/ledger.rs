@@ -13,6 +13,7 @@ use crate::harness::Harness;
 use crate::hash;
 use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, RecordId, TaskId};
 use crate::learnings::Learning;
+use crate::search::{Screened, SearchConfig, Start};
 use crate::signal::Report;
 use crate::trial::TaskVerdict;
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,31 @@ pub enum Event {
         /// What the proposer spent on looking.
         spent: Spent,
     },
+    /// A change was drafted, to be screened with others; in `search.mode` `frontier`.
+    Drafted {
+        /// The experiment that one of the drafts will be.
+        experiment: ExperimentId,
+        /// What it started from.
+        start: Start,
+        /// The change.
+        candidate: Box<Candidate>,
+        /// Why it is no legal change, so that nothing of it is measured.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        objection: Option<String>,
+        /// What drafting it has cost.
+        spent: Spent,
+    },
+    /// The drafts of a round ran on their cluster's own cases; the best is the candidate of the experiment.
+    Screened {
+        /// The experiment.
+        experiment: ExperimentId,
+        /// The cluster.
+        cluster: ClusterId,
+        /// What each did, in the order they were drafted.
+        screened: Vec<Screened>,
+        /// What it cost.
+        spent: Spent,
+    },
     /// The proposer has nothing (more) for this cluster, for now.
     NothingProposed {
         /// The cluster.
@@ -152,6 +178,8 @@ impl Event {
             | Self::Curated { spent, .. }
             | Self::CasesTried { spent, .. }
             | Self::Proposed { spent, .. }
+            | Self::Drafted { spent, .. }
+            | Self::Screened { spent, .. }
             | Self::NothingProposed { spent, .. } => *spent,
             Self::Started(_)
             | Self::Decided { .. }
@@ -197,6 +225,9 @@ pub struct Plan {
     /// How often a failure must be seen on the incumbent before it is a case; once in ledgers from before there was a number.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub fails_before: u32,
+    /// How the next change is looked for.
+    #[serde(default, skip_serializing_if = "SearchConfig::is_default")]
+    pub search: SearchConfig,
     /// The labelled issues to answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub issues: Vec<Report>,

@@ -31,6 +31,7 @@ pub mod protocol;
 pub mod redact;
 pub mod render;
 pub mod score;
+pub mod search;
 pub mod severity;
 pub mod signal;
 pub mod similar;

@@ -6,98 +6,28 @@
 mod again;
 mod buying;
 mod cases;
+mod command;
 mod curation;
+mod round;
 mod schedule;
 mod state;
 
 pub use again::{Again, decide_again};
 pub use cases::CaseTrial;
+pub use command::Command;
 pub use schedule::batches;
 pub use state::{PassedRun, State};
 
 use crate::candidate::{Candidate, Experiment, Ground, Verdict};
 use crate::case::EvalCase;
-use crate::cluster::{ClusterState, Revision};
+use crate::cluster::ClusterState;
 use crate::failure::{FailureKind, FailureRecord};
 use crate::gate::purchase::{Ask, Promotion, Purpose, Request};
-use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
-use crate::ledger::{CaseRerun, Event};
+use crate::id::ExperimentId;
+use crate::ledger::Event;
+use crate::search::SearchMode;
 use crate::trial::{TaskVerdict, TrialStatus};
-
-/// What must be done next.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Command {
-    /// Make the runs that the gate asks for; leads to `Bought`.
-    Buy {
-        /// The experiment they are for; none before the first.
-        experiment: Option<ExperimentId>,
-        /// The runs, with the gate's numbers of their tasks.
-        request: Request,
-        /// The trial of each.
-        trials: Vec<u32>,
-    },
-    /// Read the labelled issues of the plan; leads to `SignalsRead`.
-    ReadSignals,
-    /// Run these tasks on the incumbent and mine the failures; leads to `TrafficRan`.
-    RunTraffic {
-        /// From 1.
-        batch: u32,
-        /// With the number of times each was in the traffic before, which is its trial.
-        tasks: Vec<(TaskId, u32)>,
-    },
-    /// Change the clusters that the traffic has made alike, and ask the model, if there is one; leads to `ClustersRevised`.
-    ReviseClusters {
-        /// What rules found.
-        found: Vec<Revision>,
-    },
-    /// Ask a model what becomes of new clusters and cases; leads to `Curated`.
-    Curate {
-        /// The clusters.
-        clusters: Vec<ClusterId>,
-        /// The cases.
-        cases: Vec<CaseId>,
-    },
-    /// Run new cases again on the incumbent, or refuse them; leads to `CasesTried`.
-    TryCases {
-        /// The candidates, oldest first.
-        cases: Vec<CaseTrial>,
-    },
-    /// Ask the proposer; leads to `Proposed` or `NothingProposed`.
-    Propose {
-        /// The id the experiment gets.
-        experiment: ExperimentId,
-        /// The cluster to work on.
-        cluster: ClusterId,
-    },
-    /// Write the verdict down; leads to `Decided`.
-    Decide {
-        /// The experiment.
-        experiment: ExperimentId,
-        /// What the verdict rests on.
-        ground: Ground,
-        /// Why.
-        reason: String,
-    },
-    /// Write down what becomes of the cases after an acceptance; leads to `Promoted`.
-    Promote {
-        /// The experiment.
-        experiment: ExperimentId,
-        /// The cases that ran.
-        cases: Vec<CaseRerun>,
-        /// The memberships that no run shows any more.
-        resolved: Vec<(ClusterId, RecordId)>,
-    },
-    /// Write branch, pull request and check runs; leads to `Published`.
-    Publish {
-        /// The experiment.
-        experiment: ExperimentId,
-    },
-    /// Write down that the run is over; leads to `Finished`.
-    Finish {
-        /// Why.
-        reason: String,
-    },
-}
+use round::Round;
 
 /// What follows from an event. `None` is the state before the first event; only `Started` makes something of it.
 pub fn step(state: Option<State>, event: &Event) -> (Option<State>, Vec<Command>) {
@@ -172,10 +102,7 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
                 }
             }
         }
-        Event::NothingProposed { cluster, .. } => {
-            state.exhausted.insert(cluster.clone());
-            next_work(state)
-        }
+        Event::Drafted { .. } | Event::Screened { .. } | Event::NothingProposed { .. } => round::take(state, event),
         Event::Decided { ground, reason, .. } => decided(state, *ground, reason),
         Event::Promoted {
             experiment,
@@ -323,14 +250,24 @@ fn next_work(state: &mut State) -> Command {
     }
     let may_propose =
         state.batch_experiments < limits.experiments_per_batch && state.n_experiments() < limits.experiments;
+    if let Some(round) = state.round.take().filter(|_| may_propose) {
+        return round::next(state, round);
+    }
     let cluster = may_propose.then(|| state.next_cluster()).flatten();
     if let Some(cluster) = cluster {
         let cases = cases::of_cluster(state, &cluster);
         if !cases.is_empty() {
             return Command::TryCases { cases };
         }
-        let experiment = ExperimentId::new(format!("E{:03}", state.experiments.len() + 1));
-        return Command::Propose { experiment, cluster };
+        if state.plan.search.mode == SearchMode::Frontier {
+            let round = Round::new(state, cluster);
+            return round::next(state, round);
+        }
+        return Command::Propose {
+            experiment: state.next_experiment(),
+            cluster,
+            start: None,
+        };
     }
     next_batch(state)
 }
@@ -463,8 +400,10 @@ fn decided(state: &mut State, ground: Ground, reason: &str) -> Command {
     state.clusters.mark(&cluster, ClusterState::Open);
     if ground.verdict() != Verdict::Accepted {
         state.gate.stop();
+        round::fell(state, &experiment);
         return next_work(state);
     }
+    state.frontier.forget(&experiment.candidate.id);
     state.incumbent = state.incumbent.with(&experiment.candidate.changes);
     state.case_tallies.clear();
     state.gate.kept();

@@ -32,7 +32,7 @@ use std::time::Instant;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A smaller number of cases of each promise, in less than a minute
+    /// A smaller number of cases of each promise, in about a minute
     #[arg(long)]
     quick: bool,
     /// Only these promises, such as `P18`

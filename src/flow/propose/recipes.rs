@@ -6,17 +6,49 @@ use crate::store::Store;
 use sprag_core::budget::Spent;
 use sprag_core::cluster::Cluster;
 use sprag_core::failure::RootCause;
+use sprag_core::harness::Harness;
+use sprag_core::id::{CandidateId, TaskId};
 use sprag_core::machine::State;
 use sprag_core::propose::{Brief, Example, Look as LookKind, Proposal, propose as ask, watched};
 use sprag_core::trial::Trial;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the recipes are asked about.
+pub(super) struct Ground<'a> {
+    /// The cluster.
+    pub(super) cluster: &'a Cluster,
+    /// The harness to change.
+    pub(super) harness: &'a Harness,
+    /// The train tasks to look at.
+    pub(super) tasks: &'a [TaskId],
+    /// What is not wanted again.
+    pub(super) tried: &'a BTreeSet<CandidateId>,
+}
 
 pub(super) async fn propose(question: &Question<'_, '_>, store: &mut dyn Store) -> Result<Proposed, FlowError> {
+    let ground = Ground {
+        cluster: question.cluster,
+        harness: &question.state.incumbent,
+        tasks: &question.look.tasks,
+        tried: &question.state.tried,
+    };
+    on(question, store, &ground, Spent::default()).await
+}
+
+/// Asks about a cluster on any harness. `spent` is what this proposal has cost so far.
+pub(super) async fn on(
+    question: &Question<'_, '_>,
+    store: &mut dyn Store,
+    ground: &Ground<'_>,
+    spent: Spent,
+) -> Result<Proposed, FlowError> {
     let Question {
         request, state, look, ..
     } = question;
-    let (trials, mut spent) = look.at(store, &state.incumbent, Spent::default()).await?;
-    let base = examples(&look.tasks, &trials);
+    let (trials, cost) = look.at_some(store, ground.harness, ground.tasks, spent).await?;
+    let mut spent = spent;
+    spent.add(cost);
+    let base = examples(ground.tasks, &trials);
     let (passed, guarded) = (question.passed_runs(store)?, question.guarded());
     let shown = |(task, trace)| Example {
         task,
@@ -26,18 +58,18 @@ pub(super) async fn propose(question: &Question<'_, '_>, store: &mut dyn Store) 
     let mut seen: BTreeMap<LookKind, Vec<Trial>> = BTreeMap::new();
     let proposal = loop {
         let brief = Brief {
-            cluster: question.cluster,
-            cause: cause_of(state, question.cluster),
+            cluster: ground.cluster,
+            cause: cause_of(state, ground.cluster),
             watched: watched(&base),
             base: base.clone(),
             looks: seen
                 .iter()
-                .map(|(kind, trials)| (*kind, examples(&look.tasks, trials)))
+                .map(|(kind, trials)| (*kind, examples(ground.tasks, trials)))
                 .collect(),
-            harness: &state.incumbent,
+            harness: ground.harness,
             recipes: &request.config.recipes,
             policy: &request.policy,
-            tried: &state.tried,
+            tried: ground.tried,
             past: &state.experiments,
             shown: passed.iter().map(|(task, trace)| shown((task, trace))).collect(),
             guarded: &guarded,
@@ -45,7 +77,7 @@ pub(super) async fn propose(question: &Question<'_, '_>, store: &mut dyn Store) 
         };
         match ask(&brief) {
             Proposal::Explore { look: kind, harness } if !seen.contains_key(&kind) => {
-                let (trials, cost) = look.at(store, &harness, spent).await?;
+                let (trials, cost) = look.at_some(store, &harness, ground.tasks, spent).await?;
                 spent.add(cost);
                 seen.insert(kind, trials);
             }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::curation::{Review, Reviewer};
 use crate::harness::PathPolicy;
+use crate::search::{SearchConfig, SearchMode};
 use crate::severity::SeverityLabels;
 use globset::Glob;
 use std::collections::BTreeSet;
@@ -62,6 +63,7 @@ fn config(file: &Reader<'_>) -> Config {
     let gate = file.table("gate", gate);
     let budget = file.table("budget", budget);
     let redact = file.table("redact", redact::read);
+    let search = file.table("search", search);
     let recipes = recipe::read_all(file, policy.as_ref());
     Config {
         harness,
@@ -76,6 +78,7 @@ fn config(file: &Reader<'_>) -> Config {
         gate,
         budget,
         redact,
+        search,
         recipes,
     }
 }
@@ -293,6 +296,18 @@ fn gate(table: &Reader<'_>) -> GateConfig {
         leakage: table
             .one("leakage", number(0.01, 1000.0, "a number from 0.01 to 1000, such as 1"))
             .unwrap_or(usual.leakage),
+    }
+}
+
+fn search(table: &Reader<'_>) -> SearchConfig {
+    let modes = choice(&[
+        ("greedy", Some(SearchMode::Greedy)),
+        ("frontier", Some(SearchMode::Frontier)),
+    ]);
+    let usual = SearchConfig::default();
+    SearchConfig {
+        mode: table.one("mode", modes).unwrap_or(usual.mode),
+        proposals: count(table, "proposals", usual.proposals.into(), 1, 16),
     }
 }
 

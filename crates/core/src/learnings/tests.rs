@@ -163,6 +163,18 @@ fn experiment(verdict: Verdict, reason: &str) -> Experiment {
 }
 
 #[test]
+fn a_file_whose_lines_end_in_several_ways_is_written_in_one_and_then_stays() {
+    for (mixed, written) in [
+        ("# Ours\nsells shoes\r", "# Ours\nsells shoes\n"),
+        ("# Ours\r\nsells shoes\n", "# Ours\r\nsells shoes\r\n"),
+    ] {
+        let once = Page::read(Some(mixed)).text();
+        assert_eq!(once, written);
+        assert_eq!(Page::read(Some(&once)).text(), once);
+    }
+}
+
+#[test]
 fn experiments_are_told_in_counts_and_nothing_of_the_validation_set_is() {
     let fell = experiment(Verdict::Rejected, "regression 1/3 is below 0.8");
     let mut harmful = experiment(Verdict::Rejected, "validation 0.777 is below the best seen, 0.812");

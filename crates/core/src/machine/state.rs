@@ -2,6 +2,7 @@
 
 use super::buying::{self, Numbers, Underway};
 use super::cases::Tally;
+use super::round::Round;
 use super::schedule::batches;
 use crate::budget::Spent;
 use crate::candidate::{Experiment, Proof};
@@ -16,6 +17,7 @@ use crate::harness::Harness;
 use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, HarnessId, RecordId, TaskId};
 use crate::ledger::{Finding, Plan};
 use crate::score::Scorecard;
+use crate::search::frontier::Frontier;
 use crate::trial::{TaskVerdict, TrialStatus};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,6 +80,14 @@ pub struct State {
     pub(super) account: Account,
     /// The newest experiment.
     pub(super) underway: Underway,
+    /// The drafts under way.
+    pub(super) round: Option<Round>,
+    /// The harnesses on which kept changes were taken out for a cluster.
+    pub(super) simplified: BTreeSet<(ClusterId, HarnessId)>,
+    /// Changes that solved something and were not kept.
+    pub frontier: Frontier,
+    /// How many were drafted in rounds.
+    pub drafts: u32,
 }
 
 /// A run of a train task that passed, and is on record.
@@ -99,6 +109,10 @@ impl State {
             numbers,
             account,
             underway: Underway::default(),
+            round: None,
+            simplified: BTreeSet::new(),
+            frontier: Frontier::default(),
+            drafts: 0,
             incumbent: plan.harness.clone(),
             schedule: batches(&plan.train, plan.seed, plan.batches, plan.batch_size),
             plan: plan.clone(),

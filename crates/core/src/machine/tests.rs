@@ -10,10 +10,10 @@ use crate::curation::{Choice, Curation, Review, Reviewer, Subject};
 use crate::failure::{Mechanism, RootCause};
 use crate::gate::purchase::{Arm, Outcome, Request};
 use crate::harness::{FileChange, Harness};
-use crate::id::CaseId;
-use crate::id::{CandidateId, HarnessId, RecordId};
+use crate::id::{CandidateId, CaseId, ClusterId, HarnessId, RecordId, TaskId};
 use crate::ledger::{CaseRerun, CaseTry, Finding, Known, Plan};
 use crate::score::Scorecard;
+use crate::search::{Screened, SearchConfig, Start};
 use crate::signal::Report;
 use crate::trace::Termination;
 use crate::trial::{TaskVerdict, TrialStatus};
@@ -149,7 +149,13 @@ impl Tape {
         }
     }
 
-    fn proposal(&mut self, experiment: &ExperimentId, cluster: &ClusterId) -> Event {
+    fn proposal(
+        &mut self,
+        state: &State,
+        experiment: &ExperimentId,
+        cluster: &ClusterId,
+        start: Option<Start>,
+    ) -> Event {
         if self.below(4) == 1 {
             return Event::NothingProposed {
                 cluster: cluster.clone(),
@@ -157,25 +163,49 @@ impl Tape {
                 spent: self.spent(),
             };
         }
-        Event::Proposed {
-            experiment: experiment.clone(),
-            candidate: Box::new(Candidate {
-                id: CandidateId::new(format!("of {experiment}")),
-                cluster: cluster.clone(),
-                parent: HarnessId::new("h"),
-                title: String::new(),
-                hypothesis: String::new(),
-                changes: vec![FileChange {
-                    path: "agent/a".to_owned(),
-                    text: Some(experiment.to_string()),
-                }],
-                diff: String::new(),
-                predicted: Vec::new(),
-                origin: String::new(),
-            }),
-            objection: None,
-            spent: self.spent(),
+        let new = Candidate {
+            id: CandidateId::new(format!("of {experiment} {}", self.at)),
+            cluster: cluster.clone(),
+            parent: state.incumbent.id(),
+            title: String::new(),
+            hypothesis: String::new(),
+            changes: vec![FileChange {
+                path: format!("agent/{}", self.below(3)),
+                text: Some(format!("{experiment} {}", self.at)),
+            }],
+            diff: String::new(),
+            predicted: Vec::new(),
+            origin: String::new(),
+        };
+        let (experiment, spent) = (experiment.clone(), self.spent());
+        let Some(start) = start else {
+            return Event::Proposed {
+                experiment,
+                candidate: Box::new(new),
+                objection: None,
+                spent,
+            };
+        };
+        let kept = state.frontier_draft(cluster).filter(|_| start == Start::Frontier);
+        Event::Drafted {
+            experiment,
+            start,
+            candidate: Box::new(kept.unwrap_or(new)),
+            objection: (self.below(6) == 1).then(|| "names a task".to_owned()),
+            spent,
         }
+    }
+
+    fn screened(&mut self, state: &State, cluster: &ClusterId) -> Screened {
+        let (mut solved, mut moved) = (Vec::new(), Vec::new());
+        for task in state.screening(cluster) {
+            match self.below(4) {
+                0 => solved.push(task),
+                1 => moved.push(task),
+                _ => {}
+            }
+        }
+        Screened { solved, moved }
     }
 
     fn bought(&mut self, state: &State, experiment: Option<&ExperimentId>, request: &Request) -> Event {
@@ -248,7 +278,21 @@ impl Tape {
                 spent: self.spent(),
             },
             Command::TryCases { cases } => self.tries(cases),
-            Command::Propose { experiment, cluster } => self.proposal(experiment, cluster),
+            Command::Propose {
+                experiment,
+                cluster,
+                start,
+            } => self.proposal(state, experiment, cluster, *start),
+            Command::Screen {
+                experiment,
+                cluster,
+                drafts,
+            } => Event::Screened {
+                experiment: experiment.clone(),
+                cluster: cluster.clone(),
+                screened: drafts.iter().map(|_| self.screened(state, cluster)).collect(),
+                spent: self.spent(),
+            },
             Command::Decide {
                 experiment,
                 ground,
@@ -328,6 +372,10 @@ fn plan(tape: &mut Tape) -> Plan {
             ..GateConfig::default()
         },
         train: (0..7).map(|n| TaskId::new(format!("t{n}"))).collect(),
+        search: SearchConfig {
+            mode: [SearchMode::Greedy, SearchMode::Frontier][(seed % 2) as usize],
+            proposals: 1 + seed % 4,
+        },
         advised: tape.below(2) == 1,
         review: Review {
             clusters: reviewer(tape),
@@ -355,7 +403,9 @@ struct Before {
 /// What must hold of what is wanted next.
 fn check_commands(state: &State, commands: &[Command]) {
     match commands.first() {
-        Some(Command::Propose { cluster, experiment }) => {
+        Some(Command::Propose {
+            cluster, experiment, ..
+        }) => {
             assert!(
                 state.spent.over(&state.plan.limits).is_none(),
                 "nothing new is begun on an empty purse"
@@ -414,6 +464,11 @@ fn check_commands(state: &State, commands: &[Command]) {
                 None,
                 "what is decided is not decided again"
             );
+        }
+        Some(Command::Screen { experiment, drafts, .. }) => {
+            assert!(!drafts.is_empty() && state.experiment(experiment).is_none());
+            let ids: BTreeSet<&CandidateId> = drafts.iter().map(|draft| &draft.id).collect();
+            assert!(ids.len() == drafts.len() && ids.iter().all(|id| state.tried.contains(*id)));
         }
         Some(Command::ReviseClusters { .. } | Command::ReadSignals | Command::Finish { .. }) | None => {}
     }
@@ -539,7 +594,8 @@ proptest! {
             let kind = |event: &Event| serde_json::to_value(event).unwrap()["type"].clone();
             let asked = kind(&silent.answer(state, &commands[0]));
             let either = [asked.clone(), serde_json::json!("nothing_proposed")];
-            prop_assert!(kind(next) == asked || (asked == "proposed" && either.contains(&kind(next))));
+            let proposes = asked == "proposed" || asked == "drafted";
+            prop_assert!(kind(next) == asked || (proposes && either.contains(&kind(next))));
         }
         let (state, _) = rest.iter().fold((state, Vec::new()), |(state, _), event| step(state, event));
         prop_assert_eq!(format!("{state:?}"), format!("{whole:?}"));

@@ -4,7 +4,7 @@
 //! fell there by how much.
 
 use super::Example;
-use crate::candidate::{Experiment, Prediction, Stage, Verdict};
+use crate::candidate::{Candidate, Experiment, Prediction, Stage, Verdict};
 use crate::cluster::Cluster;
 use crate::failure::FailureRecord;
 use crate::harness::Harness;
@@ -12,6 +12,7 @@ use crate::id::{RecordId, TaskId};
 use crate::mine::model::{compact, fenced};
 use crate::mine::text::shortened;
 use crate::score::Scorecard;
+use crate::search::Start;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -52,6 +53,8 @@ pub struct Material<'a> {
     pub experiments: &'a [Experiment],
     /// What earlier runs and reviewers taught, one line each.
     pub lessons: &'a [String],
+    /// Where to start from, and what was drafted from elsewhere already.
+    pub start: Option<(Start, &'a [Candidate])>,
 }
 
 /// The brief, of about `bytes` bytes at the most.
@@ -61,11 +64,27 @@ pub fn brief(material: &Material<'_>, bytes: usize) -> String {
     text.push_str(&tried(material, bytes / 5));
     text.push_str(&lessons(material.lessons, bytes / 10));
     text.push_str(&map(material, bytes / 6));
-    let rules = format!("\n{RULES}");
+    let rules = format!("{}\n{RULES}", start(material));
     let room = bytes.saturating_sub(text.len() + rules.len());
     text.push_str(&runs(material, room));
     text.push_str(&rules);
     text
+}
+
+/// Where to start from, so that the drafts of a round differ.
+fn start(material: &Material<'_>) -> String {
+    let Some((told, drafts)) = material.start.and_then(|(start, drafts)| Some((start.told()?, drafts))) else {
+        return String::new();
+    };
+    let titles: Vec<String> = drafts.iter().map(|draft| shortened(&draft.title, 200)).collect();
+    let beside = match titles.is_empty() {
+        true => String::new(),
+        false => format!(
+            "Drafted already, and tried beside yours:\n{}\n",
+            fenced("drafts", &titles.join("\n"))
+        ),
+    };
+    format!("\n{told}\n{beside}")
 }
 
 /// What goes wrong, in how many runs, with what was seen in each.

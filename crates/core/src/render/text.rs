@@ -53,6 +53,22 @@ pub fn progress(progress: &Progress) -> String {
             words::count(cluster.total_failures(), "failure"),
             cluster.resolved()
         ),
+        Progress::Screened {
+            cluster,
+            drafts,
+            helped,
+        } => {
+            let helped = match helped {
+                0 => "none helps".to_owned(),
+                1 => "1 helps".to_owned(),
+                n => format!("{n} help"),
+            };
+            format!(
+                "  {} screened for \"{}\": {helped}",
+                words::count(*drafts, "draft"),
+                short(cluster, 90)
+            )
+        }
         Progress::Proposed { experiment } => {
             format!(
                 "  {}: trying: {}",
@@ -345,6 +361,11 @@ mod tests {
             Progress::Targeted {
                 cluster: view.clusters[0].clone(),
             },
+            Progress::Screened {
+                cluster: "Never calls `a`\u{1b}".to_owned(),
+                drafts: 3,
+                helped: 1,
+            },
             Progress::Proposed {
                 experiment: fixtures::accepted("E001"),
             },
@@ -366,17 +387,18 @@ mod tests {
         .map(progress)
         .collect();
         assert!(lines.iter().all(|line| !line.contains(['\n', '\u{1b}'])));
-        insta::assert_snapshot!(lines.join("\n"), @r"
+        insta::assert_snapshot!(lines.join("\n"), @r#"
         baseline: 21/40 (0.525) on the validation set
         batch 3/18: 10 tasks, 6 failed; 9 findings, 1 new cluster
           3 new cases seen to fail on the unchanged harness, 1 unconfirmed
           working on: Hands over to a person although a tool would have helped (11 failures, 4 resolved)
+          3 drafts screened for "Never calls `a`": 1 helps
           E001: trying: Open a parcel trace when the order is lost
           E001: accepted, validation 30/40 (0.750), held against 0.675
           E002: rejected: regression 13/18 (0.722) is below the threshold 0.800
           1 case joined the regression suite, which has 5 now
           nothing to work on: no cluster is open
-        ");
+        "#);
     }
 
     #[test]

@@ -239,6 +239,15 @@ pub enum Progress {
         /// The cluster.
         cluster: Cluster,
     },
+    /// The drafts of a round were run on their cluster's cases.
+    Screened {
+        /// The cluster's title.
+        cluster: String,
+        /// How many there were.
+        drafts: u32,
+        /// How many of them did anything.
+        helped: u32,
+    },
     /// A candidate is about to be evaluated.
     Proposed {
         /// Its experiment, which has no results yet.

@@ -32,7 +32,7 @@ pub(super) const ATTEMPTS: [Attempt; 3] = [
 /// Of the combinations of a call and a fault the quick part tries one of so many. A prime, so that all calls and faults have their turn.
 const STRIDE: usize = 131;
 /// Runs in one town, and in that of the quick part.
-const RUNS: [usize; 2] = [20, 5];
+const RUNS: [usize; 2] = [20, 3];
 /// Towns.
 const TOWNS: [u64; 2] = [50, 1];
 /// One request of so many meets a fault.

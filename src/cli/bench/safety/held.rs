@@ -20,8 +20,8 @@ pub(super) const ATTEMPTS: [Attempt; 3] = [
     },
 ];
 
-/// How long a process may run that has to be ended.
-const TIME: Duration = Duration::from_millis(400);
+/// How long a process may run that has to be ended, and in the quick part.
+const TIME: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(100)];
 /// How long it may take to end it.
 const LATE: Duration = Duration::from_secs(1);
 /// Daemons of one program.
@@ -81,7 +81,7 @@ fn bounds(ground: &Ground) -> Outcome {
     let mut tally = Tally::default();
     for sandbox in tiers(ground, &mut tally) {
         let tier = sandbox.tier();
-        for bounded in resources(&sandbox, TIME)? {
+        for bounded in resources(&sandbox, TIME[usize::from(ground.quick)])? {
             let outcome = match (bounded.late < LATE, bounded.survivors) {
                 (true, 0) => Ok(()),
                 (false, _) => Err(format!("it ended {} ms late", bounded.late.as_millis())),

@@ -109,6 +109,7 @@ fn told(experiments: &[Experiment], files: usize, bytes: usize) -> String {
         globs: (&globs.0, &globs.1),
         experiments,
         lessons: &["- pull request 4: people did not want it: too long".to_owned()],
+        start: None,
     };
     brief(&material, bytes)
 }
