@@ -14,6 +14,9 @@ const BREAKS: [(f64, f64); 4] = [(0.03, 0.35), (0.06, 0.3), (0.12, 0.25), (0.24,
 const STRENGTHS: [(f64, f64); 2] = [(0.6, 0.5), (1.3, 0.5)];
 /// What a task that changed keeps of its rate when every rate is 0 or 1.
 const NOTHING: f64 = 0.02;
+/// How much more a broken task counts than a fixed one when both are seen for certain: a change that breaks half as many as it fixes is too broad, and
+/// a narrower one can still come.
+const SEEN_BROKEN: f64 = 1.0;
 /// So many fixed tasks a cluster is worth that was fixed in the probe.
 const PROBED: f64 = 2.0;
 /// Tasks that are run at the same time, as a part of all.
@@ -129,7 +132,7 @@ impl Comparison {
         let mut policy = *policy;
         if known.repeats_itself() {
             // Run again, a task says nothing new, and one that changed has changed for good.
-            (policy.runs_a_task, policy.rest) = (1, NOTHING);
+            (policy.runs_a_task, policy.rest, policy.aversion) = (1, NOTHING, SEEN_BROKEN);
         }
         let policy = &policy;
         let prior = known.prior(policy);

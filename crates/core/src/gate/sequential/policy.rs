@@ -61,7 +61,7 @@ pub struct Policy {
     pub later: f64,
     /// How much worse a change for no cluster may be.
     pub tolerance: f64,
-    /// How much more a score that is lost counts than one that is won: 0 for as much, 1 for twice as much. The same fix can be had without the loss.
+    /// How much more a score that is lost counts than one that is won: 0 for as much, 1 for twice as much.
     pub aversion: f64,
 }
 
@@ -89,7 +89,7 @@ impl Default for Policy {
             rejected: 0.8,
             later: 0.5,
             tolerance: 0.01,
-            aversion: 0.5,
+            aversion: 0.0,
         }
     }
 }
