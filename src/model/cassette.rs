@@ -102,10 +102,7 @@ impl Cassette {
     fn answer(&self, hash: &str, exchange: Exchange) -> Result<ModelAnswer, ModelError> {
         match (exchange.answer, exchange.fault) {
             (Some(answer), _) => Ok(answer),
-            (None, Some(fault)) => Err(ModelError::Fault {
-                host: "on record".to_owned(),
-                fault,
-            }),
+            (None, Some(fault)) => Err(ModelError::on_record(fault)),
             (None, None) => Err(self.empty(hash)),
         }
     }
@@ -138,10 +135,10 @@ impl Model for Cassette {
             let outcome = model.complete(request).await;
             let (answer, fault) = match &outcome {
                 Ok(answer) => (Some(answer.clone()), None),
-                Err(ModelError::Fault { fault, .. }) if !outcome.as_ref().is_err_and(ModelError::is_final) => {
-                    (None, Some(fault.clone()))
-                }
-                Err(_) => return outcome,
+                Err(error) => match error.repeats() {
+                    Some(fault) => (None, Some(fault.clone())),
+                    None => return outcome,
+                },
             };
             let exchange = Exchange {
                 request: serde_json::to_value(request).unwrap_or_default(),

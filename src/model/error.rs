@@ -86,6 +86,20 @@ impl ModelError {
         }
     }
 
+    /// The fault that the same request would meet again.
+    pub(super) fn repeats(&self) -> Option<&Fault> {
+        match self {
+            Self::Fault { fault, .. } if !self.is_final() => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// A fault that was met before.
+    pub(super) fn on_record(fault: Fault) -> Self {
+        let host = "on record".to_owned();
+        Self::Fault { host, fault }
+    }
+
     /// Whether going on without an answer would hide that a replay is not what it should be.
     pub fn is_loud(&self) -> bool {
         matches!(self, Self::NotRecorded { .. } | Self::Tape { .. })

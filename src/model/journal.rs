@@ -150,36 +150,21 @@ impl Journal {
     }
 }
 
-/// A fault that would come again.
-fn fault(error: &ModelError) -> Option<Fault> {
-    match error {
-        ModelError::Fault { fault, .. } if !error.is_final() => Some(fault.clone()),
-        _ => None,
-    }
-}
-
-fn again(fault: Fault) -> ModelError {
-    ModelError::Fault {
-        host: "on record".to_owned(),
-        fault,
-    }
-}
-
 impl Model for Journal {
     fn complete<'a>(&'a self, request: &'a ModelRequest) -> BoxFuture<'a, Result<ModelAnswer, ModelError>> {
         Box::pin(async move {
             let hash = request.hash();
             match self.told(&hash) {
                 Some(Said::Answer(answer)) => return Ok(answer),
-                Some(Said::Fault(fault)) => return Err(again(fault)),
+                Some(Said::Fault(fault)) => return Err(ModelError::on_record(fault)),
                 Some(Said::Vectors(_)) | None => {}
             }
             let outcome = self.model.complete(request).await;
             match &outcome {
                 Ok(answer) => self.kept(hash, Said::Answer(answer.clone()))?,
                 Err(error) => {
-                    if let Some(fault) = fault(error) {
-                        self.kept(hash, Said::Fault(fault))?;
+                    if let Some(fault) = error.repeats() {
+                        self.kept(hash, Said::Fault(fault.clone()))?;
                     }
                 }
             }

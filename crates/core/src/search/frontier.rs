@@ -80,7 +80,7 @@ impl Frontier {
         let on_ground: Vec<(&Member, Harness)> = self
             .members
             .iter()
-            .filter_map(|member| Some((member, carried(ground, &member.candidate)?)))
+            .filter_map(|member| Some((member, carried(ground, &member.candidate, ground.incumbent)?)))
             .collect();
         let mut may: Vec<(u32, Candidate)> = Vec::new();
         for (member, harness) in &on_ground {
@@ -90,7 +90,13 @@ impl Frontier {
             let beside = on_ground
                 .iter()
                 .filter(|(other, _)| other.candidate.id != member.candidate.id)
-                .filter_map(|(other, _)| Some((more(other, member, open), other, both(ground, harness, other)?)))
+                .filter_map(|(other, _)| {
+                    Some((
+                        more(other, member, open),
+                        other,
+                        carried(ground, &other.candidate, harness)?,
+                    ))
+                })
                 .filter(|(more, ..)| *more > 0)
                 .max_by_key(|(more, ..)| *more);
             let alone = (!member.fell).then(|| written(ground, cluster, &[member], harness));
@@ -144,16 +150,10 @@ pub fn without(ground: Ground<'_>, kept: &Candidate, cluster: &ClusterId) -> Opt
     })
 }
 
-/// A change on the incumbent of today. The title and the cluster stay.
-fn carried(ground: Ground<'_>, candidate: &Candidate) -> Option<Harness> {
+/// A change carried over to another harness than its parent.
+fn carried(ground: Ground<'_>, candidate: &Candidate, onto: &Harness) -> Option<Harness> {
     let parent = ground.lineage.get(&candidate.parent)?;
-    merge::harness(parent, &parent.with(&candidate.changes), ground.incumbent)
-}
-
-/// A further change on top of one that was carried over.
-fn both(ground: Ground<'_>, first: &Harness, other: &Member) -> Option<Harness> {
-    let parent = ground.lineage.get(&other.candidate.parent)?;
-    merge::harness(parent, &parent.with(&other.candidate.changes), first)
+    merge::harness(parent, &parent.with(&candidate.changes), onto)
 }
 
 /// The open tasks that `other` solves and `member` does not.
