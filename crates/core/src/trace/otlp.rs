@@ -13,7 +13,7 @@ use super::json::Object;
 use super::message;
 use super::read::{ReadTrace, Warning, unnamed_task};
 use super::window::Window;
-use super::{Check, Termination, Trace};
+use super::{Check, Step, Termination, Trace};
 use crate::id::TaskId;
 use span::{Event, Span};
 use std::borrow::Cow;
@@ -64,6 +64,17 @@ pub(super) fn read(document: &Document<'_>, window: &mut Window, warnings: &mut 
         }
     }
     traces
+}
+
+/// What was said in the spans of one trace, which need not name it. Those that `leave` names are not the agent's: `(attribute, value)`.
+pub(super) fn said(spans: &[Object<'_>], trace: &str, leave: (&str, &str), warnings: &mut Vec<Warning>) -> Vec<Step> {
+    let spans = spans.iter().filter_map(|span| span::of_trace(span, trace));
+    let mut run = Run {
+        spans: spans.filter(|span| !span.attributes.is(leave.0, &[leave.1])).collect(),
+        ..Run::default()
+    };
+    run.spans.sort_by_key(|span| span.start);
+    spoken::steps(&run.spans, run.root(), warnings)
 }
 
 #[derive(Default)]

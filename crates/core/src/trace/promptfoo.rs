@@ -8,8 +8,10 @@ use super::{Role, Step, Termination, Trace, message, tau2};
 use crate::failure::FailureKind;
 use crate::id::TaskId;
 use std::collections::{BTreeMap, BTreeSet};
+use traced::Traced;
 
 mod grader;
+mod traced;
 
 /// Wrappers of assertions may hold wrappers; nobody nests them deeper.
 const DEPTH: usize = 16;
@@ -47,7 +49,9 @@ pub(super) fn read(document: &Document<'_>, window: &mut Window, warnings: &mut 
         let variants: BTreeSet<String> = rows.iter().map(variant).collect();
         Naming::new(variants.len() > 1)
     });
-    rows.iter().map(|row| one(row, &eval, naming, warnings)).collect()
+    let traced = Traced::of(&document.object(), warnings);
+    let mut one = |row| one(row, &eval, naming, &traced, warnings);
+    rows.iter().map(&mut one).collect()
 }
 
 /// How runs are told apart: what is asked is the task; the same asked again is a trial. With `--repeat` a test has a new `testIdx` each
@@ -110,7 +114,13 @@ pub(super) fn variant(row: &Object<'_>) -> String {
     format!("{}, prompt {prompt}", provider.unwrap_or_default())
 }
 
-fn one(row: &Object<'_>, eval: &str, naming: &mut Naming, warnings: &mut Vec<Warning>) -> ReadTrace {
+fn one(
+    row: &Object<'_>,
+    eval: &str,
+    naming: &mut Naming,
+    traced: &Traced<'_>,
+    warnings: &mut Vec<Warning>,
+) -> ReadTrace {
     let (task, trial) = naming.name(row);
     let grading = row.object("gradingResult", warnings);
     let mut checks = Vec::new();
@@ -128,7 +138,7 @@ fn one(row: &Object<'_>, eval: &str, naming: &mut Naming, warnings: &mut Vec<War
     };
     let success = row.flag("success", warnings);
     let passed = success.or_else(|| grading.as_ref()?.flag("pass", warnings));
-    let steps = steps(row, warnings);
+    let steps = traced.beside(row, steps(row, warnings), warnings);
     let answered = steps
         .iter()
         .any(|step| step.role == Role::Assistant && !(step.content.trim().is_empty() && step.tool_calls.is_empty()));

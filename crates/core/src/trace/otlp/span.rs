@@ -124,16 +124,27 @@ fn ids(object: &Object<'_>) -> Option<(String, String)> {
 
 fn span<'a>(object: &Object<'a>) -> Option<Span<'a>> {
     let (trace, id) = ids(object)?;
+    Some(named(object, trace, id))
+}
+
+/// A span of a list that is one trace's, so that it need not name it.
+pub(super) fn of_trace<'a>(object: &Object<'a>, trace: &str) -> Option<Span<'a>> {
+    let id = object.any(&["spanId", "span_id"])?.as_text()?;
+    Some(named(object, trace.to_owned(), id))
+}
+
+fn named<'a>(object: &Object<'a>, trace: String, id: String) -> Span<'a> {
     let parent = object.any(&["parentSpanId", "parent_span_id", "parent_id"]);
     let parent = parent.and_then(|parent| parent.as_text());
     let parent = parent.or_else(|| object.node("parentSpanContext")?.as_object()?.word("spanId"));
     let start = object.any(&["startTimeUnixNano", "start_time_unix_nano", "start_time", "startTime"]);
     let status = object.node("status").and_then(|status| status.as_object());
     let of_status = |keys: &[&str]| status.as_ref()?.any(keys)?.as_text();
-    let code = of_status(&["code", "status_code"]).or_else(|| object.word("status_code"));
+    let beside = |keys: &[&str]| object.any(keys).and_then(|node| node.as_text());
+    let code = of_status(&["code", "status_code"]).or_else(|| beside(&["status_code", "statusCode"]));
     let code = code.or_else(|| object.word("status")).unwrap_or_default();
-    let message = of_status(&["message", "description"]).or_else(|| object.word("status_message"));
-    Some(Span {
+    let message = of_status(&["message", "description"]).or_else(|| beside(&["status_message", "statusMessage"]));
+    Span {
         trace,
         id,
         parent: parent
@@ -145,7 +156,7 @@ fn span<'a>(object: &Object<'a>) -> Option<Span<'a>> {
         message: message.unwrap_or_default(),
         attributes: Attributes::of(object.node("attributes")),
         events: object.objects("events", &mut Vec::new()).iter().map(event).collect(),
-    })
+    }
 }
 
 /// A time that can be compared with others of its file: nanoseconds as a number or a text, RFC 3339, or JavaScript's seconds and

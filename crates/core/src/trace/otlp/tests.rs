@@ -331,3 +331,16 @@ fn runs_are_told_apart_and_repeated_words_are_kept() {
     assert_eq!(runs[0].task, runs[1].task, "they were asked the same");
     assert_eq!(runs[0].trace.steps[0].role, Role::User);
 }
+
+#[test]
+fn times_may_be_numbers() {
+    let mut spans = run(1, &[]);
+    let texts = clean(&request(&spans).to_string()).remove(0);
+    for span in &mut spans {
+        let time = span["startTimeUnixNano"].as_str().unwrap().parse::<u64>().unwrap();
+        span["startTimeUnixNano"] = json!(1_718_800_000_000_000_000 + time);
+    }
+    let numbers = clean(&request(&spans).to_string()).remove(0);
+    assert_eq!(told(&numbers), told(&texts));
+    assert!(told(&numbers).len() > 2);
+}

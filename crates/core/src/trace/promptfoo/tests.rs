@@ -187,3 +187,45 @@ fn an_attack_that_was_resisted_passed() {
     let run = clean(&file(&row(r#""success": true, "metadata": {"pluginId": "pii"}"#))).remove(0);
     assert_eq!(run.passed, Some(true));
 }
+
+#[test]
+fn spans_beside_the_rows_tell_which_tools_were_called() {
+    let spans = r#"{"spanId": "a", "name": "invoke_agent", "startTime": 1000, "statusCode": 1, "attributes": {"gen_ai.operation.name": "invoke_agent"}},
+        {"spanId": "b", "parentSpanId": "a", "name": "execute_tool add", "startTime": 1001, "statusCode": 2, "statusMessage": "overflow",
+         "attributes": {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "add", "gen_ai.tool.call.arguments": "{\"a\": 1}", "gen_ai.tool.call.result": "3"}},
+        {"spanId": "c", "name": "execute_tool look_up", "startTime": 1002,
+         "attributes": {"promptfoo.span.role": "grader", "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "look_up"}}"#;
+    let told = |named: &str, beside: &str| {
+        let rows = row(&format!(
+            r#""success": false, "failureReason": 1, {named} "response": {{"output": "The sum is 3."}}"#
+        ));
+        let traces = format!(r#""traces": [{{"traceId": "t1", {beside} "spans": [{spans}]}}], "config""#);
+        let run = clean(&file(&rows).replace("\"config\"", &traces)).remove(0);
+        run.trace.steps
+    };
+    let by_id = told(r#""traceId": "t1","#, "");
+    let told_of: Vec<_> = by_id
+        .iter()
+        .map(|step| {
+            (
+                step.role,
+                step.content.as_str(),
+                step.tool_calls.first().map(|call| call.name.as_str()),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told_of,
+        [
+            (Role::User, "What is 1+1?", None),
+            (Role::Assistant, "", Some("add")),
+            (Role::Tool, "3", None),
+            (Role::Assistant, "The sum is 3.", None),
+        ]
+    );
+    assert!(by_id[2].error, "the status beside the span is its status");
+    let by_place = told("", r#""metadata": {"testIdx": 4, "promptIdx": 0},"#);
+    assert_eq!(by_place, by_id);
+    let of_another = told(r#""traceId": "t2","#, "");
+    assert_eq!(of_another.len(), 2, "only what the row tells: {of_another:?}");
+}
