@@ -14,11 +14,11 @@ const EXEMPLARS: usize = 3;
 /// A cluster in its own words.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explanation {
-    /// Words that at least half of the members share, those that are rarest elsewhere first.
+    /// Words of requests and evidence that at least half of the members share and the title does not say, those that are rarest elsewhere first.
     pub shared: Vec<String>,
     /// The nearest other cluster, by the words of its members.
     pub neighbour: Option<ClusterId>,
-    /// Words that members have more often than those of the neighbour.
+    /// Words of requests and evidence that members have more often than those of the neighbour.
     pub unlike_neighbour: Vec<String>,
     /// The members that are most like all others.
     pub exemplars: Vec<RecordId>,
@@ -72,12 +72,20 @@ pub fn explain(book: &ClusterBook, records: &BTreeMap<RecordId, FailureRecord>) 
             .filter(|(likeness, ..)| *likeness > 0.0)
             .max_by(|left, right| left.0.total_cmp(&right.0));
         let batches = batches(cluster);
+        let said = said(cluster, records);
+        let title: BTreeSet<String> = words(&cluster.title).collect();
+        let mut shared = profile.shared(&everywhere);
+        shared.retain(|word| said.contains(word) && !title.contains(word));
+        shared.truncate(TOLD);
         let explanation = Explanation {
-            shared: profile.shared(&everywhere),
+            shared,
             // What one member says and others do not is no mark of a cluster.
             unlike_neighbour: neighbour
                 .filter(|_| profile.members > 1)
-                .map_or_else(Vec::new, |(_, _, theirs)| profile.unlike(theirs)),
+                .map_or_else(Vec::new, |(_, _, theirs)| {
+                    let words = profile.unlike(theirs).into_iter();
+                    words.filter(|word| said.contains(word)).take(TOLD).collect()
+                }),
             neighbour: neighbour.map(|(_, other, _)| other.clone()),
             exemplars: profile.exemplars.clone(),
             trend: trend(&batches, now),
@@ -94,7 +102,19 @@ pub(super) fn unlike(cluster: &Cluster, other: &Cluster, records: &BTreeMap<Reco
     let texts: BTreeMap<&RecordId, String> = members.filter_map(|id| Some((id, text(records.get(id)?)))).collect();
     let rarity = Rarity::of(texts.values().map(String::as_str));
     let profile = |cluster: &Cluster| Profile::new(cluster, &texts, &rarity);
-    profile(cluster).unlike(&profile(other))
+    let mut words = profile(cluster).unlike(&profile(other));
+    words.truncate(TOLD);
+    words
+}
+
+/// The words of what people asked and of what was quoted, without those of the rules that found it.
+fn said(cluster: &Cluster, records: &BTreeMap<RecordId, FailureRecord>) -> BTreeSet<String> {
+    let members = cluster.members.keys().filter_map(|id| records.get(id));
+    let texts = members.flat_map(|record| {
+        let quotes = record.causes.iter().flat_map(|cause| &cause.evidence);
+        std::iter::once(&record.context).chain(quotes.map(|evidence| &evidence.quote))
+    });
+    texts.flat_map(|text| words(text)).collect()
 }
 
 /// The words of a member: its request and its first finding.
@@ -151,7 +171,7 @@ impl Profile {
         let half = self.holding.iter().filter(|(_, count)| **count * 2 >= self.members);
         let mut shared: Vec<(&String, usize)> = half.map(|(word, count)| (word, *count)).collect();
         shared.sort_by_key(|(word, count)| (everywhere.get(word.as_str()).copied(), std::cmp::Reverse(*count)));
-        shared.into_iter().take(TOLD).map(|(word, _)| word.clone()).collect()
+        shared.into_iter().map(|(word, _)| word.clone()).collect()
     }
 
     /// The cosine of the shares of words.
@@ -180,7 +200,7 @@ impl Profile {
         let more = |word: &&String| self.share(word) - other.share(word);
         let mut words: Vec<&String> = self.holding.keys().filter(|word| more(word) >= 0.5).collect();
         words.sort_by(|left, right| more(right).total_cmp(&more(left)));
-        words.into_iter().take(TOLD).cloned().collect()
+        words.into_iter().cloned().collect()
     }
 }
 
@@ -234,8 +254,8 @@ mod tests {
         let ship = add("r5", "ship", "wohin geht mein Paket", 2);
         let told = explain(&book, &records);
         let refunds = &told[&refund];
-        assert_eq!(refunds.shared[0], "refund");
-        assert!(refunds.shared.contains(&"lamp".to_owned()));
+        // The title says that it is about refunds.
+        assert_eq!(refunds.shared, ["lamp", "please"]);
         assert_eq!(
             (refunds.neighbour.as_ref(), refunds.trend),
             (Some(&cancel), Trend::Rising)
