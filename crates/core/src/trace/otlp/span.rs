@@ -159,22 +159,23 @@ fn named<'a>(object: &Object<'a>, trace: String, id: String) -> Span<'a> {
     }
 }
 
-/// A time that can be compared with others of its file: nanoseconds as a number or a text, RFC 3339, or JavaScript's seconds and
-/// nanoseconds.
+/// A time that can be compared with others of its file: a number or its text, RFC 3339, or JavaScript's seconds and nanoseconds.
 fn time(node: &Node<'_>) -> Option<u128> {
     if let Some(pair) = node.as_list() {
         let part = |at: usize| pair.get(at)?.as_text()?.parse::<u128>().ok();
         return Some(part(0)? * 1_000_000_000 + part(1)?);
     }
     let text = node.as_text()?;
-    if let Ok(nanoseconds) = text.parse::<u128>() {
-        return Some(nanoseconds);
-    }
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let digits =
         |text: &str, count: usize| -> String { text.chars().filter(char::is_ascii_digit).take(count).collect() };
-    let fraction: String = fraction.chars().take_while(char::is_ascii_digit).take(9).collect();
-    format!("{:0<14}{fraction:0<9}", digits(whole, 14)).parse().ok()
+    let billionths: String = fraction.chars().take_while(char::is_ascii_digit).take(9).collect();
+    // A number, in whatever unit, is one with or without a fraction.
+    let whole = match whole.parse::<u64>() {
+        Ok(number) => number.to_string(),
+        Err(_) => format!("{:0<14}", digits(whole, 14)),
+    };
+    format!("{whole}{billionths:0<9}").parse().ok()
 }
 
 impl<'a> Span<'a> {
