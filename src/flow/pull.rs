@@ -180,7 +180,7 @@ pub struct Compared<'a> {
     pub target: &'a Target,
     /// Their best common ancestor.
     pub ancestor: &'a str,
-    /// Cases that people do not want to be counted.
+    /// Cases that are not counted.
     pub quarantined: &'a BTreeSet<CaseId>,
 }
 
@@ -285,7 +285,7 @@ pub struct Place<'a> {
     pub remote: &'a Remote,
     /// The name of the configuration in the project's folder.
     pub config_name: &'a str,
-    /// Cases that people do not want to be counted.
+    /// Cases that are not counted.
     pub quarantined: &'a BTreeSet<CaseId>,
 }
 
@@ -336,6 +336,7 @@ impl Place<'_> {
                 sandbox: "",
             },
             folder: self.workspace.folder(),
+            suite: setup.change.suite.clone(),
             left_out: setup.change.left_out.iter().map(|case| case.task.clone()).collect(),
         };
         let (experiment, sandbox) = match measure(&setup, &checks).await {
@@ -419,6 +420,7 @@ struct Checks<'a> {
     head: &'a str,
     gate: GateView,
     folder: &'a str,
+    suite: Vec<EvalCase>,
     left_out: Vec<TaskId>,
 }
 
@@ -429,6 +431,7 @@ impl Checks<'_> {
             experiment: experiment.clone(),
             gate: self.gate,
             folder: self.folder.to_owned(),
+            suite: self.suite.clone(),
             left_out: self.left_out.clone(),
             buttons: self.forge.is_app(),
         }

@@ -11,6 +11,7 @@ mod curation;
 mod round;
 mod schedule;
 mod state;
+mod suite;
 
 pub use again::{Again, decide_again};
 pub use cases::CaseTrial;
@@ -87,6 +88,14 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             cases::tried(state, tried, refused);
             next_work(state)
         }
+        Event::SuiteRevised { changes } => {
+            suite::revise(state, changes);
+            if state.batch == 0 {
+                begin_work(state)
+            } else {
+                next_work(state)
+            }
+        }
         Event::Proposed {
             experiment,
             candidate,
@@ -110,6 +119,7 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             resolved,
         } => {
             cases::promote(state, experiment, cases);
+            suite::count_streaks(state);
             state.account.kept();
             resolved
                 .iter()
@@ -134,8 +144,10 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
 fn traffic_ran(state: &mut State, records: &[FailureRecord], verdicts: &[TaskVerdict]) -> Command {
     let passed = verdicts.iter().filter(|verdict| verdict.status == TrialStatus::Passed);
     passed.for_each(|verdict| state.clusters.resolve_task(&verdict.task));
+    suite::seen(state, verdicts);
     records.iter().for_each(|record| take_failure(state, record, true));
     state.tell_traffic(verdicts, records);
+    suite::count_streaks(state);
     state.batch_verdicts.push(verdicts.to_vec());
     revise_clusters(state, !records.is_empty())
 }
@@ -156,6 +168,9 @@ fn curate(state: &mut State) -> Command {
 
 /// What is known and told comes before traffic.
 fn begin_work(state: &mut State) -> Command {
+    if let Some(command) = suite::revise_now(state) {
+        return command;
+    }
     take_known(state);
     if state.plan.issues.is_empty() {
         run_traffic(state)
@@ -247,6 +262,9 @@ fn next_work(state: &mut State) -> Command {
     }
     if let Some(reason) = worn_out(state) {
         return Command::Finish { reason };
+    }
+    if let Some(command) = suite::tend(state) {
+        return command;
     }
     let may_propose =
         state.batch_experiments < limits.experiments_per_batch && state.n_experiments() < limits.experiments;
@@ -394,18 +412,23 @@ fn decided(state: &mut State, ground: Ground, reason: &str) -> Command {
     let Some(experiment) = state.experiments.last_mut() else {
         return next_work(state);
     };
+    let broken = evidence
+        .as_ref()
+        .map_or(Vec::new(), |evidence| evidence.broken_cases.clone());
     experiment.decide(ground, reason, evidence);
     let experiment = experiment.clone();
     let cluster = experiment.candidate.cluster.clone();
     state.clusters.mark(&cluster, ClusterState::Open);
     if ground.verdict() != Verdict::Accepted {
         state.gate.stop();
+        suite::fell(state, ground, &broken);
         round::fell(state, &experiment);
         return next_work(state);
     }
     state.frontier.forget(&experiment.candidate.id);
     state.incumbent = state.incumbent.with(&experiment.candidate.changes);
     state.case_tallies.clear();
+    suite::kept(state);
     state.gate.kept();
     match state.gate.ask().clone() {
         Ask::Run(request) => buy(state, Some(experiment.id), request),

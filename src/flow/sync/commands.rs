@@ -164,8 +164,18 @@ fn decide(book: &Book, suite: &[EvalCase], comment: &Comment, command: &SlashCom
                 _ => nothing("write it on an issue whose failure is in that cluster"),
             }
         }
-        SlashCommand::Quarantine { case } if suite.iter().all(|known| known.id.as_str() != case) => nothing(
-            "the regression suite has no such case; check runs and `.sprag/suite` name them, such as `case-1a2b3c4d5e6f`",
+        SlashCommand::Quarantine { case } | SlashCommand::Restore { case }
+            if suite.iter().all(|known| known.id.as_str() != case) =>
+        {
+            nothing(
+                "the regression suite has no such case; check runs and `.sprag/suite` name them, such as `case-1a2b3c4d5e6f`",
+            )
+        }
+        SlashCommand::Restore { case } => (
+            vec![Decision::Restore {
+                case: CaseId::new(case.clone()),
+            }],
+            done(format!("case `{}` is counted again", markdown::escape(case))),
         ),
         SlashCommand::Quarantine { case } => (
             vec![Decision::Quarantine {
