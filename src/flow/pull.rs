@@ -12,7 +12,7 @@ use sprag_core::command::{self, SlashCommand};
 use sprag_core::config::{self, Config};
 use sprag_core::github::Permission;
 use sprag_core::harness::GlobError;
-use sprag_core::id::{CaseId, TaskId};
+use sprag_core::id::CaseId;
 use sprag_core::render::check::{self, CheckRun, Conclusion, conclusions};
 use sprag_core::render::markdown::Markdown;
 use sprag_core::render::summary;
@@ -336,8 +336,7 @@ impl Place<'_> {
                 sandbox: "",
             },
             folder: self.workspace.folder(),
-            suite: setup.change.suite.clone(),
-            left_out: setup.change.left_out.iter().map(|case| case.task.clone()).collect(),
+            change: &setup.change,
         };
         let (experiment, sandbox) = match measure(&setup, &checks).await {
             Ok(measured) => measured,
@@ -420,8 +419,7 @@ struct Checks<'a> {
     head: &'a str,
     gate: GateView,
     folder: &'a str,
-    suite: Vec<EvalCase>,
-    left_out: Vec<TaskId>,
+    change: &'a Change,
 }
 
 impl Checks<'_> {
@@ -431,8 +429,8 @@ impl Checks<'_> {
             experiment: experiment.clone(),
             gate: self.gate,
             folder: self.folder.to_owned(),
-            suite: self.suite.clone(),
-            left_out: self.left_out.clone(),
+            suite: self.change.suite.clone(),
+            left_out: self.change.left_out.iter().map(|case| case.task.clone()).collect(),
             buttons: self.forge.is_app(),
         }
     }

@@ -24,8 +24,8 @@ use crate::case::EvalCase;
 use crate::cluster::ClusterState;
 use crate::failure::{FailureKind, FailureRecord};
 use crate::gate::purchase::{Ask, Promotion, Purpose, Request};
-use crate::id::ExperimentId;
-use crate::ledger::Event;
+use crate::id::{ClusterId, ExperimentId, RecordId};
+use crate::ledger::{CaseRerun, Event};
 use crate::search::SearchMode;
 use crate::trial::{TaskVerdict, TrialStatus};
 use round::Round;
@@ -117,17 +117,7 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             experiment,
             cases,
             resolved,
-        } => {
-            cases::promote(state, experiment, cases);
-            suite::count_streaks(state);
-            state.account.kept();
-            resolved
-                .iter()
-                .for_each(|(cluster, record)| state.clusters.resolve_record(cluster, record));
-            Command::Publish {
-                experiment: experiment.clone(),
-            }
-        }
+        } => promoted(state, experiment, cases, resolved),
         Event::Published { experiment, branch, .. } => {
             state.published.insert(experiment.clone(), branch.clone());
             // A change has passed: the next traffic shows what it is worth.
@@ -139,6 +129,23 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
         }
     };
     vec![next]
+}
+
+fn promoted(
+    state: &mut State,
+    experiment: &ExperimentId,
+    cases: &[CaseRerun],
+    resolved: &[(ClusterId, RecordId)],
+) -> Command {
+    cases::promote(state, experiment, cases);
+    suite::count_streaks(state);
+    state.account.kept();
+    for (cluster, record) in resolved {
+        state.clusters.resolve_record(cluster, record);
+    }
+    Command::Publish {
+        experiment: experiment.clone(),
+    }
 }
 
 fn traffic_ran(state: &mut State, records: &[FailureRecord], verdicts: &[TaskVerdict]) -> Command {

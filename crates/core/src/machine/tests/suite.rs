@@ -172,7 +172,7 @@ fn bad_luck_is_no_reason_and_what_only_fails_is_a_failure_again() {
 #[test]
 fn the_literal_rule_keeps_every_case() {
     let (state, _) = begun(vec![case("t2", CaseState::Promoted)], |plan| {
-        plan.gate.mode = GateMode::Strict
+        plan.gate.mode = GateMode::Strict;
     });
     let (state, commands) = step(state, &traffic(1, &[("t2", false)]));
     assert!(
