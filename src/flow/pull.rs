@@ -451,10 +451,8 @@ async fn keep(forge: &Forge, checks: &[CheckRun]) -> Result<(), FlowError> {
 
 /// sprag's own change was measured before its pull request was opened; measuring it again would only cost.
 async fn measured_already(forge: &Forge, head: &str) -> Result<bool, FlowError> {
-    let runs = forge.check_runs(head).await?;
-    let ours = runs
-        .iter()
-        .filter(|run| run.external_id.starts_with("sprag:E") && run.status == "completed");
+    let runs = forge.check_runs(head).await?.into_iter();
+    let ours = runs.filter(|run| run.external_id.starts_with("sprag:E") && run.status == "completed");
     Ok(ours.count() >= 2)
 }
 
