@@ -1,5 +1,6 @@
 use super::standing::{LEFT_CLOSED, Standing, thing_state};
 use super::*;
+use crate::case::CaseState;
 use crate::fact::Decision;
 use crate::failure::{Mechanism, RootCause};
 use crate::id::TaskId;

@@ -12,6 +12,8 @@ use crate::candidate::Ground;
 use compare::{Comparison, Effect, Prospect};
 use std::collections::BTreeMap;
 
+pub(in crate::gate) use suite::{BROKEN, broken};
+
 /// How much a candidate fixes of its cluster at least when the probe has said that it does.
 const LEAST_LIFT: f64 = 0.2;
 

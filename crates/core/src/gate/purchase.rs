@@ -136,6 +136,9 @@ pub struct Promotion {
     pub resolved: Vec<Task>,
     /// The resolved ones that join the regression suite.
     pub promoted: Vec<Task>,
+    /// Cases that had left the suite because they wavered, and are back.
+    #[serde(default)]
+    pub returned: Vec<Task>,
     /// What every case did that was run.
     pub runs: BTreeMap<Task, Tally>,
 }

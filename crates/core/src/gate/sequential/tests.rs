@@ -34,9 +34,6 @@ fn a_fix_of_a_large_cluster_is_kept_and_its_case_joins_the_suite() {
     let promotion = world.keep(&mut gate);
     assert_eq!(promotion.resolved.len(), 4);
     assert_eq!(gate.suite(), promotion.promoted);
-    let rate = gate.suite_rates()[0];
-    assert_eq!(rate.task, promotion.promoted[0]);
-    assert!(rate.runs.failed < 0.5 && rate.interval.unwrap().0 > 0.4);
     assert_eq!(promotion.promoted.len(), 1);
     assert!((gate.level() - 0.93).abs() < 0.1, "{}", gate.level());
 }
