@@ -55,7 +55,7 @@ pub(super) struct GithubArgs {
     /// The branch that keeps what sprag learns
     #[arg(long, default_value = "sprag/state", value_name = "BRANCH")]
     state_branch: String,
-    /// Seconds between two changes on GitHub
+    /// Seconds between two changes on GitHub. 0 for a server of your own that limits nothing: then nothing waits for what GitHub allows, either
     #[arg(long, env = "SPRAG_PACE", default_value_t = 1.0, value_name = "SECONDS")]
     pace: f64,
 }

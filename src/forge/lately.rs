@@ -21,8 +21,11 @@ pub(super) struct Lately {
 }
 
 impl Lately {
-    /// How long a change has to wait, and whether it makes something new. `pace` is the least time between two changes.
+    /// How long a change has to wait, and whether it makes something new. `pace` is the least time between two changes; without one nothing waits.
     pub(super) fn wait(&self, now: Timestamp, pace: Duration, creates: bool) -> Duration {
+        if pace.is_zero() {
+            return Duration::ZERO;
+        }
         let pace = SignedDuration::try_from(pace).unwrap_or(SignedDuration::MAX);
         let since = self
             .changed

@@ -9,6 +9,9 @@ use tokio::process::{Child, Command};
 /// What it gets of our environment.
 const PASSED: [&str; 3] = ["PATH", "HOME", "LANG"];
 
+/// How often the memory is looked at.
+const LOOK: Duration = Duration::from_millis(10);
+
 /// This program, running in a folder. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Ourselves(Child);
@@ -61,6 +64,27 @@ impl Ourselves {
             Err(_) => {
                 self.0.kill().await?;
                 Ok(None)
+            }
+        }
+    }
+
+    /// Waits for its end or until `enough`, and kills it then. Gives its status, `None` when it was killed, and the most memory that it ever had
+    /// in kilobytes, of what the kernel says.
+    pub(crate) async fn measured(mut self, enough: impl Fn() -> bool) -> io::Result<(Option<ExitStatus>, u64)> {
+        let status = self.0.id().map(|id| format!("/proc/{id}/status")).unwrap_or_default();
+        let mut peak = 0;
+        loop {
+            let told = fs_err::read_to_string(&status).unwrap_or_default();
+            let line = told.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+            peak = peak.max(kilobytes.unwrap_or(0));
+            match tokio::time::timeout(LOOK, self.0.wait()).await {
+                Ok(ended) => return Ok((Some(ended?), peak)),
+                Err(_) if enough() => {
+                    self.0.kill().await?;
+                    return Ok((None, peak));
+                }
+                Err(_) => {}
             }
         }
     }

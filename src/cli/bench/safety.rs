@@ -6,6 +6,7 @@
 mod cheats;
 mod evil;
 mod files;
+mod giant;
 mod github;
 #[cfg(target_os = "linux")]
 mod held;
@@ -47,6 +48,7 @@ pub(super) struct Args {
 const GROUPS: &[&[Attempt]] = &[
     &text::ATTEMPTS,
     &files::ATTEMPTS,
+    &giant::ATTEMPTS,
     &state::ATTEMPTS,
     &polite::ATTEMPTS,
     &reach::ATTEMPTS,

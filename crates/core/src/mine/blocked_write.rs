@@ -3,6 +3,7 @@
 use super::{Rule, calls, text};
 use crate::failure::{Mechanism, RootCause};
 use crate::trace::{Exchange, Trace};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const RULE: Rule = Rule {
     ident: "blocked_write",
@@ -20,25 +21,26 @@ fn find(trace: &Trace) -> Vec<RootCause> {
         .iter()
         .filter(|call| !calls::by_person(trace, call) && calls::writes(trace, &call.call.name))
         .collect();
-    let pairs = writes
+    let done: BTreeSet<&str> = writes
         .iter()
-        .enumerate()
-        .filter(|(_, first)| first.succeeded())
-        .flat_map(|(at, first)| {
-            let later = writes[at + 1..].iter();
-            later.map(move |refused| (*first, *refused))
-        });
-    let blocked = |(first, refused): &(&Exchange<'_>, &Exchange<'_>)| {
-        let never = writes
-            .iter()
-            .all(|call| call.call.name != refused.call.name || !call.succeeded());
-        never
-            && first.call.name != refused.call.name
-            && !refused.succeeded()
-            && refused.answer.is_some()
-            && same_thing(first, refused)
+        .filter(|call| call.succeeded())
+        .map(|call| call.call.name.as_str())
+        .collect();
+    // Where each thing was refused to a tool that never succeeded.
+    let mut refusals: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, call) in writes.iter().enumerate() {
+        if call.answer.is_some() && !call.succeeded() && !done.contains(call.call.name.as_str()) {
+            named(call).for_each(|value| refusals.entry(value).or_default().push(at));
+        }
+    }
+    let next = |value: &str, at: usize| {
+        let places = refusals.get(value)?;
+        places.get(places.partition_point(|place| *place <= at)).copied()
     };
-    let Some((first, refused)) = pairs.into_iter().find(blocked) else {
+    let mut changes = writes.iter().enumerate().filter(|(_, call)| call.succeeded());
+    let blocked =
+        changes.find_map(|(at, first)| Some((*first, writes[named(first).filter_map(|value| next(value, at)).min()?])));
+    let Some((first, refused)) = blocked else {
         return Vec::new();
     };
     let (did, wanted) = (&first.call.name, &refused.call.name);
@@ -61,14 +63,10 @@ fn find(trace: &Trace) -> Vec<RootCause> {
     vec![cause]
 }
 
-/// Whether two calls share a value that names something.
-fn same_thing(left: &Exchange<'_>, right: &Exchange<'_>) -> bool {
-    let named = |call: &Exchange<'_>| -> Vec<String> {
-        let values = call.call.arguments.values().filter_map(|value| value.as_str());
-        values.filter(|value| value.len() >= 4).map(str::to_owned).collect()
-    };
-    let right = named(right);
-    named(left).iter().any(|value| right.contains(value))
+/// The values of a call that name something.
+fn named<'a>(call: &Exchange<'a>) -> impl Iterator<Item = &'a str> {
+    let values = call.call.arguments.values().filter_map(|value| value.as_str());
+    values.filter(|value| value.len() >= 4)
 }
 
 #[cfg(test)]

@@ -1,0 +1,258 @@
+//! Inputs of any size: long issues with long comments, runs of a million steps, and more issues than anybody reads.
+
+use super::{Attempt, Ground, Outcome, Tally, Way};
+use crate::project::ProjectFile;
+use crate::runner::Ourselves;
+use crate::workspace::Workspace;
+use fs_err as fs;
+use serde_json::json;
+use sprag_core::mine::{self, model};
+use sprag_core::trace::read::read_any;
+use sprag_standin::github::{FakeGitHub, Person};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) const ATTEMPTS: [Attempt; 4] = [
+    Attempt {
+        promise: "P24",
+        way: Way::Async(|ground| Box::pin(long_issue(ground))),
+    },
+    Attempt {
+        promise: "P24",
+        way: Way::Async(|ground| Box::pin(long_run(ground))),
+    },
+    Attempt {
+        promise: "P24",
+        way: Way::Blocking(long_prompt),
+    },
+    Attempt {
+        promise: "P24",
+        way: Way::Async(|ground| Box::pin(many_issues(ground))),
+    },
+];
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// The most memory that it may have, in kilobytes. A program that was built for debugging gets more.
+const MEMORY: u64 = if cfg!(debug_assertions) { 384 } else { 256 } * 1024;
+/// Letters that GitHub takes for an issue or a comment.
+const LETTERS: usize = 65_536;
+const REPO: &str = "acme/shop";
+const CONFIG: &str = "[runner]\ncommand = [\"./worker\"]\n";
+const PERMISSIONS: [(&str, &str); 6] = [
+    ("contents", "write"),
+    ("issues", "write"),
+    ("pull_requests", "write"),
+    ("checks", "write"),
+    ("actions", "read"),
+    ("metadata", "read"),
+];
+
+/// Whether it ended well, within its memory.
+fn within((status, peak): (Option<std::process::ExitStatus>, u64)) -> Result<(), String> {
+    match status {
+        Some(status) if !status.success() => Err(format!("it ended with {status}")),
+        None => Err("it was killed".to_owned()),
+        Some(_) if peak > MEMORY => Err(format!("it took {} MB", peak / 1024)),
+        Some(_) => Ok(()),
+    }
+}
+
+/// A repository on a GitHub of this machine, and a checkout of it.
+struct Shop {
+    fake: FakeGitHub,
+    bob: Person,
+    alice: Person,
+    token: String,
+    checkout: PathBuf,
+}
+
+impl Shop {
+    async fn new(ground: &Ground) -> Result<Self, Error> {
+        let fake = FakeGitHub::start().await;
+        let repo = fake.create_repo(REPO, true);
+        repo.commit("main", &[("sprag.toml", CONFIG)], "Begin");
+        repo.role("alice", "write");
+        fake.rate_left(u32::MAX.into());
+        let (alice, bob) = (fake.person("alice").at(REPO), fake.person("bob").at(REPO));
+        let token = repo.job_token(&PERMISSIONS);
+        let checkout = ground.scratch.join("checkout");
+        let files = [
+            ("sprag.toml", CONFIG),
+            ("agent/prompt.md", "Be kind.\n"),
+            ("worker", ""),
+        ];
+        let files = files.map(|(path, text)| ProjectFile {
+            path: path.to_owned(),
+            bytes: text.into(),
+            executable: false,
+        });
+        Workspace::create(&checkout, &files)?;
+        Ok(Self {
+            fake,
+            bob,
+            alice,
+            token,
+            checkout,
+        })
+    }
+
+    fn reports(&self, title: &str, body: &str) -> u64 {
+        self.fake.advance(Duration::from_secs(1));
+        let issue = self.bob.opens_issue(title, body);
+        self.alice.labels(issue, "agent-failure");
+        issue
+    }
+
+    /// `sprag sync` as a process of its own, until `enough`.
+    async fn sync(
+        &self,
+        program: &Path,
+        enough: impl Fn() -> bool,
+    ) -> std::io::Result<(Option<std::process::ExitStatus>, u64)> {
+        let (api, server) = (self.fake.enterprise_url(), self.fake.api_url());
+        let environment = [
+            ("GITHUB_REPOSITORY", REPO),
+            ("GITHUB_API_URL", &api),
+            ("GITHUB_SERVER_URL", &server),
+            ("GITHUB_TOKEN", &self.token),
+            ("SPRAG_PACE", "0"),
+        ];
+        Ourselves::start_with(program, &["sync", "--json"], &self.checkout, false, &environment)?
+            .measured(enough)
+            .await
+    }
+}
+
+/// An issue as long as GitHub lets it be, with as long comments.
+async fn long_issue(ground: Arc<Ground>) -> Outcome {
+    let shop = Shop::new(&ground).await?;
+    let run = json!({"task": "t", "passed": false, "trace": {"steps": steps(3), "termination": "agent_stop", "expected": {"actions": [{"name": "refund", "arguments": {}}]}}});
+    let mut body = format!("It went wrong.\n\n```json\n{run}\n```\n");
+    body.extend(std::iter::repeat_n('x', LETTERS - body.chars().count()));
+    let issue = shop.reports("A long one", &body);
+    let comment: String = "@acme `:::` <!-- [ ".chars().cycle().take(LETTERS).collect();
+    for _ in 0..if ground.quick { 10 } else { 100 } {
+        shop.bob.comments(issue, &comment);
+    }
+    shop.fake.advance(Duration::from_secs(600));
+    let mut tally = Tally::default();
+    tally.case(
+        "an issue of 65,536 letters with comments of as many",
+        within(shop.sync(&ground.program, || false).await?),
+    );
+    let answered = shop.fake.page().contains("never called `refund`");
+    let answered = answered
+        .then_some(())
+        .ok_or_else(|| "nobody was told what went wrong".to_owned());
+    tally.case("its failure is explained", answered);
+    Ok(tally)
+}
+
+/// Steps of a run that looks at one thing after the other.
+fn steps(n: usize) -> Vec<serde_json::Value> {
+    (0..n)
+        .map(|step| match step % 3 {
+            0 => json!({"role": "user", "content": format!("Please look at order {step} once more.")}),
+            1 => json!({"role": "assistant", "tool_calls": [{"id": format!("c{step}"), "name": "get_order", "arguments": {"order": step}}]}),
+            _ => json!({"role": "tool", "call_id": format!("c{}", step - 1), "content": "{\"status\": \"late\"}"}),
+        })
+        .collect()
+}
+
+/// A session of a coding agent with a million lines, as a file.
+async fn long_run(ground: Arc<Ground>) -> Outcome {
+    let lines = if ground.quick { 100_000 } else { 1_000_000 };
+    let path = ground.scratch.join("session.jsonl");
+    let mut file = std::io::BufWriter::new(fs::File::create(&path)?);
+    for n in 0..lines {
+        let line = match n % 2 {
+            0 => {
+                json!({"type": "assistant", "session_id": "s", "message": {"role": "assistant", "content": [{"type": "tool_use", "id": format!("t{n}"), "name": "Bash", "input": {"command": "ls"}}]}})
+            }
+            _ => {
+                json!({"type": "user", "session_id": "s", "message": {"role": "user", "content": [{"type": "tool_result", "tool_use_id": format!("t{}", n - 1), "content": "no such file"}]}})
+            }
+        };
+        writeln!(file, "{line}")?;
+    }
+    writeln!(
+        file,
+        "{}",
+        json!({"type": "result", "subtype": "error_max_turns", "is_error": true, "session_id": "s"})
+    )?;
+    file.flush()?;
+    drop(file);
+    let arguments = ["ingest", "session.jsonl", "--json"];
+    let taken = Ourselves::start(&ground.program, &arguments, &ground.scratch, false)?
+        .measured(|| false)
+        .await?;
+    let mut tally = Tally::default();
+    tally.case(format!("a session of {lines} lines"), within(taken));
+    Ok(tally)
+}
+
+/// What a model is asked about a run of any length.
+fn long_prompt(ground: &Ground) -> Outcome {
+    let policy = model::Policy {
+        model: "m".to_owned(),
+        max_input_tokens: 8_000,
+        max_output_tokens: 1_000,
+        temperature: None,
+    };
+    let most = usize::try_from(policy.max_input_tokens)? * 4;
+    let mut tally = Tally::default();
+    for length in [1_000, if ground.quick { 10_000 } else { 100_000 }] {
+        let run = json!({"task": "t", "passed": false, "trace": {"steps": steps(length), "termination": "agent_stop"}});
+        let (runs, _) = read_any("run", run.to_string().as_bytes());
+        let run = runs.into_iter().next().ok_or("the run cannot be read")?;
+        let record = mine::mine(&run.source, &run.task, &run.trace);
+        let request = model::request(&run.trace, &record, &policy);
+        let mut told = request.system.clone();
+        request
+            .messages
+            .iter()
+            .for_each(|message| write!(told, "{message:?}").unwrap_or_default());
+        let outcome = if told.len() > most * 5 / 4 {
+            Err(format!("the question has {} bytes, for a limit of {most}", told.len()))
+        } else {
+            Ok(())
+        };
+        tally.case(format!("the question about {length} steps"), outcome);
+    }
+    Ok(tally)
+}
+
+/// More issues than one look reads, and a job that is killed in the middle of them.
+async fn many_issues(ground: Arc<Ground>) -> Outcome {
+    let issues = if ground.quick { 300 } else { 50_000 };
+    let shop = Shop::new(&ground).await?;
+    for n in 0..issues {
+        shop.reports(&format!("Failure {n}"), "It does not work.");
+    }
+    shop.fake.advance(Duration::from_secs(600));
+    let mut tally = Tally::default();
+    let (status, _) = shop.sync(&ground.program, || shop.fake.requests() > issues / 2).await?;
+    if status.is_some() {
+        tally.untried("the job ended before it could be killed");
+    }
+    tally.case(
+        format!("{issues} issues, after a kill"),
+        within(shop.sync(&ground.program, || false).await?),
+    );
+    let exchanges = shop.fake.exchanges();
+    let commented = exchanges
+        .iter()
+        .filter(|exchange| exchange.status == 201 && exchange.endpoint.template.ends_with("/{issue_number}/comments"))
+        .count();
+    let once = if u64::try_from(commented)? == issues {
+        Ok(())
+    } else {
+        Err(format!("{commented} answers"))
+    };
+    tally.case("each of them is answered once", once);
+    Ok(tally)
+}
