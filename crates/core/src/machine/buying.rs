@@ -183,6 +183,10 @@ impl State {
             .filter(|task| !own.contains(task))
             .collect();
         let share = self.share_of(cluster);
+        let simpler = self.experiments.last().is_some_and(|experiment| {
+            let changed = self.incumbent.with(&experiment.candidate.changes);
+            changed.size() < self.incumbent.size()
+        });
         let mut numbers = |tasks: &[TaskId]| tasks.iter().map(|task| self.numbers.task(task)).collect();
         let proposal = Proposal {
             visible: numbers(&visible),
@@ -190,6 +194,7 @@ impl State {
             others: numbers(&others),
             share,
             cluster: Some(self.numbers.cluster(cluster)),
+            simpler,
         };
         let own = proposal.visible.iter().chain(&proposal.hidden).copied();
         self.account.begin(own.collect());
