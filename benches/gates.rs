@@ -52,14 +52,18 @@ fn simulated() {
     for mode in [GateMode::Efficient, GateMode::Assured] {
         for (name, noise) in NOISE {
             let before = Agent::with_level(TASKS, LEVEL, noise);
+            // How much tasks waver is known by then.
+            let usual = policy(mode);
+            let policy = Policy {
+                noise: (noise, usual.noise.1),
+                ..usual
+            };
             for points in [-10, -5, 0, 5, 10, 20_i32] {
-                let size = f64::from(points.abs()) / 100.0;
-                let after = if points > 0 {
-                    before.changed(size, 0.0)
-                } else {
-                    before.changed(0.0, size)
-                };
-                let said = rehearse(&policy(mode), &before, &after, SHARE, CANDIDATES, 1);
+                // Each fixes its cluster; one that brings less than that has broken something.
+                let effect = f64::from(points) / 100.0;
+                let fixed = effect.max(SHARE);
+                let after = before.changed(fixed, fixed - effect);
+                let said = rehearse(&policy, &before, &after, SHARE, CANDIDATES, 1);
                 let part = |count: u32| f64::from(count) / f64::from(CANDIDATES);
                 println!(
                     "{:10} {name:9} {points:+4}    {:5.3}  {:4.2}  {:5.2}  {:9.2}  {:16.0}",
