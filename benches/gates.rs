@@ -5,6 +5,7 @@
 //! agents that waver. No network.
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
+use fs_err as fs;
 use serde_json::Value;
 use sprag_core::config::{GateConfig, GateMode};
 use sprag_core::gate;
@@ -170,7 +171,7 @@ fn line(of: &str, agent: &Agent, mode: GateMode, target: Target) {
 
 /// Runs of the public benchmark with several trials a task: one set an agent and domain.
 fn tau(path: &Path, sets: &mut BTreeMap<String, Trials>) -> Result<(), Box<dyn Error>> {
-    let bytes = zstd::decode_all(&std::fs::read(path)?[..])?;
+    let bytes = zstd::decode_all(&fs::read(path)?[..])?;
     for line in String::from_utf8(bytes)?.lines() {
         let run: Value = serde_json::from_str(line)?;
         let word = |key: &str| run[key].as_str().map_or_else(|| run[key].to_string(), str::to_owned);
@@ -185,12 +186,12 @@ fn tau(path: &Path, sets: &mut BTreeMap<String, Trials>) -> Result<(), Box<dyn E
 fn baselines(name: &str, folder: &Path, sets: &mut BTreeMap<String, Trials>) -> Result<(), Box<dyn Error>> {
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder)? {
+        for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.ends_with("baseline.json") {
-                let told: Value = serde_json::from_slice(&std::fs::read(path)?)?;
+                let told: Value = serde_json::from_slice(&fs::read(path)?)?;
                 for task in told["val"]["per_task"].as_array().into_iter().flatten() {
                     let trials = task["trial_rewards"].as_array().into_iter().flatten();
                     let passed = trials.filter_map(Value::as_f64).map(|reward| reward >= 0.5);
