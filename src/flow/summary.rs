@@ -181,11 +181,12 @@ pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
             })
         }
         // An illegal draft is an experiment too, and so is the best of a round.
-        Event::Proposed { experiment, .. } | Event::Drafted { experiment, .. } | Event::Screened { experiment, .. } => {
-            last()
-                .filter(|last| last.id == *experiment)
-                .map(|experiment| view::Progress::Proposed { experiment })
-        }
+        Event::Proposed { experiment, .. }
+        | Event::Drafted { experiment, .. }
+        | Event::Screened { experiment, .. }
+        | Event::Raced { experiment, .. } => last()
+            .filter(|last| last.id == *experiment)
+            .map(|experiment| view::Progress::Proposed { experiment }),
         // One starting point of many.
         Event::NothingProposed { .. } if state.is_drafting() => None,
         Event::NothingProposed { cluster, reason, .. } => {

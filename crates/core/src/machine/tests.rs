@@ -20,6 +20,7 @@ use crate::trial::{TaskVerdict, TrialStatus};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
+mod race;
 mod suite;
 
 const N_VALIDATION: u32 = 5;
@@ -298,6 +299,24 @@ impl Tape {
                 screened: drafts.iter().map(|_| self.screened(state, cluster)).collect(),
                 spent: self.spent(),
             },
+            Command::Race {
+                experiment,
+                cluster,
+                drafts,
+                task,
+                trial,
+            } => {
+                let ended = [Outcome::Passed, Outcome::Failed, Outcome::Moved, Outcome::Errored];
+                let end = |tape: &mut Self| ended[[0, 0, 1, 1, 1, 2, 0, 3][tape.below(8) as usize]];
+                Event::Raced {
+                    experiment: experiment.clone(),
+                    cluster: cluster.clone(),
+                    task: task.clone(),
+                    trial: *trial,
+                    outcomes: drafts.iter().map(|draft| (draft.id.clone(), end(self))).collect(),
+                    spent: self.spent(),
+                }
+            }
             Command::Decide {
                 experiment,
                 ground,
@@ -489,6 +508,17 @@ fn check_commands(state: &State, commands: &[Command]) {
             assert!(!drafts.is_empty() && state.experiment(experiment).is_none());
             let ids: BTreeSet<&CandidateId> = drafts.iter().map(|draft| &draft.id).collect();
             assert!(ids.len() == drafts.len() && ids.iter().all(|id| state.tried.contains(*id)));
+        }
+        Some(Command::Race {
+            experiment,
+            cluster,
+            drafts,
+            task,
+            ..
+        }) => {
+            assert!(drafts.len() > 1 && state.experiment(experiment).is_none());
+            assert!(state.cluster_tasks(cluster).contains(task));
+            assert!(state.spent.over(&state.plan.limits).is_none());
         }
         Some(Command::ReviseSuite { changes }) => {
             let changes_it = |change: &SuiteChange| state.cases.cases[&change.case].state != change.becomes;
