@@ -6,11 +6,7 @@ use super::*;
 /// A round whose two drafts both solved the only case of their cluster in the screening.
 fn screened() -> (Option<State>, Vec<Command>, Vec<Candidate>) {
     let (state, _) = begun(Vec::new(), |plan| {
-        plan.search = SearchConfig {
-            mode: SearchMode::Frontier,
-            proposals: 2,
-            ..SearchConfig::default()
-        };
+        (plan.search.mode, plan.search.proposals) = (SearchMode::Frontier, 2);
     });
     let (mut state, mut commands) = step(state, &traffic(1, &[("t0", false)]));
     let mut drafts = Vec::new();
