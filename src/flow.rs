@@ -14,6 +14,7 @@ mod learnings;
 mod propose;
 mod publish;
 pub mod pull;
+mod race;
 pub mod revert;
 mod screen;
 pub mod sealed;
@@ -265,6 +266,13 @@ async fn perform(
             cluster,
             drafts,
         } => screen::screen(bench, store, state, (experiment, cluster, drafts)).await,
+        Command::Race {
+            experiment,
+            cluster,
+            drafts,
+            task,
+            trial,
+        } => race::race(bench, store, state, (experiment, cluster, drafts), (task, *trial)).await,
         Command::Decide {
             experiment,
             ground,

@@ -8,6 +8,7 @@ mod buying;
 mod cases;
 mod command;
 mod curation;
+mod race;
 mod round;
 mod schedule;
 mod state;
@@ -55,6 +56,7 @@ pub fn replay<'a>(events: impl IntoIterator<Item = &'a Event>) -> (Option<State>
 
 fn apply(state: &mut State, event: &Event) -> Vec<Command> {
     state.spent.add(event.spent());
+    race::forgo(state, event);
     let next = match event {
         Event::Started(_) => return Vec::new(),
         Event::Bought {
@@ -112,6 +114,9 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             }
         }
         Event::Drafted { .. } | Event::Screened { .. } | Event::NothingProposed { .. } => round::take(state, event),
+        Event::Raced {
+            task, outcomes, spent, ..
+        } => race::ran(state, task, outcomes, spent.task_runs),
         Event::Decided { ground, reason, .. } => decided(state, *ground, reason),
         Event::Promoted {
             experiment,

@@ -1,7 +1,7 @@
 //! Rounds of drafts: several changes for one cluster from different starting points, of which the one that does most on the cluster's own cases is
 //! measured.
 
-use super::{Command, State, ask_gate, begin_experiment, next_work, refuse};
+use super::{Command, State, begin_experiment, next_work, race, refuse};
 use crate::budget::Spent;
 use crate::candidate::{Candidate, Experiment, Ground};
 use crate::harness::Harness;
@@ -151,21 +151,19 @@ fn screened(state: &mut State, experiment: &ExperimentId, screened: &[Screened],
         return next_work(state);
     };
     let ranked = ranked(&state.incumbent, &round.drafts, screened);
-    let Some((best, rest)) = ranked.split_first() else {
+    if ranked.is_empty() {
         // The frontier may have more, and the proposer was not asked then.
         if !round.from_frontier {
             state.exhausted.insert(round.cluster);
         }
         return next_work(state);
-    };
-    for at in rest.iter().rev() {
-        let solves = screened[*at].solved.iter().cloned();
-        state.frontier.keep(round.drafts[*at].clone(), solves, false);
     }
-    let candidate = &round.drafts[*best];
-    begin_experiment(state, experiment, candidate, round.task_runs + spent.task_runs);
-    state.tell_candidate(&candidate.cluster);
-    ask_gate(state)
+    let entrant = |at: &usize| race::Entrant {
+        draft: round.drafts[*at].clone(),
+        solved: screened[*at].solved.clone(),
+    };
+    let entrants = ranked.iter().map(entrant).collect();
+    race::begin(state, experiment, entrants, round.task_runs + spent.task_runs)
 }
 
 /// A change that solved something and fell for what else it did is remembered.

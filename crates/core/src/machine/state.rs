@@ -2,6 +2,7 @@
 
 use super::buying::{self, Numbers, Underway};
 use super::cases::Tally;
+use super::race::Race;
 use super::round::Round;
 use super::schedule::batches;
 use crate::budget::Spent;
@@ -86,6 +87,8 @@ pub struct State {
     pub(super) underway: Underway,
     /// The drafts under way.
     pub(super) round: Option<Round>,
+    /// The drafts that race for the next experiment.
+    pub(super) race: Option<Race>,
     /// The harnesses on which kept changes were taken out for a cluster.
     pub(super) simplified: BTreeSet<(ClusterId, HarnessId)>,
     /// Changes that solved something and were not kept.
@@ -114,6 +117,7 @@ impl State {
             account,
             underway: Underway::default(),
             round: None,
+            race: None,
             simplified: BTreeSet::new(),
             frontier: Frontier::default(),
             drafts: 0,
