@@ -8,6 +8,7 @@ mod notebook;
 mod pulls;
 mod signals;
 
+pub(crate) use answers::ISSUES_PER_JOB;
 pub use commands::press;
 pub use notebook::Notebook;
 

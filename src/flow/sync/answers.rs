@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// After so many answers, what was done is kept.
 const KEEP_EVERY: usize = 50;
 /// Issues that one job answers: GitHub takes 80 new things a minute and 500 an hour. The next job goes on.
-const ISSUES_PER_JOB: usize = 200;
+pub(crate) const ISSUES_PER_JOB: usize = 200;
 
 /// Something that should look so.
 struct Wanted {
