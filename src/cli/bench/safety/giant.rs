@@ -139,7 +139,7 @@ async fn long_issue(ground: Arc<Ground>) -> Outcome {
     body.extend(std::iter::repeat_n('x', LETTERS - body.chars().count()));
     let issue = shop.reports("A long one", &body);
     let comment: String = "@acme `:::` <!-- [ ".chars().cycle().take(LETTERS).collect();
-    for _ in 0..if ground.quick { 10 } else { 100 } {
+    for _ in 0..if ground.quick { 2 } else { 100 } {
         shop.bob.comments(issue, &comment);
     }
     shop.fake.advance(Duration::from_secs(600));
@@ -169,7 +169,7 @@ fn steps(n: usize) -> Vec<serde_json::Value> {
 
 /// A session of a coding agent with a million lines, as a file.
 async fn long_run(ground: Arc<Ground>) -> Outcome {
-    let lines = if ground.quick { 100_000 } else { 1_000_000 };
+    let lines = if ground.quick { 10_000 } else { 1_000_000 };
     let path = ground.scratch.join("session.jsonl");
     let mut file = std::io::BufWriter::new(fs::File::create(&path)?);
     for n in 0..lines {
@@ -233,7 +233,7 @@ fn long_prompt(ground: &Ground) -> Outcome {
 
 /// More issues than one look reads, and a job that is killed in the middle of them.
 async fn many_issues(ground: Arc<Ground>) -> Outcome {
-    let issues = if ground.quick { 300 } else { 50_000 };
+    let issues = if ground.quick { 220 } else { 50_000 };
     let shop = Shop::new(&ground).await?;
     for n in 0..issues {
         shop.reports(&format!("Failure {n}"), "It does not work.");
