@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
 /// What it gets of our environment.
@@ -11,6 +12,17 @@ const PASSED: [&str; 3] = ["PATH", "HOME", "LANG"];
 
 /// How often the memory is looked at.
 const LOOK: Duration = Duration::from_millis(10);
+
+/// What a run took.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    /// `None` when it was killed.
+    pub(crate) status: Option<ExitStatus>,
+    /// The most memory that it ever had, in kilobytes, of what the kernel says.
+    pub(crate) peak_kb: u64,
+    /// What it printed of errors, if it was heard.
+    pub(crate) told: String,
+}
 
 /// This program, running in a folder. Dropping it kills it.
 #[derive(Debug)]
@@ -68,9 +80,26 @@ impl Ourselves {
         }
     }
 
-    /// Waits for its end or until `enough`, and kills it then. Gives its status, `None` when it was killed, and the most memory that it ever had
-    /// in kilobytes, of what the kernel says.
-    pub(crate) async fn measured(mut self, enough: impl Fn() -> bool) -> io::Result<(Option<ExitStatus>, u64)> {
+    /// Waits for its end or until `enough`, and kills it then.
+    pub(crate) async fn measured(mut self, enough: impl Fn() -> bool) -> io::Result<Measured> {
+        // It would wait for ever for somebody to hear it.
+        let errors = self.0.stderr.take().map(|mut errors| {
+            tokio::spawn(async move {
+                let mut told = Vec::new();
+                errors.read_to_end(&mut told).await.ok();
+                String::from_utf8_lossy(&told).into_owned()
+            })
+        });
+        drop(self.0.stdout.take());
+        let (status, peak_kb) = self.watched(enough).await?;
+        let told = match errors {
+            Some(errors) => errors.await.unwrap_or_default(),
+            None => String::new(),
+        };
+        Ok(Measured { status, peak_kb, told })
+    }
+
+    async fn watched(&mut self, enough: impl Fn() -> bool) -> io::Result<(Option<ExitStatus>, u64)> {
         let status = self.0.id().map(|id| format!("/proc/{id}/status")).unwrap_or_default();
         let mut peak = 0;
         loop {

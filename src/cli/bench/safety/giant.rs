@@ -3,7 +3,7 @@
 use super::{Attempt, Ground, Outcome, Tally, Way};
 use crate::flow::sync::ISSUES_PER_JOB;
 use crate::project::ProjectFile;
-use crate::runner::Ourselves;
+use crate::runner::{Measured, Ourselves};
 use crate::workspace::Workspace;
 use fs_err as fs;
 use serde_json::json;
@@ -56,11 +56,14 @@ const PERMISSIONS: [(&str, &str); 6] = [
 ];
 
 /// Whether it ended well, within its memory.
-fn within((status, peak): (Option<std::process::ExitStatus>, u64)) -> Result<(), String> {
-    match status {
-        Some(status) if !status.success() => Err(format!("it ended with {status}")),
+fn within(taken: &Measured) -> Result<(), String> {
+    match taken.status {
+        Some(status) if !status.success() => {
+            let lines: Vec<&str> = taken.told.lines().collect();
+            Err(format!("it ended with {status}: {}", lines.join(" ")))
+        }
         None => Err("it was killed".to_owned()),
-        Some(_) if peak > MEMORY => Err(format!("it took {} MB", peak / 1024)),
+        Some(_) if taken.peak_kb > MEMORY => Err(format!("it took {} MB", taken.peak_kb / 1024)),
         Some(_) => Ok(()),
     }
 }
@@ -112,11 +115,7 @@ impl Shop {
     }
 
     /// `sprag sync` as a process of its own, until `enough`.
-    async fn sync(
-        &self,
-        program: &Path,
-        enough: impl Fn() -> bool,
-    ) -> std::io::Result<(Option<std::process::ExitStatus>, u64)> {
+    async fn sync(&self, program: &Path, enough: impl Fn() -> bool) -> std::io::Result<Measured> {
         let (api, server) = (self.fake.enterprise_url(), self.fake.api_url());
         let environment = [
             ("GITHUB_REPOSITORY", REPO),
@@ -125,7 +124,7 @@ impl Shop {
             ("GITHUB_TOKEN", &self.token),
             ("SPRAG_PACE", "0"),
         ];
-        Ourselves::start_with(program, &["sync", "--json"], &self.checkout, false, &environment)?
+        Ourselves::start_with(program, &["sync", "--json"], &self.checkout, true, &environment)?
             .measured(enough)
             .await
     }
@@ -146,7 +145,7 @@ async fn long_issue(ground: Arc<Ground>) -> Outcome {
     let mut tally = Tally::default();
     tally.case(
         "an issue of 65,536 letters with comments of as many",
-        within(shop.sync(&ground.program, || false).await?),
+        within(&shop.sync(&ground.program, || false).await?),
     );
     let answered = shop.fake.page().contains("never called `refund`");
     let answered = answered
@@ -192,11 +191,11 @@ async fn long_run(ground: Arc<Ground>) -> Outcome {
     drop(file);
     let arguments = ["ingest", "session.jsonl", "--json"];
     let began = Instant::now();
-    let taken = Ourselves::start(&ground.program, &arguments, &ground.scratch, false)?
+    let taken = Ourselves::start(&ground.program, &arguments, &ground.scratch, true)?
         .measured(|| began.elapsed() > PATIENCE)
         .await?;
     let mut tally = Tally::default();
-    tally.case(format!("a session of {lines} lines"), within(taken));
+    tally.case(format!("a session of {lines} lines"), within(&taken));
     Ok(tally)
 }
 
@@ -240,13 +239,13 @@ async fn many_issues(ground: Arc<Ground>) -> Outcome {
     }
     shop.fake.advance(Duration::from_secs(600));
     let mut tally = Tally::default();
-    let (status, _) = shop.sync(&ground.program, || shop.fake.requests() > issues / 2).await?;
-    if status.is_some() {
+    let killed = shop.sync(&ground.program, || shop.fake.requests() > issues / 2).await?;
+    if killed.status.is_some() {
         tally.untried("the job ended before it could be killed");
     }
     tally.case(
         format!("{issues} issues, after a kill"),
-        within(shop.sync(&ground.program, || false).await?),
+        within(&shop.sync(&ground.program, || false).await?),
     );
     let answered = |exchange: &Exchange| {
         exchange.status == 201 && exchange.endpoint.template.ends_with("/{issue_number}/comments")
