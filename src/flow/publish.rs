@@ -184,7 +184,10 @@ pub(super) fn write_comments(request: &Request<'_>, state: &State) -> Result<(),
 
 /// The number that the pull request of a cluster's accepted change has here, that of its experiment, and what speaks for it.
 fn accepted_for(state: &State, cluster: &Cluster) -> Option<(u64, Option<Proof>)> {
-    let of_cluster = |experiment: &&Experiment| experiment.accepted() && experiment.candidate.cluster == cluster.id;
+    let of_cluster = |experiment: &&Experiment| {
+        let candidate = &experiment.candidate;
+        experiment.accepted() && candidate.cluster == cluster.id && candidate.removes.is_none()
+    };
     let experiment = state.experiments.iter().rev().find(of_cluster)?;
     let number = experiment.id.as_str().trim_start_matches('E').parse().ok()?;
     Some((number, state.proof(&experiment.id)))

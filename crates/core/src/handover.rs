@@ -187,6 +187,9 @@ fn answers(command: &Command, event: &Event) -> bool {
         | (Command::TryCases { .. }, Event::CasesTried { .. }) => true,
         (Command::RunTraffic { batch, .. }, Event::TrafficRan { batch: ran, .. }) => batch == ran,
         (Command::Propose { .. } | Command::Screen { .. }, _) => answers_draft(command, event),
+        (Command::Ablate { kept, tasks, .. }, Event::Ablated { kept: of, failed, .. }) => {
+            kept == of && failed.iter().all(|task| tasks.contains(task))
+        }
         (
             Command::Buy {
                 experiment, request, ..

@@ -164,6 +164,7 @@ impl Tape {
             };
         }
         let new = Candidate {
+            removes: None,
             id: CandidateId::new(format!("of {experiment} {}", self.at)),
             cluster: cluster.clone(),
             parent: state.incumbent.id(),
@@ -205,7 +206,11 @@ impl Tape {
                 _ => {}
             }
         }
-        Screened { solved, moved }
+        let broken = match self.below(6) {
+            1 => vec![TaskId::new("t0")],
+            _ => Vec::new(),
+        };
+        Screened { solved, moved, broken }
     }
 
     fn bought(&mut self, state: &State, experiment: Option<&ExperimentId>, request: &Request) -> Event {
@@ -293,6 +298,11 @@ impl Tape {
                 screened: drafts.iter().map(|_| self.screened(state, cluster)).collect(),
                 spent: self.spent(),
             },
+            Command::Ablate { kept, tasks, .. } => Event::Ablated {
+                kept: kept.clone(),
+                failed: tasks.iter().filter(|_| self.below(8) == 1).cloned().collect(),
+                spent: self.spent(),
+            },
             Command::Decide {
                 experiment,
                 ground,
@@ -375,6 +385,7 @@ fn plan(tape: &mut Tape) -> Plan {
         search: SearchConfig {
             mode: [SearchMode::Greedy, SearchMode::Frontier][(seed % 2) as usize],
             proposals: 1 + seed % 4,
+            prune: seed % 3,
         },
         advised: tape.below(2) == 1,
         review: Review {
@@ -470,6 +481,12 @@ fn check_commands(state: &State, commands: &[Command]) {
             let ids: BTreeSet<&CandidateId> = drafts.iter().map(|draft| &draft.id).collect();
             assert!(ids.len() == drafts.len() && ids.iter().all(|id| state.tried.contains(*id)));
         }
+        Some(Command::Ablate { kept, candidate, tasks }) => {
+            let kept = state.experiment(kept).unwrap();
+            assert!(kept.accepted() && kept.batch < state.batch && kept.candidate.removes.is_none());
+            assert_eq!(candidate.removes.as_ref(), Some(&kept.id));
+            assert!(!tasks.is_empty() && !state.tried.contains(&candidate.id));
+        }
         Some(Command::ReviseClusters { .. } | Command::ReadSignals | Command::Finish { .. }) | None => {}
     }
 }
@@ -534,15 +551,17 @@ fn check(state: &State, event: &Event, commands: &[Command], before: &mut Before
 /// Whatever the rule, a change is kept after the whole validation set has a verdict; the gate `strict` is kept to the letter.
 fn check_accepted(state: &State, experiment: &Experiment, before: &Before) {
     let score = |card: &Option<Scorecard>| card.as_ref().filter(|card| card.complete()).and_then(Scorecard::score);
-    let cluster = experiment.cluster_cases.as_ref().unwrap();
-    assert!(cluster.fixed + cluster.mechanism_gone + cluster.wavering > 0);
+    let cluster = experiment.cluster_cases.as_ref();
+    let removes = experiment.candidate.removes.is_some();
+    assert!(removes || cluster.is_some_and(|card| card.fixed + card.mechanism_gone + card.wavering > 0));
     match state.plan.gate.mode {
         GateMode::Assured => {}
         GateMode::Efficient => assert_eq!(experiment.validation.as_ref().unwrap().total(), N_VALIDATION),
+        GateMode::Strict if removes => assert!(score(&experiment.validation).unwrap() >= before.best),
         GateMode::Strict => {
             assert!(score(&experiment.validation).unwrap() >= before.best);
             assert!(before.suite.is_empty() || score(&experiment.regression).unwrap() >= 0.8);
-            assert!(cluster.mechanism_gone > 0);
+            assert!(cluster.unwrap().mechanism_gone > 0);
         }
     }
 }
