@@ -253,6 +253,9 @@ async fn perform(
         Command::ReviseClusters { found } => stages::clusters(bench, state, found).await,
         Command::Curate { clusters, cases } => curate::curate(bench, state, clusters, cases, progress).await,
         Command::TryCases { cases } => cases::try_cases(bench, store, state, cases, progress).await,
+        Command::ReviseSuite { changes } => Ok(Event::SuiteRevised {
+            changes: changes.clone(),
+        }),
         Command::Propose {
             experiment,
             cluster,

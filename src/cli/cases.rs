@@ -15,6 +15,7 @@ use sprag_core::fact::Decision;
 use sprag_core::overview::Overview;
 use sprag_core::render::markdown::visible;
 use sprag_core::render::{listing, text, waiting};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -119,9 +120,19 @@ fn list(json: bool, overview: &Overview) -> Result<ExitCode, CommandError> {
             .into_iter()
             .map(|(case, reason)| json!({"case": case.id, "reason": reason}))
             .collect();
-        print_json(&json!({"cases": cases, "refused": overview.refused, "waiting": waiting}))?;
+        let rates: BTreeMap<_, _> = cases
+            .iter()
+            .filter_map(|case| Some((&case.id, case.flake.rate()?)))
+            .collect();
+        print_json(&json!({
+            "cases": cases,
+            "rates": rates,
+            "since": overview.aside_since,
+            "refused": overview.refused,
+            "waiting": waiting,
+        }))?;
     } else {
-        print(listing::cases(&cases, &overview.refused).trim_end())?;
+        print(listing::cases(&cases, &overview.refused, &overview.aside_since).trim_end())?;
         print_also(&waiting::lines(&[], &overview.waiting_cases()))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -131,7 +142,7 @@ fn write(json: bool, export: &ExportArgs, overview: &Overview) -> Result<ExitCod
     let wanted = |case: &&EvalCase| match case.state {
         CaseState::Promoted => true,
         CaseState::Open | CaseState::Resolved => export.all,
-        CaseState::Candidate | CaseState::Unconfirmed | CaseState::Quarantined => false,
+        CaseState::Candidate | CaseState::Unconfirmed | CaseState::Quarantined | CaseState::Retired => false,
     };
     let cases: Vec<&EvalCase> = overview.cases.values().filter(wanted).collect();
     if cases.is_empty() {

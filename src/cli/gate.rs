@@ -162,7 +162,7 @@ impl Place<'_> {
             None => {
                 let progress = session::progress(self.args.json);
                 let notebook = github.notebook(&forge, &self.args.out, job, &progress).await?;
-                notebook.book().quarantined.clone()
+                notebook.book().not_counted()
             }
         };
         let place = pull::Place {

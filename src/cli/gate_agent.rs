@@ -177,8 +177,8 @@ impl World {
                     cluster: Some(cluster),
                     visible,
                     hidden,
-                    others: Vec::new(),
                     share,
+                    ..Proposal::default()
                 });
             }
             (Event::Accepted { id }, None) => {

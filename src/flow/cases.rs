@@ -50,7 +50,7 @@ pub(super) async fn try_cases(
         });
     }
     if !runs.is_empty() {
-        progress.phase(&format!("new cases: {} on the unchanged harness", runs.len()));
+        progress.phase(&format!("cases: {} on the unchanged harness", runs.len()));
     }
     // The run before, which the traffic has made, shows whether the agent does the same under another seed.
     let earlier = |(at, (task, trial)): &(usize, (TaskId, u32))| Some((*at, (task.clone(), trial.checked_sub(1)?)));
@@ -91,7 +91,9 @@ fn same(one: &Trial, other: &Trial) -> Option<bool> {
 
 /// What is held out, and what is there already.
 fn refused(bench: &Bench<'_>, state: &State, trials: &[CaseTrial]) -> Vec<Refusal> {
-    let candidates = trials.iter().filter_map(|trial| state.cases.cases.get(&trial.case));
+    let there = trials.iter().filter_map(|trial| state.cases.cases.get(&trial.case));
+    // What is in the suite was let in long ago.
+    let candidates = there.filter(|case| case.state == CaseState::Candidate);
     let (leaking, rest): (Vec<&EvalCase>, Vec<&EvalCase>) = candidates.partition(|case| leaks(bench, state, case));
     let mut refused: Vec<Refusal> = leaking
         .into_iter()

@@ -1,7 +1,7 @@
 //! Brings accepted changes to GitHub: pushes the branch, opens the pull request, sets its check runs.
 
 use super::context::experiment;
-use super::publish::{OnBranch, gate_view, land, left_out, pull_view};
+use super::publish::{OnBranch, counted, gate_view, land, left_out, pull_view};
 use super::sync::{Hub, Notebook};
 use super::{FlowError, Request};
 use crate::forge::ErrorClass;
@@ -62,6 +62,7 @@ pub async fn deliver(
             experiment: experiment.clone(),
             gate: gate_view(request, state),
             folder: request.workspace.folder().to_owned(),
+            suite: counted(state, &id),
             left_out: left_out(state),
             buttons: hub.forge.is_app(),
         };

@@ -44,7 +44,7 @@ pub struct Change {
     pub changes: Vec<FileChange>,
     /// The regression suite of the base, as far as it counts.
     pub suite: Vec<EvalCase>,
-    /// Cases that people have quarantined.
+    /// Cases that are not counted.
     pub left_out: Vec<EvalCase>,
 }
 

@@ -108,6 +108,7 @@ pub(super) fn publish(request: &Request<'_>, state: &State, id: &ExperimentId) -
         experiment: experiment.clone(),
         gate: gate_view(request, state),
         folder: request.workspace.folder().to_owned(),
+        suite: counted(state, id),
         left_out: left_out(state),
         buttons: false,
     };
@@ -235,11 +236,18 @@ pub(super) fn pull_view(
     }
 }
 
+/// The cases that an experiment was held against: those of the suite that did not join with it.
+pub(super) fn counted(state: &State, id: &ExperimentId) -> Vec<EvalCase> {
+    let new = state.new_cases(id);
+    let before = |case: &&EvalCase| new.iter().all(|new| new.id != case.id);
+    state.cases.suite().filter(before).cloned().collect()
+}
+
 /// The tasks of the cases that are not counted.
 pub(super) fn left_out(state: &State) -> Vec<TaskId> {
     let cases = state.cases.cases.values();
-    let quarantined = cases.filter(|case| case.state == CaseState::Quarantined);
-    quarantined.map(|case| case.task.clone()).collect()
+    let aside = cases.filter(|case| matches!(case.state, CaseState::Quarantined | CaseState::Retired));
+    aside.map(|case| case.task.clone()).collect()
 }
 
 /// The rule of the run.

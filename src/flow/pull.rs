@@ -12,7 +12,7 @@ use sprag_core::command::{self, SlashCommand};
 use sprag_core::config::{self, Config};
 use sprag_core::github::Permission;
 use sprag_core::harness::GlobError;
-use sprag_core::id::{CaseId, TaskId};
+use sprag_core::id::CaseId;
 use sprag_core::render::check::{self, CheckRun, Conclusion, conclusions};
 use sprag_core::render::markdown::Markdown;
 use sprag_core::render::summary;
@@ -180,7 +180,7 @@ pub struct Compared<'a> {
     pub target: &'a Target,
     /// Their best common ancestor.
     pub ancestor: &'a str,
-    /// Cases that people do not want to be counted.
+    /// Cases that are not counted.
     pub quarantined: &'a BTreeSet<CaseId>,
 }
 
@@ -285,7 +285,7 @@ pub struct Place<'a> {
     pub remote: &'a Remote,
     /// The name of the configuration in the project's folder.
     pub config_name: &'a str,
-    /// Cases that people do not want to be counted.
+    /// Cases that are not counted.
     pub quarantined: &'a BTreeSet<CaseId>,
 }
 
@@ -336,7 +336,7 @@ impl Place<'_> {
                 sandbox: "",
             },
             folder: self.workspace.folder(),
-            left_out: setup.change.left_out.iter().map(|case| case.task.clone()).collect(),
+            change: &setup.change,
         };
         let (experiment, sandbox) = match measure(&setup, &checks).await {
             Ok(measured) => measured,
@@ -419,7 +419,7 @@ struct Checks<'a> {
     head: &'a str,
     gate: GateView,
     folder: &'a str,
-    left_out: Vec<TaskId>,
+    change: &'a Change,
 }
 
 impl Checks<'_> {
@@ -429,7 +429,8 @@ impl Checks<'_> {
             experiment: experiment.clone(),
             gate: self.gate,
             folder: self.folder.to_owned(),
-            left_out: self.left_out.clone(),
+            suite: self.change.suite.clone(),
+            left_out: self.change.left_out.iter().map(|case| case.task.clone()).collect(),
             buttons: self.forge.is_app(),
         }
     }
@@ -450,10 +451,8 @@ async fn keep(forge: &Forge, checks: &[CheckRun]) -> Result<(), FlowError> {
 
 /// sprag's own change was measured before its pull request was opened; measuring it again would only cost.
 async fn measured_already(forge: &Forge, head: &str) -> Result<bool, FlowError> {
-    let runs = forge.check_runs(head).await?;
-    let ours = runs
-        .iter()
-        .filter(|run| run.external_id.starts_with("sprag:E") && run.status == "completed");
+    let runs = forge.check_runs(head).await?.into_iter();
+    let ours = runs.filter(|run| run.external_id.starts_with("sprag:E") && run.status == "completed");
     Ok(ours.count() >= 2)
 }
 

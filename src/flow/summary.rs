@@ -167,13 +167,21 @@ pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
             batch,
             batches: state.plan.batches,
         }),
+        Event::SuiteRevised { changes } => Some(view::Progress::SuiteRevised {
+            changes: changes.clone(),
+        }),
         Event::CasesTried { tried, refused, .. } => {
-            let is_open = |tried: &&CaseTry| {
+            let is_new = |tried: &&CaseTry| {
+                let case = state.cases.cases.get(&tried.case);
+                case.is_none_or(|case| case.state != CaseState::Promoted)
+            };
+            let tried: Vec<&CaseTry> = tried.iter().filter(is_new).collect();
+            let is_open = |tried: &&&CaseTry| {
                 let case = state.cases.cases.get(&tried.case);
                 case.is_some_and(|case| case.state == CaseState::Open)
             };
             let confirmed = tried.iter().filter(is_open).count();
-            Some(view::Progress::Tried {
+            (!tried.is_empty() || !refused.is_empty()).then(|| view::Progress::Tried {
                 confirmed: length(confirmed),
                 unconfirmed: length(tried.len() - confirmed),
                 refused: length(refused.len()),
@@ -252,9 +260,10 @@ fn report_view(request: &Request<'_>, state: &State, head: &str) -> ReportView {
             .cases
             .cases
             .values()
-            .filter(|case| case.state != CaseState::Open)
+            .filter(|case| case.state != CaseState::Open || case.aside.is_some())
             .cloned()
             .collect(),
+        asked: state.asked(),
         failure_kinds: state
             .failure_kinds
             .iter()

@@ -8,6 +8,7 @@ mod cases;
 mod cheats;
 mod check;
 mod faults;
+mod flaky;
 mod git;
 mod github;
 mod handover;

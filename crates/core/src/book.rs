@@ -5,9 +5,10 @@
 
 mod fold;
 pub mod standing;
+mod suite;
 
 use crate::candidate::Proof;
-use crate::case::{CaseState, EvalCase};
+use crate::case::EvalCase;
 use crate::cluster::{ClusterBook, ClusterState};
 use crate::curation::Curations;
 use crate::fact::{Fact, Reading, What};
@@ -50,8 +51,10 @@ pub struct Book {
     pub retry: BTreeSet<u64>,
     /// Issues whose label a person has confirmed.
     pub confirmed: BTreeSet<u64>,
-    /// Cases that a person does not want to be counted.
-    pub quarantined: BTreeSet<CaseId>,
+    /// Cases that a person does not want to be counted, and since when, RFC 3339.
+    pub quarantined: BTreeMap<CaseId, String>,
+    /// Cases that a person has brought back, and how many runs had begun by then: what a run finds of them later counts again.
+    pub(crate) restored: BTreeMap<CaseId, u32>,
     /// Clusters that a person wants to be worked on first.
     pub preferred: BTreeSet<ClusterId>,
     /// What people and models have decided about new clusters and cases.
@@ -221,6 +224,13 @@ impl Book {
         (!ended || !delivered).then_some(latest)
     }
 
+    /// The ledgers of the runs, the oldest first.
+    pub fn ledgers(&self) -> Vec<&[Entry]> {
+        let mut ledgers: Vec<&[Entry]> = self.runs.values().map(Vec::as_slice).collect();
+        ledgers.sort_by_key(|entries| entries.first().map(|entry| &entry.at));
+        ledgers
+    }
+
     /// How many runs were begun.
     pub fn n_runs(&self) -> u64 {
         u64::from(self.n_runs)
@@ -298,10 +308,9 @@ impl Book {
 
     /// What the next run is told. `suite` is the regression suite as it stands in the repository.
     pub fn known(&self, suite: &[EvalCase]) -> Known {
-        let clusters = self.clusters.clusters.values();
-        let busy = clusters
-            .clone()
-            .filter(|cluster| cluster.state == ClusterState::Ignored || self.open_pull(&cluster.id).is_some());
+        let ignored = self.clusters.ignored();
+        let clusters = self.clusters.clusters.keys();
+        let busy = clusters.filter(|cluster| ignored.contains(*cluster) || self.open_pull(cluster).is_some());
         let unresolved = self.clusters.telling(|record| self.happened.get(record));
         let closed = self.pulls.values().filter(|pull| pull.state.is_unwanted());
         Known {
@@ -314,7 +323,8 @@ impl Book {
             revisions: self.clusters.revisions().to_vec(),
             curations: self.curations.all(),
             decided: self.clusters.decided().clone(),
-            busy: busy.map(|cluster| cluster.id.clone()).collect(),
+            busy: busy.cloned().collect(),
+            ignored: ignored.clone(),
             preferred: self.preferred.clone(),
             rejected: closed
                 .filter_map(|pull| Some(self.run(&pull.run)?.experiment(&pull.experiment)?.candidate.id.clone()))
@@ -375,18 +385,6 @@ impl Book {
             outcome,
             evidence: vec![number.to_string()],
         }
-    }
-
-    /// The regression suite as people have decided about it: what they quarantined is not promoted any more.
-    pub fn suite_of(&self, suite: &[EvalCase]) -> Vec<EvalCase> {
-        let decided = |case: &EvalCase| {
-            let mut case = case.clone();
-            if self.quarantined.contains(&case.id) {
-                case.state = CaseState::Quarantined;
-            }
-            case
-        };
-        suite.iter().map(decided).collect()
     }
 
     /// The issues that name a task which no run has run yet, as they were read.

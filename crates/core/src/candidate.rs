@@ -72,6 +72,8 @@ pub enum Ground {
     Enabling,
     /// Accepted: it is for no cluster, or may be a little worse, and nothing speaks for harm.
     NoHarm,
+    /// Accepted: it is as good as before, and leaves the harness smaller.
+    Simpler,
     /// Rejected: it does nothing for its own cluster.
     Probe,
     /// Rejected: a case of the regression suite broke again.
@@ -94,7 +96,7 @@ impl Ground {
     /// The verdict that follows from it.
     pub fn verdict(self) -> Verdict {
         match self {
-            Self::Gain | Self::Enabling | Self::NoHarm => Verdict::Accepted,
+            Self::Gain | Self::Enabling | Self::NoHarm | Self::Simpler => Verdict::Accepted,
             Self::Probe | Self::Regression | Self::Harm | Self::NoGain => Verdict::Rejected,
             Self::Coverage | Self::Infrastructure | Self::Budget => Verdict::Indecisive,
             Self::Illegal => Verdict::Invalid,
@@ -108,6 +110,7 @@ impl fmt::Display for Ground {
             Self::Gain => "gain",
             Self::Enabling => "enabling change",
             Self::NoHarm => "no harm",
+            Self::Simpler => "simpler",
             Self::Probe => "no effect on its cluster",
             Self::Regression => "regression",
             Self::Harm => "harm",

@@ -1,12 +1,14 @@
 //! Eval cases and the regression suite they grow into.
 
 mod admit;
+mod aside;
 mod derive;
 pub mod expect;
 pub mod export;
 pub mod judge;
 
 pub use admit::{NEAR, Refusal, near, refusals};
+pub use aside::{Aside, PassRate, SuiteChange};
 pub use derive::{draft, draft_of_told, drafted};
 pub use expect::{Expectation, Outcome, Scored};
 
@@ -61,6 +63,20 @@ pub struct EvalCase {
     /// Why it waits or is not counted, as half a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Of what kind that reason is, for one that was in the suite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aside: Option<Aside>,
+    /// Quarantined: how often it has passed in a row since.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub streak: u32,
+    /// In the suite: how often in a row it was looked at and none of its runs had a verdict.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub silent: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What a run begins with.
@@ -148,9 +164,11 @@ pub enum CaseState {
     Promoted,
     /// Wavers on an unchanged harness: kept and shown, not counted.
     Quarantined,
+    /// Was in the suite and guards nothing any more: kept and shown, and not run.
+    Retired,
 }
 
-/// What a case did on the harness that was incumbent at the time.
+/// What a case did on the harness that was incumbent at the time, or was kept then.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlakeStatistics {
     /// Runs with a verdict before the change that fixed it.
@@ -191,6 +209,9 @@ impl EvalCase {
             fixtures: Vec::new(),
             provenance: None,
             note: None,
+            aside: None,
+            streak: 0,
+            silent: 0,
         }
     }
 

@@ -257,6 +257,15 @@ impl ClusterBook {
         ranked
     }
 
+    /// The clusters that people want to be left alone.
+    pub fn ignored(&self) -> BTreeSet<ClusterId> {
+        let ignored = self
+            .clusters
+            .values()
+            .filter(|cluster| cluster.state == ClusterState::Ignored);
+        ignored.map(|cluster| cluster.id.clone()).collect()
+    }
+
     /// Unresolved failures for a run to know: of each cluster the newest, of the clusters those that rank highest. A run works on one cluster
     /// after the other, so more than it can come to would only have to be written down. `when` orders failures by their age.
     pub fn telling<K: Ord>(&self, when: impl Fn(&RecordId) -> K) -> BTreeSet<&RecordId> {

@@ -49,6 +49,11 @@ pub enum SlashCommand {
         /// The case.
         case: String,
     },
+    /// Count this case again.
+    Restore {
+        /// The case.
+        case: String,
+    },
     /// Read this issue again.
     Retry,
     /// Measure this pull request.
@@ -111,6 +116,7 @@ pub const HELP: &[Form] = &[
         "/sprag quarantine <case>",
         "does not count a case that wavers",
     ),
+    form("restore", "/sprag restore <case>", "counts a case again"),
     form(
         "retry",
         "/sprag retry",
@@ -146,6 +152,7 @@ impl SlashCommand {
             Self::Merge { .. } => "merge",
             Self::Split { .. } => "split",
             Self::Quarantine { .. } => "quarantine",
+            Self::Restore { .. } => "restore",
             Self::Retry => "retry",
             Self::Gate => "gate",
             Self::Help => "help",
@@ -259,6 +266,7 @@ fn command(line: &str) -> Option<Result<SlashCommand, Problem>> {
         },
         ("split", 1) => SlashCommand::Split { cluster: one(0) },
         ("quarantine", 1) => SlashCommand::Quarantine { case: one(0) },
+        ("restore", 1) => SlashCommand::Restore { case: one(0) },
         _ => return Some(Err(problem(Some(form.line)))),
     };
     Some(Ok(command))

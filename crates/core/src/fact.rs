@@ -295,6 +295,11 @@ pub enum Decision {
         /// The case.
         case: CaseId,
     },
+    /// Count this case again.
+    Restore {
+        /// The case.
+        case: CaseId,
+    },
     /// This change is not wanted.
     Reject {
         /// Its pull request.
@@ -378,6 +383,7 @@ impl Decision {
             Self::Ignore { .. }
             | Self::Prefer { .. }
             | Self::Quarantine { .. }
+            | Self::Restore { .. }
             | Self::Reject { .. }
             | Self::Retry { .. }
             | Self::Review { .. } => {

@@ -201,6 +201,7 @@ fn answers(command: &Command, event: &Event) -> bool {
                 ..
             },
         ) => (experiment, request) == (of, made) && outcomes.len() == request.tasks.len(),
+        (Command::ReviseSuite { changes }, Event::SuiteRevised { changes: told }) => changes == told,
         (
             Command::Decide {
                 experiment,

@@ -47,6 +47,11 @@ impl Harness {
         self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
+    /// The characters of all files.
+    pub fn size(&self) -> usize {
+        self.files.values().map(|text| text.chars().count()).sum()
+    }
+
     /// This harness with some files changed.
     #[must_use]
     pub fn with(&self, changes: &[FileChange]) -> Self {

@@ -2,7 +2,7 @@
 
 use crate::budget::{Limits, Spent};
 use crate::candidate::{Candidate, Ground};
-use crate::case::{CaseState, EvalCase, Refusal};
+use crate::case::{CaseState, EvalCase, Refusal, SuiteChange};
 use crate::cluster::Revision;
 use crate::config::GateConfig;
 use crate::curation::{Curation, Review};
@@ -86,6 +86,11 @@ pub enum Event {
         refused: Vec<Refusal>,
         /// What it cost.
         spent: Spent,
+    },
+    /// Cases left the regression suite, or came back, for what they did and not for a change of the harness.
+    SuiteRevised {
+        /// What becomes of each.
+        changes: Vec<SuiteChange>,
     },
     /// A candidate was proposed.
     Proposed {
@@ -193,6 +198,7 @@ impl Event {
             | Self::Ablated { spent, .. }
             | Self::NothingProposed { spent, .. } => *spent,
             Self::Started(_)
+            | Self::SuiteRevised { .. }
             | Self::Decided { .. }
             | Self::Promoted { .. }
             | Self::Published { .. }
@@ -270,6 +276,9 @@ pub struct Known {
     /// Clusters to leave alone: ignored, or with a pull request that waits for a person.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub busy: BTreeSet<ClusterId>,
+    /// Of these, the ignored ones: what guards only them is not counted.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ignored: BTreeSet<ClusterId>,
     /// Clusters that a person wants to be worked on first.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub preferred: BTreeSet<ClusterId>,
@@ -338,7 +347,7 @@ pub struct Finding {
     pub instead: Option<String>,
 }
 
-/// What one open case did on a new incumbent.
+/// What one case that was not counted did on a new incumbent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseRerun {
     /// The case.

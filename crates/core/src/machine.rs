@@ -12,6 +12,7 @@ mod prune;
 mod round;
 mod schedule;
 mod state;
+mod suite;
 
 pub use again::{Again, decide_again};
 pub use cases::CaseTrial;
@@ -24,8 +25,8 @@ use crate::case::EvalCase;
 use crate::cluster::ClusterState;
 use crate::failure::{FailureKind, FailureRecord};
 use crate::gate::purchase::{Ask, Promotion, Purpose, Request};
-use crate::id::ExperimentId;
-use crate::ledger::Event;
+use crate::id::{ClusterId, ExperimentId, RecordId};
+use crate::ledger::{CaseRerun, Event};
 use crate::search::SearchMode;
 use crate::trial::{TaskVerdict, TrialStatus};
 use round::Round;
@@ -88,6 +89,14 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             cases::tried(state, tried, refused);
             next_work(state)
         }
+        Event::SuiteRevised { changes } => {
+            suite::revise(state, changes);
+            if state.batch == 0 {
+                begin_work(state)
+            } else {
+                next_work(state)
+            }
+        }
         Event::Proposed {
             experiment,
             candidate,
@@ -110,16 +119,7 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             experiment,
             cases,
             resolved,
-        } => {
-            cases::promote(state, experiment, cases);
-            state.account.kept();
-            resolved
-                .iter()
-                .for_each(|(cluster, record)| state.clusters.resolve_record(cluster, record));
-            Command::Publish {
-                experiment: experiment.clone(),
-            }
-        }
+        } => promoted(state, experiment, cases, resolved),
         Event::Published { experiment, branch, .. } => {
             state.published.insert(experiment.clone(), branch.clone());
             // A change has passed: the next traffic shows what it is worth.
@@ -133,11 +133,30 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
     vec![next]
 }
 
+fn promoted(
+    state: &mut State,
+    experiment: &ExperimentId,
+    cases: &[CaseRerun],
+    resolved: &[(ClusterId, RecordId)],
+) -> Command {
+    cases::promote(state, experiment, cases);
+    suite::count_streaks(state);
+    state.account.kept();
+    for (cluster, record) in resolved {
+        state.clusters.resolve_record(cluster, record);
+    }
+    Command::Publish {
+        experiment: experiment.clone(),
+    }
+}
+
 fn traffic_ran(state: &mut State, records: &[FailureRecord], verdicts: &[TaskVerdict]) -> Command {
     let passed = verdicts.iter().filter(|verdict| verdict.status == TrialStatus::Passed);
     passed.for_each(|verdict| state.clusters.resolve_task(&verdict.task));
+    suite::seen(state, verdicts);
     records.iter().for_each(|record| take_failure(state, record, true));
     state.tell_traffic(verdicts, records);
+    suite::count_streaks(state);
     state.batch_verdicts.push(verdicts.to_vec());
     revise_clusters(state, !records.is_empty())
 }
@@ -158,6 +177,9 @@ fn curate(state: &mut State) -> Command {
 
 /// What is known and told comes before traffic.
 fn begin_work(state: &mut State) -> Command {
+    if let Some(command) = suite::revise_now(state) {
+        return command;
+    }
     take_known(state);
     if state.plan.issues.is_empty() {
         run_traffic(state)
@@ -249,6 +271,9 @@ fn next_work(state: &mut State) -> Command {
     }
     if let Some(reason) = worn_out(state) {
         return Command::Finish { reason };
+    }
+    if let Some(command) = suite::tend(state) {
+        return command;
     }
     let may_propose =
         state.batch_experiments < limits.experiments_per_batch && state.n_experiments() < limits.experiments;
@@ -410,18 +435,23 @@ fn decided(state: &mut State, ground: Ground, reason: &str) -> Command {
     let Some(experiment) = state.experiments.last_mut() else {
         return next_work(state);
     };
+    let broken = evidence
+        .as_ref()
+        .map_or(Vec::new(), |evidence| evidence.broken_cases.clone());
     experiment.decide(ground, reason, evidence);
     let experiment = experiment.clone();
     let cluster = experiment.candidate.cluster.clone();
     state.clusters.mark(&cluster, ClusterState::Open);
     if ground.verdict() != Verdict::Accepted {
         state.gate.stop();
+        suite::fell(state, ground, &broken);
         round::fell(state, &experiment);
         return next_work(state);
     }
     state.frontier.kept(&experiment.candidate);
     state.incumbent = state.incumbent.with(&experiment.candidate.changes);
     state.case_tallies.clear();
+    suite::kept(state);
     state.gate.kept();
     match state.gate.ask().clone() {
         Ask::Run(request) => buy(state, Some(experiment.id), request),

@@ -1,8 +1,8 @@
 //! What is known of a project, as people look at it: failures, clusters and cases, wherever they were learned.
 
 use crate::book::Book;
-use crate::case::{CaseState, EvalCase, Refusal};
-use crate::cluster::{Cluster, ClusterBook, ClusterState, Revision};
+use crate::case::{Aside, CaseState, EvalCase, Refusal};
+use crate::cluster::{Cluster, ClusterBook, Revision};
 use crate::curation::{Curations, Review, Standing};
 use crate::fact::{Decision, Fact, What};
 use crate::failure::{FailureRecord, RootCause};
@@ -65,6 +65,8 @@ pub struct Overview {
     pub preferred: BTreeSet<ClusterId>,
     /// Cases: the regression suite, what is quarantined, and what waits for a fix.
     pub cases: BTreeMap<CaseId, EvalCase>,
+    /// When each case that is not counted was set aside, RFC 3339.
+    pub aside_since: BTreeMap<CaseId, String>,
     /// What did not become a case, and why.
     pub refused: Vec<Refusal>,
     /// What people and models have decided about new clusters and cases.
@@ -80,11 +82,15 @@ impl Overview {
         let (mut cases, refused) = newest
             .map(|state| (state.cases.cases, state.refused.into_values().collect()))
             .unwrap_or_default();
-        cases.extend(suite.iter().map(|case| (case.id.clone(), case.clone())));
-        for case in cases.values_mut().filter(|case| book.quarantined.contains(&case.id)) {
-            case.state = CaseState::Quarantined;
+        cases.extend(book.suite_of(suite).into_iter().map(|case| (case.id.clone(), case)));
+        let mut aside_since = BTreeMap::new();
+        for entry in book.ledgers().into_iter().flatten() {
+            note_aside(&mut aside_since, entry);
         }
+        aside_since.extend(book.quarantined.clone());
+        aside_since.retain(|id, _| cases.get(id).is_some_and(|case| case.state != CaseState::Promoted));
         Self {
+            aside_since,
             records: book.records.clone(),
             origins: book.origins.clone(),
             clusters: book.clusters.clone(),
@@ -127,6 +133,7 @@ impl Overview {
         let batch = state.as_ref().map_or(1, |state| state.batch.max(1));
         for entry in ledger {
             overview.take_event(&entry.event);
+            note_aside(&mut overview.aside_since, entry);
         }
         if let Some(state) = state {
             overview.clusters = state.clusters;
@@ -146,11 +153,7 @@ impl Overview {
     /// What a run on this machine is told.
     pub fn known(&self) -> Known {
         let telling = self.clusters.telling(|_| ());
-        let ignored = self
-            .clusters
-            .clusters
-            .values()
-            .filter(|cluster| cluster.state == ClusterState::Ignored);
+        let ignored = self.clusters.ignored();
         Known {
             failures: telling
                 .into_iter()
@@ -160,7 +163,8 @@ impl Overview {
             revisions: self.clusters.revisions().to_vec(),
             curations: self.curations.all(),
             decided: self.clusters.decided().clone(),
-            busy: ignored.map(|cluster| cluster.id.clone()).collect(),
+            busy: ignored.clone(),
+            ignored,
             preferred: self.preferred.clone(),
             ..Known::default()
         }
@@ -201,7 +205,12 @@ impl Overview {
             Decision::Quarantine { case } => {
                 self.cases
                     .entry(case.clone())
-                    .and_modify(|case| case.state = CaseState::Quarantined);
+                    .and_modify(|case| (case.state, case.aside) = (CaseState::Quarantined, Some(Aside::Person)));
+            }
+            Decision::Restore { case } => {
+                self.cases
+                    .entry(case.clone())
+                    .and_modify(|case| (case.state, case.aside, case.note) = (CaseState::Promoted, None, None));
             }
             Decision::Merge { .. } | Decision::Split { .. } | Decision::Rename { .. } => {
                 self.clusters.revise(&decision.revision());
@@ -287,6 +296,29 @@ impl Overview {
     }
 }
 
+/// Takes in when cases were set aside, or came back.
+fn note_aside(since: &mut BTreeMap<CaseId, String>, entry: &Entry) {
+    let mut note = |case: &CaseId, becomes: CaseState, aside: bool| match becomes {
+        CaseState::Promoted | CaseState::Resolved => drop(since.remove(case)),
+        // What is run again and goes on wavering has wavered since it was set aside.
+        _ if aside => drop(since.entry(case.clone()).or_insert_with(|| entry.at.clone())),
+        _ => {}
+    };
+    match &entry.event {
+        Event::SuiteRevised { changes } => {
+            changes
+                .iter()
+                .for_each(|change| note(&change.case, change.becomes, change.aside.is_some()));
+        }
+        Event::Promoted { cases, .. } => {
+            cases
+                .iter()
+                .for_each(|case| note(&case.case, case.becomes, case.becomes == CaseState::Quarantined));
+        }
+        _ => {}
+    }
+}
+
 fn newest_plan(book: &Book) -> Option<&Plan> {
     match &book.runs.get(book.latest_run()?)?.first()?.event {
         Event::Started(plan) => Some(plan),
@@ -310,6 +342,7 @@ fn one<'a>(what: &str, given: &str, names: impl Iterator<Item = &'a str>) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::ClusterState;
     use crate::cluster::tests::record;
 
     fn read(at: &str, records: &[FailureRecord]) -> Fact {

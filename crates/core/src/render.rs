@@ -38,6 +38,7 @@ pub mod report;
 pub mod revert;
 pub mod safety;
 pub mod sealed;
+pub mod suite;
 pub mod summary;
 pub mod svg;
 pub mod text;

@@ -164,16 +164,24 @@ fn decide(book: &Book, suite: &[EvalCase], comment: &Comment, command: &SlashCom
                 _ => nothing("write it on an issue whose failure is in that cluster"),
             }
         }
-        SlashCommand::Quarantine { case } if suite.iter().all(|known| known.id.as_str() != case) => nothing(
-            "the regression suite has no such case; check runs and `.sprag/suite` name them, such as `case-1a2b3c4d5e6f`",
-        ),
-        SlashCommand::Quarantine { case } => (
-            vec![Decision::Quarantine {
-                case: CaseId::new(case.clone()),
-            }],
-            done(format!("case `{}` is not counted any more", markdown::escape(case))),
-        ),
+        SlashCommand::Quarantine { case } => count(suite, case, false),
+        SlashCommand::Restore { case } => count(suite, case, true),
     }
+}
+
+/// Whether a case of the suite is counted.
+fn count(suite: &[EvalCase], id: &str, counted: bool) -> (Vec<Decision>, Reply) {
+    let Some(case) = suite.iter().map(|case| &case.id).find(|case| case.as_str() == id) else {
+        let text = "the regression suite has no such case; check runs and `.sprag/suite` name them, such as `case-1a2b3c4d5e6f`";
+        return (Vec::new(), Reply::NotHere { text: text.to_owned() });
+    };
+    let case = case.clone();
+    let (decision, told) = match counted {
+        true => (Decision::Restore { case }, "counted again"),
+        false => (Decision::Quarantine { case }, "not counted any more"),
+    };
+    let text = format!("case `{}` is {told}", markdown::escape(id));
+    (vec![decision], Reply::Done { text })
 }
 
 /// Takes a button that was pressed on one of our check runs as the decision that it is. Pressing it leaves no trace on GitHub but the event, so

@@ -129,6 +129,8 @@ pub(crate) struct Kiosk {
     pub(crate) paid: Arc<Mutex<BTreeMap<Paid, u32>>>,
     /// A tool that has become a nuisance: with a step that calls it, tickets that do not need it fail.
     pub(crate) nuisance: Option<String>,
+    /// A task that passes only every third time, until the agent has learned so many steps more. Then no run is like another one.
+    pub(crate) wavers: Option<(&'static str, usize)>,
     /// What people and tools say besides, in every trace and error.
     pub(crate) slips: String,
     /// Whether it takes recorded inputs. Each is as the first ticket.
@@ -145,6 +147,22 @@ impl Kiosk {
         Self {
             concurrency: 1,
             ..Self::default()
+        }
+    }
+
+    /// Lets a run be one of its own, and the task that wavers fail.
+    fn waver(&self, harness: &Harness, job: &Job, trial: &mut Trial) {
+        let Some((task, enough)) = self.wavers else { return };
+        if let Some(trace) = &mut trial.trace {
+            trace
+                .steps
+                .insert(0, said(Role::System, &format!("This is call {}.", job.seed)));
+        }
+        let steps = harness.get("agent/steps.toml").unwrap_or_default();
+        let learned = steps.matches("[[step]]").count() - 1;
+        if job.task.as_str() == task && learned < enough && job.trial % 3 != 1 {
+            trial.status = TrialStatus::Failed;
+            trial.score = 0.0;
         }
     }
 
@@ -190,6 +208,7 @@ impl Runner for Kiosk {
                     *self.paid.lock().unwrap().entry(paid).or_default() += 1;
                     let mut trial = make(harness, job, self.nuisance.as_deref());
                     slip(&mut trial, &self.slips);
+                    self.waver(harness, job, &mut trial);
                     if let Some(case) = job.case.as_ref().filter(|_| self.judged) {
                         let rubric = case["expect"][0]["rubric"].as_str().unwrap().to_owned();
                         trial = Trial {

@@ -504,12 +504,7 @@ impl Scene {
         let dir = self.fresh();
         let workspace = self.checkout(&dir);
         let hub = self.hub(&forge, &dir, &workspace);
-        let quarantined = self
-            .notebook(&hub, &dir.join("facts"))
-            .await?
-            .book()
-            .quarantined
-            .clone();
+        let quarantined = self.notebook(&hub, &dir.join("facts")).await?.book().not_counted();
         let place = pull::Place {
             forge: &forge,
             workspace: &workspace,

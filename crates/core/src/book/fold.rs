@@ -46,7 +46,7 @@ impl Book {
                 let origin = Origin::Files { names: files.clone() };
                 failures.iter().for_each(|record| self.join(record, &fact.at, &origin));
             }
-            What::Decided { decisions, .. } => decisions.iter().for_each(|decision| self.decide(decision)),
+            What::Decided { decisions, .. } => decisions.iter().for_each(|decision| self.decide(decision, &fact.at)),
             What::ReadUntil { stream, cursor } => {
                 let kept = self.cursors.entry(stream.clone()).or_default();
                 *kept = cursor.max(kept).clone();
@@ -64,9 +64,9 @@ impl Book {
                     reply: reply.clone(),
                     refused: *refused,
                 };
-                self.hear(*comment, entry, decisions);
+                self.hear(*comment, entry, decisions, &fact.at);
             }
-            What::Pressed { decisions, .. } => decisions.iter().for_each(|decision| self.decide(decision)),
+            What::Pressed { decisions, .. } => decisions.iter().for_each(|decision| self.decide(decision, &fact.at)),
             What::RunEntry { run, entry } => self.take_entry(run, entry),
             What::PullOpened { pull, .. } => {
                 if let Some(opened) = opened(&fact.what) {
@@ -102,9 +102,9 @@ impl Book {
         }
     }
 
-    fn hear(&mut self, comment: u64, entry: CommandEntry, decisions: &[Decision]) {
+    fn hear(&mut self, comment: u64, entry: CommandEntry, decisions: &[Decision], at: &str) {
         if self.commands.insert(comment, entry).is_none() {
-            decisions.iter().for_each(|decision| self.decide(decision));
+            decisions.iter().for_each(|decision| self.decide(decision, at));
         }
     }
 
@@ -266,7 +266,7 @@ impl Book {
         }
     }
 
-    fn decide(&mut self, decision: &Decision) {
+    fn decide(&mut self, decision: &Decision, at: &str) {
         decision.review(&mut self.curations);
         match decision {
             Decision::Ignore { .. } | Decision::Prefer { .. } | Decision::Review { .. } => {
@@ -276,7 +276,12 @@ impl Book {
                 self.revise(decision.revision().as_slice());
             }
             Decision::Quarantine { case } => {
-                self.quarantined.insert(case.clone());
+                self.restored.remove(case);
+                self.quarantined.entry(case.clone()).or_insert_with(|| at.to_owned());
+            }
+            Decision::Restore { case } => {
+                self.quarantined.remove(case);
+                self.restored.insert(case.clone(), self.n_runs);
             }
             Decision::Reject { pull, reason } => {
                 if let Some(pull) = self.pulls.get_mut(pull)

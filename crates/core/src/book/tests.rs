@@ -1,9 +1,15 @@
 use super::standing::{LEFT_CLOSED, Standing, thing_state};
 use super::*;
+use crate::budget::Limits;
+use crate::case::{Aside, CaseState, SuiteChange};
+use crate::config::GateConfig;
 use crate::fact::Decision;
 use crate::failure::{Mechanism, RootCause};
+use crate::harness::Harness;
 use crate::id::TaskId;
 use crate::learnings::Kind;
+use crate::ledger::Plan;
+use crate::search::SearchConfig;
 use crate::trace::Termination;
 
 fn record(id: &str, subject: &str) -> FailureRecord {
@@ -659,4 +665,105 @@ fn one_of_two_pull_requests_of_a_cluster_closed_leaves_the_other_at_work() {
     assert_eq!(book.rejections(&cluster()).len(), 1);
     let both = [&facts[..], &[settled(5, 11, false)]].concat();
     assert_eq!(state(&both), ClusterState::Open);
+}
+
+/// A run that began with a case of the suite and found that it wavers.
+fn run_with(day: u32, run: &str, case: &EvalCase, changes: Vec<SuiteChange>) -> Vec<Fact> {
+    let mut ledger: Vec<Entry> = Vec::new();
+    let plan = Plan {
+        config: String::new(),
+        runner: String::new(),
+        seed: 1,
+        batches: 1,
+        batch_size: 1,
+        trials: 1,
+        limits: Limits {
+            experiments: 1,
+            experiments_per_batch: 1,
+            task_runs: 100,
+            usd: 1.0,
+        },
+        gate: GateConfig::default(),
+        train: vec![case.task.clone()],
+        advised: false,
+        review: crate::curation::Review::default(),
+        n_validation: 0,
+        validation_set: String::new(),
+        fails_before: 1,
+        search: SearchConfig::default(),
+        issues: Vec::new(),
+        known: Known {
+            suite: vec![case.clone()],
+            ..Known::default()
+        },
+        harness: Harness::default(),
+    };
+    for event in [Event::Started(Box::new(plan)), Event::SuiteRevised { changes }] {
+        ledger.push(Entry::after(
+            ledger.last(),
+            format!("2026-11-{day:02}T00:00:00Z"),
+            event,
+        ));
+    }
+    let fact = |entry: Entry| Fact {
+        at: entry.at.clone(),
+        what: What::RunEntry {
+            run: RunId::new(run),
+            entry: Box::new(entry),
+        },
+    };
+    ledger.into_iter().map(fact).collect()
+}
+
+#[test]
+fn what_a_run_found_of_a_case_holds_for_the_next_one_until_it_is_fixed_anew_or_a_person_says_else() {
+    let file = EvalCase {
+        state: CaseState::Promoted,
+        fixed_by: Some(ExperimentId::new("E003")),
+        ..EvalCase::new(CaseId::new("case-1"), TaskId::new("t1"), String::new())
+    };
+    let change = |becomes, aside| SuiteChange {
+        case: file.id.clone(),
+        becomes,
+        aside: Some(aside),
+        reason: "wavers".to_owned(),
+    };
+    let wavers = run_with(2, "r0001-a", &file, vec![change(CaseState::Quarantined, Aside::Wavers)]);
+    let book = Book::fold(&wavers);
+    let now = &book.suite_of(std::slice::from_ref(&file))[0];
+    assert_eq!((now.state, now.aside), (CaseState::Quarantined, Some(Aside::Wavers)));
+    assert!(book.not_counted().contains(&file.id));
+    let anew = EvalCase {
+        fixed_by: Some(ExperimentId::new("E007")),
+        ..file.clone()
+    };
+    assert_eq!(book.suite_of(std::slice::from_ref(&anew))[0], anew, "its file is newer");
+
+    let restore = || decided(3, Decision::Restore { case: file.id.clone() });
+    let book = Book::fold(&[wavers.clone(), vec![restore()]].concat());
+    assert_eq!(book.suite_of(std::slice::from_ref(&file))[0].state, CaseState::Promoted);
+    assert!(book.not_counted().is_empty());
+    // What the next run finds counts again.
+    let later = run_with(4, "r0002-b", &file, vec![change(CaseState::Open, Aside::Broke)]);
+    let book = Book::fold(&[wavers, vec![restore()], later].concat());
+    let now = &book.suite_of(std::slice::from_ref(&file))[0];
+    assert_eq!(
+        (now.state, now.fixed_by.clone()),
+        (CaseState::Open, file.fixed_by.clone())
+    );
+
+    let quarantine = decided(1, Decision::Quarantine { case: file.id.clone() });
+    let by_person = Book::fold(std::slice::from_ref(&quarantine));
+    assert_eq!(
+        by_person.suite_of(std::slice::from_ref(&file))[0].aside,
+        Some(Aside::Person)
+    );
+    let known = by_person.known(std::slice::from_ref(&file)).suite;
+    let run = run_with(2, "r0001-a", &known[0], Vec::new());
+    let book = Book::fold(&[vec![quarantine, restore()], run].concat());
+    assert_eq!(
+        book.suite_of(std::slice::from_ref(&file))[0].state,
+        CaseState::Promoted,
+        "a person has brought it back"
+    );
 }

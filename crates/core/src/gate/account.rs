@@ -64,6 +64,11 @@ impl Account {
         request.tasks.iter().map(trial).collect()
     }
 
+    /// The next trial of a train task on the incumbent, of those that the gate asks for.
+    pub fn on_incumbent(&self, task: Task) -> u32 {
+        self.next(Arm::Incumbent, (false, task))
+    }
+
     fn next(&self, arm: Arm, key: Key) -> u32 {
         let on_incumbent = || self.incumbent.get(&key).copied().unwrap_or(0);
         match (arm, self.mode) {

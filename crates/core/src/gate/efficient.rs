@@ -7,10 +7,12 @@ mod suite;
 
 use super::purchase::{Arm, Evidence, Purpose, Request, Task};
 use super::sequential::{Known, Policy, Step, Trial};
-use super::stats::{Tally, smallest_detectable};
+use super::stats::{self, Tally, smallest_detectable};
 use crate::candidate::Ground;
 use compare::{Comparison, Effect, Prospect};
 use std::collections::BTreeMap;
+
+pub(in crate::gate) use suite::{BROKEN, broken};
 
 /// How much a candidate fixes of its cluster at least when the probe has said that it does.
 const LEAST_LIFT: f64 = 0.2;
@@ -36,7 +38,8 @@ fn compare(trial: &Trial, known: &Known, policy: &Policy) -> Comparison {
                 fixes: trial.fixes(known, policy),
                 share: policy.saves * trial.share * lift,
                 later: policy.later * trial.share * moved,
-                tolerance: 0.0,
+                // A tie goes to the simpler harness.
+                tolerance: if trial.proposal.simpler { policy.tolerance } else { 0.0 },
             }
         }
     };
@@ -80,7 +83,7 @@ pub(super) fn next(trial: &Trial, known: &Known, policy: &Policy) -> Step {
     if worth >= policy.price && !telling.is_empty() {
         return Step::run(Purpose::Validation, numbers(&telling));
     }
-    let words = words(trial, known, effect);
+    let words = words(trial, known, policy, effect);
     if !good && !comparison.is_open() {
         let ground = if effect.harm >= 0.5 {
             Ground::Harm
@@ -90,7 +93,7 @@ pub(super) fn next(trial: &Trial, known: &Known, policy: &Policy) -> Step {
         return Step::decide(ground, words);
     }
     match comparison.uncovered() {
-        rest if rest.is_empty() => Step::Decide(ground(trial, effect), words),
+        rest if rest.is_empty() => Step::Decide(ground(trial, known, policy, effect), words),
         rest => Step::run(Purpose::Validation, numbers(&rest)),
     }
 }
@@ -109,12 +112,22 @@ fn counted(trial: &Trial, known: &Known) -> BTreeMap<Task, Tally> {
 }
 
 /// Why a change is kept.
-fn ground(trial: &Trial, effect: Effect) -> Ground {
+fn ground(trial: &Trial, known: &Known, policy: &Policy, effect: Effect) -> Ground {
     match trial.proposal.cluster {
+        None if trial.proposal.simpler => Ground::Simpler,
         None => Ground::NoHarm,
         Some(_) if is_step(trial, effect) => Ground::Enabling,
+        Some(_) if is_tie(trial, known, policy, effect) => Ground::Simpler,
         Some(_) => Ground::Gain,
     }
+}
+
+/// Whether a change is kept for nothing but that it leaves the harness smaller.
+fn is_tie(trial: &Trial, known: &Known, policy: &Policy, effect: Effect) -> bool {
+    // Half a task more is none: the level is an estimate.
+    let more = |difference: f64| difference * stats::real(trial.validation.len()) > 0.5;
+    let gains = measured(trial, known).map_or(effect.worth > policy.tolerance, more);
+    trial.proposal.simpler && !gains
 }
 
 /// Whether a change is kept for what it makes possible.
@@ -129,16 +142,20 @@ fn measured(trial: &Trial, known: &Known) -> Option<f64> {
 }
 
 /// What the comparison says, in words.
-fn words(trial: &Trial, known: &Known, effect: Effect) -> String {
+fn words(trial: &Trial, known: &Known, policy: &Policy, effect: Effect) -> String {
     let (low, high) = effect.range();
     let by = match measured(trial, known) {
         Some(difference) => format!("{:+.1} points on the validation set", 100.0 * difference),
         None => format!("{:+.1} to {:+.1} points", 100.0 * low, 100.0 * high),
     };
-    if trial.proposal.cluster.is_none() {
-        return format!("{} that this is not worse; {by}", odds(effect.better));
-    }
     let sure = odds(effect.better);
+    let good = effect.worth > 0.0 && effect.better >= policy.confidence;
+    let not_worse = format!("{sure} that this is not worse; {by}");
+    match trial.proposal.cluster {
+        Some(_) if !(good && is_tie(trial, known, policy, effect)) || is_step(trial, effect) => {}
+        _ if trial.proposal.simpler && good => return format!("{not_worse}; a tie goes to the simpler harness"),
+        _ => return not_worse,
+    }
     if is_step(trial, effect) {
         let moved = 100.0 * trial.moved();
         return format!(

@@ -127,6 +127,9 @@ pub struct Proposal {
     pub others: Vec<Task>,
     /// What part of the traffic failed with this cluster, from 0 to 1.
     pub share: f64,
+    /// Whether it leaves the harness smaller: then it need not be better, and must not be worse.
+    #[serde(default)]
+    pub simpler: bool,
 }
 
 /// The cases that an acceptance settles.
@@ -136,6 +139,9 @@ pub struct Promotion {
     pub resolved: Vec<Task>,
     /// The resolved ones that join the regression suite.
     pub promoted: Vec<Task>,
+    /// Cases that had left the suite because they wavered, and are back.
+    #[serde(default)]
+    pub returned: Vec<Task>,
     /// What every case did that was run.
     pub runs: BTreeMap<Task, Tally>,
 }

@@ -1,8 +1,9 @@
 //! The gate played against agents of which the truth is known: what it would say of a change of a given size, and after how many runs.
 //!
-//! Nothing is measured: every run is drawn from a seed. `sprag plan` rehearses before money is spent.
+//! Nothing is measured: every run is drawn from a seed. `sprag plan` rehearses before money is spent; `benches/gates.rs` prints what changes of known size
+//! come to, and with recorded pass rates what a change comes to that changes nothing.
 
-use super::purchase::{Arm, Ask, Judgement, Outcome, Proposal, Purpose, Request, Seen, Task};
+use super::purchase::{Arm, Ask, Cluster, Judgement, Outcome, Proposal, Purpose, Request, Seen, Task};
 use super::sequential::{Policy, Sequential};
 use super::stats::{draw, real};
 use crate::candidate::{Ground, Verdict};
@@ -10,6 +11,8 @@ use statrs::function::beta::inv_beta_reg;
 
 /// The failing cases of the rehearsed cluster: two that the proposer saw and two that it did not.
 const CASES: [Task; 4] = [0, 1, 2, 3];
+/// Numbers from here on are those of tasks that pass.
+const PASSING: Task = 1_000_000;
 /// How fine chances are drawn.
 const GRAIN: u32 = 1_000_000;
 /// A fixed task passes this often, a broken one fails this often.
@@ -20,8 +23,8 @@ const SETTLED: f64 = 0.97;
 pub struct Agent {
     /// Pass rates of the validation tasks, from 0 to 1.
     pub rates: Vec<f64>,
-    /// Pass rate of the cluster's failing cases.
-    pub cases: f64,
+    /// Pass rates of failing cases, by number.
+    pub cases: Vec<f64>,
 }
 
 impl Agent {
@@ -43,13 +46,29 @@ impl Agent {
         };
         Self {
             rates: (0..tasks).map(rate).collect(),
-            cases: 0.0,
+            cases: vec![0.0; CASES.len()],
         }
     }
 
     /// The mean pass rate on the validation tasks.
     pub fn level(&self) -> f64 {
         super::stats::mean(self.rates.iter().copied())
+    }
+
+    /// The pass rates of so many cases: tasks like those of the validation set that failed twice. Fewer where hardly any fails.
+    fn failing(&self, cases: u32, seed: u64) -> Vec<f64> {
+        let tasks = u32::try_from(self.rates.len()).unwrap_or(u32::MAX);
+        let chance = |at: u64| f64::from(draw(!seed, at, GRAIN)) / f64::from(GRAIN);
+        let case = |at: u64| {
+            let task = usize::try_from(draw(!seed, 3 * at, tasks)).ok()?;
+            let rate = *self.rates.get(task)?;
+            (chance(3 * at + 1) >= rate && chance(3 * at + 2) >= rate).then_some(rate)
+        };
+        let most = u64::from(cases) * 100;
+        (0..most)
+            .filter_map(case)
+            .take(usize::try_from(cases).unwrap_or(usize::MAX))
+            .collect()
     }
 
     /// The same agent after a change that passes its cluster's cases, and on the validation tasks raises the mean by `fixed` where they fail and
@@ -71,7 +90,10 @@ impl Agent {
             rates[*task] -= step;
             down -= step;
         }
-        Self { rates, cases: SETTLED }
+        Self {
+            rates,
+            cases: vec![SETTLED; CASES.len()],
+        }
     }
 }
 
@@ -140,7 +162,7 @@ pub fn rehearse(policy: &Policy, before: &Agent, after: &Agent, share: f64, cand
     for _ in 0..candidates {
         let mut gate = Sequential::new(*policy, tasks);
         world.drive(&mut gate);
-        gate.traffic(&traffic(share));
+        gate.traffic(&traffic(&CASES, 0, share));
         world.drive(&mut gate);
         let before = world.runs;
         gate.candidate(Proposal {
@@ -157,17 +179,91 @@ pub fn rehearse(policy: &Policy, before: &Agent, after: &Agent, share: f64, cand
     said
 }
 
+/// What a change that changes nothing is said to be for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// A cluster of cases that failed twice, as a change of sprag's own.
+    Cluster,
+    /// No cluster, as a person's change: nothing is tried before the suite and the validation set.
+    Nothing,
+}
+
+/// What a gate did with changes that changed nothing, one after the other.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Idle {
+    /// Whether the first was kept.
+    pub first: bool,
+    /// How many were kept.
+    pub accepted: u32,
+    /// The validation score that the gate claims in the end, from 0 to 1.
+    pub claimed: f64,
+    /// Runs that the changes cost, all together.
+    pub runs: u64,
+}
+
+/// Shows one gate so many changes that change nothing. Those for a cluster are for cases that failed twice with the agent's own pass rates on the validation
+/// tasks, so some of them pass now and then; a quarter of the failures is of that cluster.
+pub fn idle(policy: &Policy, agent: &Agent, target: Target, tries: u32, seed: u64) -> Idle {
+    let each = u32::try_from(CASES.len()).unwrap_or(u32::MAX);
+    let agent = &Agent {
+        cases: agent.failing(tries * each, seed),
+        ..agent.clone()
+    };
+    let share = (1.0 - agent.level()) / 4.0;
+    let tasks = u32::try_from(agent.rates.len()).unwrap_or(u32::MAX);
+    let mut world = World {
+        before: agent,
+        after: agent,
+        seed,
+        runs: 0,
+    };
+    let mut gate = Sequential::new(*policy, tasks);
+    world.drive(&mut gate);
+    let (mut told, baseline) = (Idle::default(), world.runs);
+    for n in 0..tries {
+        let cases: Vec<Task> = (n * each..(n + 1) * each).collect();
+        let proposal = match target {
+            Target::Nothing => Proposal::default(),
+            Target::Cluster => {
+                gate.seen(&traffic(&cases, n, share));
+                cases.iter().for_each(|case| gate.reproduced(*case, false));
+                let (visible, hidden) = cases.split_at(cases.len() / 2);
+                Proposal {
+                    cluster: Some(n),
+                    visible: visible.to_vec(),
+                    hidden: hidden.to_vec(),
+                    share,
+                    ..Proposal::default()
+                }
+            }
+        };
+        gate.candidate(proposal);
+        let kept = matches!(world.drive(&mut gate), Ask::Decide(judgement) if judgement.verdict() == Verdict::Accepted);
+        if kept {
+            told.first |= n == 0;
+            told.accepted += 1;
+            gate.kept();
+            world.drive(&mut gate);
+        }
+    }
+    (told.claimed, told.runs) = (gate.level(), world.runs - baseline);
+    told
+}
+
 /// Traffic of which the part `share` fails, with the cluster.
-fn traffic(share: f64) -> Vec<Seen> {
-    let of = u32::try_from(CASES.len()).unwrap_or(u32::MAX);
-    let all = (f64::from(of) / share.max(0.01)) as u32;
-    (0..all.max(of))
-        .map(|task| Seen {
-            task,
-            passed: task >= of,
-            clusters: (task < of).then_some(0).into_iter().collect(),
-        })
-        .collect()
+fn traffic(cases: &[Task], cluster: Cluster, share: f64) -> Vec<Seen> {
+    let all = (real(cases.len()) / share.max(0.01)) as usize;
+    let failed = cases.iter().map(|task| Seen {
+        task: *task,
+        passed: false,
+        clusters: vec![cluster],
+    });
+    let passed = (PASSING..).take(all.saturating_sub(cases.len())).map(|task| Seen {
+        task,
+        passed: true,
+        clusters: Vec::new(),
+    });
+    failed.chain(passed).collect()
 }
 
 struct World<'a> {
@@ -197,7 +293,10 @@ impl World<'_> {
                 .ok()
                 .and_then(|task| agent.rates.get(task).copied())
                 .unwrap_or(0.0),
-            Purpose::Reproduce | Purpose::Probe | Purpose::Suite | Purpose::Promotion => agent.cases,
+            Purpose::Reproduce | Purpose::Probe | Purpose::Suite | Purpose::Promotion => usize::try_from(task)
+                .ok()
+                .and_then(|task| agent.cases.get(task).copied())
+                .unwrap_or(0.0),
         };
         let passed = f64::from(draw(self.seed, self.runs, GRAIN)) < f64::from(GRAIN) * rate;
         if passed { Outcome::Passed } else { Outcome::Failed }
@@ -207,6 +306,8 @@ impl World<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::assured::Proof;
+    use crate::gate::sequential::Rule;
 
     fn noise(agent: &Agent) -> f64 {
         super::super::stats::mean(agent.rates.iter().map(|p| p * (1.0 - p)))
@@ -235,6 +336,33 @@ mod tests {
             all.rates.iter().all(|rate| *rate >= SETTLED),
             "there is no room for more"
         );
+    }
+
+    #[test]
+    fn what_changes_nothing_is_kept_by_luck_and_only_the_literal_rule_claims_more_for_it() {
+        let agent = Agent::with_level(30, 0.6, 0.15);
+        let kept = |rule: Rule, target: Target| {
+            let policy = Policy {
+                rule,
+                ..Policy::default()
+            };
+            let told = |seed| idle(&policy, &agent, target, 10, seed);
+            let all: Vec<Idle> = (0..10).map(told).collect();
+            assert_eq!(all[0], told(0), "the same seed tells the same");
+            let claims = all.iter().map(|one| one.claimed - agent.level());
+            (
+                all.iter().filter(|one| one.first).count(),
+                super::super::stats::mean(claims),
+            )
+        };
+        let (first, claimed) = kept(Rule::Strict(0.8), Target::Nothing);
+        assert!((2..=9).contains(&first), "{first} of 10 at the first try");
+        assert!(claimed > 0.03, "the best of eleven draws: {claimed}");
+        let (first, claimed) = kept(Rule::Efficient, Target::Cluster);
+        assert!(first <= 4, "{first} of 10 at the first try");
+        assert!(claimed.abs() < 0.03, "{claimed}");
+        let (first, _) = kept(Rule::Assured(Proof::default()), Target::Cluster);
+        assert!(first <= 1, "{first} of 10 at the first try");
     }
 
     #[test]

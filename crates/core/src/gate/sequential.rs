@@ -3,6 +3,7 @@
 //!
 //! It runs nothing: see [`super::purchase`]. `docs/gates.md` has the model and its sources.
 
+mod care;
 mod known;
 mod policy;
 mod probe;
@@ -11,6 +12,7 @@ mod trial;
 #[cfg(test)]
 pub(super) mod world;
 
+pub use care::{BACK, Doubt, LOOKS};
 pub use known::Known;
 pub use policy::{Policy, Rule};
 pub(super) use trial::{Step, Trial};
@@ -18,7 +20,7 @@ pub(super) use trial::{Step, Trial};
 use super::purchase::{
     Arm, Ask, Cluster, Evidence, Judgement, Outcome, Promotion, Proposal, Purpose, Request, Seen, Task,
 };
-use super::stats::{Tally, wilson};
+use super::stats::Tally;
 use super::{assured, efficient, strict};
 use crate::candidate::Verdict;
 use serde::{Deserialize, Serialize};
@@ -31,17 +33,6 @@ pub struct Sequential {
     known: Known,
     phase: Phase,
     ask: Ask,
-}
-
-/// A case of the regression suite.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct CaseRate {
-    /// The case's task.
-    pub task: Task,
-    /// Its runs on the harnesses that were kept, older ones counting less.
-    pub runs: Tally,
-    /// Where its pass rate lies, nineteen times in twenty.
-    pub interval: Option<(f64, f64)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -112,21 +103,27 @@ impl Sequential {
         self.known.suite.keys().copied().collect()
     }
 
-    /// What each case of the regression suite does.
-    pub fn suite_rates(&self) -> Vec<CaseRate> {
-        let rate = |(task, runs): (&Task, &Tally)| CaseRate {
-            task: *task,
-            runs: *runs,
-            interval: wilson(*runs, 0.95),
-        };
-        self.known.suite.iter().map(rate).collect()
-    }
-
-    /// Traffic on the incumbent came in; its failures are asked for once more.
+    /// Traffic on the incumbent came in; its failures are asked for once more, those of the suite so often that it is known what they are.
     pub fn traffic(&mut self, traffic: &[Seen]) {
         let failed = self.seen(traffic);
-        self.phase = Phase::Reproduce(failed);
+        let tends = self.tends() && !self.known.repeats_itself();
+        let times = |task: &Task| match tends && self.known.suite.contains_key(task) {
+            true => LOOKS as usize,
+            false => 1,
+        };
+        let open = failed.iter().flat_map(|task| std::iter::repeat_n(*task, times(task)));
+        self.phase = Phase::Reproduce(open.collect());
         self.advance();
+    }
+
+    /// Whether cases leave the suite for what they do; the literal rule keeps each that has joined.
+    pub fn tends(&self) -> bool {
+        !matches!(self.policy.rule, Rule::Strict(_))
+    }
+
+    /// The cases of the suite that the incumbent's runs speak against.
+    pub fn doubts(&self) -> Vec<(Task, Doubt)> {
+        if self.tends() { self.known.doubts() } else { Vec::new() }
     }
 
     /// Traffic on the incumbent came in, from a driver that reproduces failures by itself and tells of them with
@@ -138,6 +135,11 @@ impl Sequential {
     /// A failure of the traffic was run again on the incumbent.
     pub fn reproduced(&mut self, task: Task, passed: bool) {
         self.known.take_reproduction(task, passed, &self.policy);
+    }
+
+    /// A case of the suite was run again on the incumbent, to see whether it wavers.
+    pub fn looked(&mut self, task: Task, passed: bool) {
+        self.known.take_run(task, passed);
     }
 
     /// Two runs of a task under different seeds were compared to the letter.
@@ -156,9 +158,23 @@ impl Sequential {
         self.known.merge(cluster, into);
     }
 
-    /// A case is counted no longer, or again.
+    /// A case is counted no longer.
     pub fn leave_out(&mut self, task: Task) {
         self.known.suite.remove(&task);
+        self.known.here.remove(&task);
+        self.known.wavering.remove(&task);
+    }
+
+    /// A case is counted no longer, until it has passed often enough in a row; so often it has already. `runs` are those of a case that was not
+    /// in the suite.
+    pub fn set_aside(&mut self, task: Task, runs: Tally, streak: u32) {
+        self.known.set_aside(task, runs, streak);
+    }
+
+    /// A case is counted again.
+    pub fn take_back(&mut self, task: Task, runs: Tally) {
+        self.leave_out(task);
+        self.known.suite.insert(task, runs);
     }
 
     /// A candidate came in.
@@ -171,7 +187,8 @@ impl Sequential {
 
     /// The candidate that was accepted last became the incumbent. Ignored when nothing was accepted.
     pub fn kept(&mut self) {
-        if let Phase::Judged(trial) = std::mem::replace(&mut self.phase, Phase::Idle) {
+        if let Phase::Judged(mut trial) = std::mem::replace(&mut self.phase, Phase::Idle) {
+            trial.due = if self.tends() { self.known.due() } else { Vec::new() };
             self.phase = Phase::Promote(trial);
         }
         self.advance();
@@ -239,7 +256,11 @@ impl Sequential {
                 if let Some(at) = open.iter().position(|other| *other == task) {
                     open.remove(at);
                 }
-                self.known.take_reproduction(task, passed, &self.policy);
+                // Of a case of the suite that is run more often, one run is the second of a failure.
+                match open.contains(&task) {
+                    true => self.known.take_run(task, passed),
+                    false => self.known.take_reproduction(task, passed, &self.policy),
+                }
             }
             Phase::Judge(trial) | Phase::Promote(trial) => trial.take(request.arm, request.purpose, task, outcome),
             Phase::Idle | Phase::Judged(_) => {}
@@ -248,6 +269,10 @@ impl Sequential {
 
     /// Makes of the state what is wanted next.
     fn advance(&mut self) {
+        if matches!(&self.phase, Phase::Reproduce(open) if open.is_empty()) {
+            self.tend();
+            self.phase = Phase::Idle;
+        }
         let run = |arm, purpose, tasks| Ask::Run(Request { arm, purpose, tasks });
         self.ask = match &self.phase {
             Phase::Baseline(open) if !open.is_empty() => run(Arm::Incumbent, Purpose::Baseline, open.clone()),
@@ -268,6 +293,16 @@ impl Sequential {
         };
     }
 
+    /// Does what the incumbent's runs say of the suite.
+    fn tend(&mut self) {
+        for (task, doubt) in self.doubts() {
+            match doubt {
+                Doubt::Wavers => self.known.set_aside(task, Tally::default(), 0),
+                Doubt::Broke => self.leave_out(task),
+            }
+        }
+    }
+
     fn next_promotion(&self, trial: &Trial) -> Vec<Task> {
         if let Rule::Strict(_) = self.policy.rule {
             if trial.asked(Purpose::Promotion) {
@@ -279,7 +314,8 @@ impl Sequential {
         let terms = promote::Terms::of(self.known.repeats_itself());
         let errors = trial.errors.get(&Purpose::Promotion);
         let next = promote::next(terms, &trial.proposal, &trial.promotion, errors);
-        next.into_iter().collect()
+        let due = || care::next(&trial.due, &trial.promotion, errors);
+        next.or_else(due).into_iter().collect()
     }
 
     /// Learns from a verdict.
@@ -300,6 +336,7 @@ impl Sequential {
                 let known = self.known.suite.entry(*task).or_default();
                 *known = runs.plus(*known, self.policy.remember);
             }
+            self.known.here.clone_from(&trial.suite);
             // The literal rule takes fresh runs.
             trial.promotion = if strict { BTreeMap::new() } else { trial.probe.clone() };
             self.known.best = self.known.best.max(trial.measured().unwrap_or(0.0));
@@ -311,8 +348,17 @@ impl Sequential {
         let Phase::Promote(trial) = std::mem::replace(&mut self.phase, Phase::Idle) else {
             return Promotion::default();
         };
-        let (runs, suite) = (&trial.promotion, &self.known.suite);
-        let promotion = match self.policy.rule {
+        let runs = &trial.promotion;
+        // What wavers comes back by itself, and not as a case that was fixed.
+        let mut suite = self.known.suite.clone();
+        suite.extend(
+            self.known
+                .wavering
+                .iter()
+                .map(|(task, wavering)| (*task, wavering.runs)),
+        );
+        let suite = &suite;
+        let mut promotion = match self.policy.rule {
             Rule::Strict(_) => promote::settle_all(&trial.proposal, runs, suite, strict::RUNS_A_CASE),
             Rule::Efficient | Rule::Assured(_) => {
                 let terms = promote::Terms::of(self.known.repeats_itself());
@@ -320,6 +366,7 @@ impl Sequential {
                 promote::settle(terms, &trial.proposal, runs, suite, there)
             }
         };
+        promotion.returned = self.known.take_wavering(runs, self.policy.remember);
         self.known.take_promotion(trial.proposal.cluster, &promotion);
         promotion
     }

@@ -2,7 +2,9 @@
 
 use super::State;
 use super::cases::Tally;
+use super::suite;
 use crate::candidate::Stage;
+use crate::case::{CaseState, EvalCase};
 use crate::failure::{FailureKind, FailureRecord};
 use crate::gate::account::Account;
 use crate::gate::purchase::{Arm, Ask, Cluster, Outcome, Proposal, Purpose, Request, Seen, Task};
@@ -37,7 +39,7 @@ impl Numbers {
         numbers
     }
 
-    fn task(&mut self, task: &TaskId) -> Task {
+    pub(super) fn task(&mut self, task: &TaskId) -> Task {
         if let Some(number) = self.of_task.get(task) {
             return *number;
         }
@@ -45,6 +47,11 @@ impl Numbers {
         self.tasks.push(task.clone());
         self.of_task.insert(task.clone(), number);
         number
+    }
+
+    /// The number of a task that has one.
+    pub(super) fn of(&self, task: &TaskId) -> Option<Task> {
+        self.of_task.get(task).copied()
     }
 
     fn cluster(&mut self, cluster: &ClusterId) -> Cluster {
@@ -58,6 +65,8 @@ impl Numbers {
 pub(super) struct Underway {
     /// Its runs of failing cases.
     pub(super) cases: BTreeMap<Task, Tally>,
+    /// Its runs of the suite.
+    pub(super) suite: BTreeMap<Task, Tally>,
     /// Memberships whose tasks ran, and whether every run lacks what made them members.
     pub(super) cleared: BTreeMap<(ClusterId, RecordId), bool>,
 }
@@ -65,10 +74,14 @@ pub(super) struct Underway {
 /// The gate of a run, before its first run.
 pub(super) fn begun(plan: &Plan) -> (Sequential, Account, Numbers) {
     let mut numbers = Numbers::new(plan);
-    let suite: Vec<(Task, stats::Tally)> = plan
+    let (wavering, counted): (Vec<&EvalCase>, Vec<&EvalCase>) = plan
         .known
         .suite
         .iter()
+        .filter(|case| case.state == CaseState::Promoted || suite::comes_back(case))
+        .partition(|case| case.state == CaseState::Quarantined);
+    let counted: Vec<(Task, stats::Tally)> = counted
+        .into_iter()
         .map(|case| (numbers.task(&case.task), case.flake.since()))
         .collect();
     let tasks = u32::try_from(plan.n_validation).unwrap_or(u32::MAX);
@@ -77,9 +90,12 @@ pub(super) fn begun(plan: &Plan) -> (Sequential, Account, Numbers) {
         .asked
         .get(&plan.validation_set)
         .map_or(0, |asked| asked.queries);
-    let gate = Sequential::new(gate::policy(&plan.gate, plan.seed), tasks)
-        .with_suite(suite)
+    let mut gate = Sequential::new(gate::policy(&plan.gate, plan.seed), tasks)
+        .with_suite(counted)
         .asked_before(before);
+    for case in wavering {
+        gate.set_aside(numbers.task(&case.task), case.flake.since(), case.streak);
+    }
     (gate, Account::new(plan.gate.mode), numbers)
 }
 
@@ -167,6 +183,10 @@ impl State {
             .filter(|task| !own.contains(task))
             .collect();
         let share = self.share_of(cluster);
+        let simpler = self.experiments.last().is_some_and(|experiment| {
+            let changed = self.incumbent.with(&experiment.candidate.changes);
+            changed.size() < self.incumbent.size()
+        });
         let mut numbers = |tasks: &[TaskId]| tasks.iter().map(|task| self.numbers.task(task)).collect();
         let proposal = Proposal {
             visible: numbers(&visible),
@@ -174,6 +194,7 @@ impl State {
             others: numbers(&others),
             share,
             cluster: Some(self.numbers.cluster(cluster)),
+            simpler,
         };
         let own = proposal.visible.iter().chain(&proposal.hidden).copied();
         self.account.begin(own.collect());
@@ -220,6 +241,9 @@ impl State {
         }
         if request.arm == Arm::Candidate && matches!(request.purpose, Purpose::Probe | Purpose::Promotion) {
             self.take_cases(runs(), cleared);
+        }
+        if request.arm == Arm::Candidate && request.purpose == Purpose::Suite {
+            suite::ran(self, runs());
         }
         if request.purpose == Purpose::Baseline {
             let pairs: Vec<Pair> = outcomes

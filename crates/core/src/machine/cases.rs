@@ -1,9 +1,10 @@
 //! What becomes of eval cases in the loop: made of failures, seen to fail again, promoted when a change fixes them.
 
-use super::State;
-use crate::case::{CaseState, EvalCase, Refusal};
+use super::{State, suite};
+use crate::case::{Aside, CaseState, EvalCase, Refusal};
 use crate::failure::FailureRecord;
-use crate::gate::purchase::Promotion;
+use crate::gate::purchase::{Promotion, Task};
+use crate::gate::sequential::BACK;
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
 use crate::ledger::{CaseRerun, CaseTry};
 use std::collections::BTreeSet;
@@ -14,7 +15,7 @@ pub(super) const RECORDED_RERUNS: usize = 20;
 /// Why a recorded input joins no suite.
 const UNCHECKED: &str = "not held against the held-out tasks: the runner does not tell what each begins with";
 
-/// A new case that must be seen to fail.
+/// A new case that must be seen to fail, or one of the suite that has failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaseTrial {
     /// The case.
@@ -28,8 +29,8 @@ pub struct CaseTrial {
 /// What a new case did on the present incumbent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
-    runs: u32,
-    fails: u32,
+    pub(super) runs: u32,
+    pub(super) fails: u32,
 }
 
 impl Tally {
@@ -69,9 +70,8 @@ pub(super) fn add(state: &mut State, record: &FailureRecord, clusters: Vec<Clust
             case.flake.runs_before += u32::from(counted);
             case.flake.fails_before += u32::from(counted);
         }
-        CaseState::Resolved | CaseState::Promoted | CaseState::Quarantined => {
-            case.flake.runs_after += u32::from(counted);
-        }
+        // What the traffic says of what was fixed is taken from its verdicts.
+        CaseState::Resolved | CaseState::Promoted | CaseState::Quarantined | CaseState::Retired => {}
     }
     case.clusters.extend(clusters);
     case.clusters.sort();
@@ -146,6 +146,11 @@ fn to_try(state: &State, wanted: impl Fn(&EvalCase) -> bool) -> Vec<CaseTrial> {
 pub(super) fn tried(state: &mut State, tried: &[CaseTry], refused: &[Refusal]) {
     refused.iter().for_each(|refusal| refuse(state, refusal));
     for trial in tried {
+        let in_suite = |case: &EvalCase| case.state == CaseState::Promoted;
+        if state.cases.cases.get(&trial.case).is_some_and(in_suite) {
+            suite::looked(state, trial);
+            continue;
+        }
         state.tried_cases.insert(trial.case.clone());
         let Some(case) = state.cases.cases.get_mut(&trial.case) else {
             continue;
@@ -200,13 +205,20 @@ pub(super) fn rerun(state: &State, experiment: &ExperimentId, promotion: &Promot
     let mut reruns = Vec::new();
     for (task, tally) in &state.underway.cases {
         let Some(name) = state.task(*task) else { continue };
-        let open = state
+        let waits = |case: &&EvalCase| case.state == CaseState::Open || state.gate.tends() && suite::comes_back(case);
+        let Some(case) = state
             .cases
             .cases
             .values()
-            .find(|case| case.task == *name && case.state == CaseState::Open);
-        let Some(case) = open else { continue };
+            .find(|case| case.task == *name && waits(case))
+        else {
+            continue;
+        };
         let passes = tally.runs - tally.fails;
+        if case.state == CaseState::Quarantined {
+            reruns.push(waverer(state, experiment, promotion, case, (*task, *tally)));
+            continue;
+        }
         let unchecked = || format!("fixed by {experiment}, and {UNCHECKED}");
         let (becomes, note) = match () {
             () if promotion.promoted.contains(task) && case.unchecked => (CaseState::Unconfirmed, Some(unchecked())),
@@ -233,14 +245,54 @@ pub(super) fn rerun(state: &State, experiment: &ExperimentId, promotion: &Promot
     reruns
 }
 
+/// What becomes of a wavering case that ran on a harness which was kept.
+fn waverer(
+    state: &State,
+    experiment: &ExperimentId,
+    promotion: &Promotion,
+    case: &EvalCase,
+    (number, tally): (Task, Tally),
+) -> CaseRerun {
+    let passes = tally.runs - tally.fails;
+    let streak = state
+        .gate
+        .known()
+        .wavering
+        .get(&number)
+        .map_or(0, |wavering| wavering.streak);
+    let (becomes, note) = match promotion.returned.contains(&number) {
+        true => (CaseState::Promoted, None),
+        false => (
+            CaseState::Quarantined,
+            Some(format!(
+                "passed {passes} of {} on the harness of {experiment}, in batch {}: {streak} in a row, back after {BACK}",
+                tally.runs, state.batch
+            )),
+        ),
+    };
+    CaseRerun {
+        case: case.id.clone(),
+        task: case.task.clone(),
+        runs: tally.runs,
+        passes,
+        becomes,
+        note,
+    }
+}
+
 /// Takes in what became of them.
 pub(super) fn promote(state: &mut State, experiment: &ExperimentId, reruns: &[CaseRerun]) {
     for rerun in reruns {
         let Some(case) = state.cases.cases.get_mut(&rerun.case) else {
             continue;
         };
+        let wavered = case.state == CaseState::Quarantined;
         case.state = rerun.becomes;
         case.note.clone_from(&rerun.note);
+        if wavered {
+            came_back(case, experiment, rerun);
+            continue;
+        }
         if rerun.passes == 0 {
             case.flake.runs_before += rerun.runs;
             case.flake.fails_before += rerun.runs;
@@ -251,7 +303,13 @@ pub(super) fn promote(state: &mut State, experiment: &ExperimentId, reruns: &[Ca
         match rerun.becomes {
             CaseState::Promoted | CaseState::Resolved => case.fixed_by = Some(experiment.clone()),
             CaseState::Unconfirmed => {}
-            CaseState::Candidate | CaseState::Open | CaseState::Quarantined => continue,
+            CaseState::Quarantined => {
+                case.aside = Some(Aside::Wavers);
+                let number = state.numbers.task(&case.task);
+                state.gate.set_aside(number, case.flake.since(), 0);
+                continue;
+            }
+            CaseState::Candidate | CaseState::Open | CaseState::Retired => continue,
         }
         let case = case.clone();
         state.clusters.resolve_task(&case.task);
@@ -261,5 +319,15 @@ pub(super) fn promote(state: &mut State, experiment: &ExperimentId, reruns: &[Ca
             .iter()
             .flat_map(|cluster| case.records.iter().map(move |record| (cluster, record)));
         of_case.for_each(|(cluster, record)| state.clusters.resolve_record(cluster, record));
+    }
+}
+
+/// Takes in what a wavering case did on a harness that was kept.
+fn came_back(case: &mut EvalCase, experiment: &ExperimentId, rerun: &CaseRerun) {
+    case.flake.take_since(rerun.passes, rerun.runs - rerun.passes);
+    if rerun.becomes == CaseState::Promoted {
+        (case.aside, case.streak) = (None, 0);
+        // One that wavered from the first has no file yet, and joins with this change.
+        case.fixed_by.get_or_insert_with(|| experiment.clone());
     }
 }

@@ -2,6 +2,7 @@
 
 use super::CaseTrial;
 use crate::candidate::{Candidate, Ground};
+use crate::case::SuiteChange;
 use crate::cluster::Revision;
 use crate::gate::purchase::Request;
 use crate::id::{CaseId, ClusterId, ExperimentId, RecordId, TaskId};
@@ -41,10 +42,15 @@ pub enum Command {
         /// The cases.
         cases: Vec<CaseId>,
     },
-    /// Run new cases again on the incumbent, or refuse them; leads to `CasesTried`.
+    /// Run new cases again on the incumbent, or refuse them, or look at doubtful ones of the suite; leads to `CasesTried`.
     TryCases {
-        /// The candidates, oldest first.
+        /// The cases, in order of ids.
         cases: Vec<CaseTrial>,
+    },
+    /// Write down which cases leave the suite or come back; leads to `SuiteRevised`.
+    ReviseSuite {
+        /// What becomes of each.
+        changes: Vec<SuiteChange>,
     },
     /// Ask the proposer; leads to `Proposed`, with a starting point to `Drafted`, or to `NothingProposed`.
     Propose {

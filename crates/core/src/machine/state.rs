@@ -7,7 +7,7 @@ use super::round::Round;
 use super::schedule::batches;
 use crate::budget::Spent;
 use crate::candidate::{Experiment, Proof};
-use crate::case::{CaseBook, CaseState, EvalCase, Refusal};
+use crate::case::{Aside, CaseBook, CaseState, EvalCase, Refusal};
 use crate::cluster::{ClusterBook, Revision};
 use crate::curation::{Curations, Subject};
 use crate::failure::{FailureKind, FailureRecord};
@@ -76,6 +76,10 @@ pub struct State {
     pub(super) asked: BTreeSet<Subject>,
     /// New cases that were tried in this batch.
     pub(super) tried_cases: BTreeSet<CaseId>,
+    /// Cases of the suite that failed, or gave no verdict, since they were looked at last.
+    pub(super) suspects: BTreeSet<CaseId>,
+    /// So many runs the looks at a case had on this incumbent.
+    pub(super) looks: BTreeMap<CaseId, u32>,
     /// The gate's numbers of tasks and clusters.
     pub(super) numbers: Numbers,
     /// Which trial a run is, and what became of each task.
@@ -152,6 +156,8 @@ impl State {
             curations: Curations::default(),
             asked: BTreeSet::new(),
             tried_cases: BTreeSet::new(),
+            suspects: BTreeSet::new(),
+            looks: BTreeMap::new(),
         }
     }
 
@@ -186,7 +192,9 @@ impl State {
         let new = |case: &&EvalCase| {
             case.fixed_by.as_ref() == Some(id)
                 && case.state == CaseState::Promoted
-                && before.iter().all(|known| known.id != case.id)
+                && before
+                    .iter()
+                    .all(|known| known.id != case.id || known.aside == Some(Aside::Broke))
         };
         self.cases.cases.values().filter(new).cloned().collect()
     }

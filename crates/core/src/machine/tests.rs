@@ -4,14 +4,14 @@ use super::*;
 use crate::budget::{Limits, Spent};
 use crate::candidate::Candidate;
 use crate::candidate::Ground;
-use crate::case::{CaseState, Draft, Expectation, Input, Refusal};
+use crate::case::{CaseState, Draft, Expectation, Input, Refusal, SuiteChange};
 use crate::config::{GateConfig, GateMode};
 use crate::curation::{Choice, Curation, Review, Reviewer, Subject};
 use crate::failure::{Mechanism, RootCause};
 use crate::gate::purchase::{Arm, Outcome, Request};
 use crate::harness::{FileChange, Harness};
-use crate::id::{CandidateId, CaseId, ClusterId, HarnessId, RecordId, TaskId};
-use crate::ledger::{CaseRerun, CaseTry, Finding, Known, Plan};
+use crate::id::{CandidateId, CaseId, HarnessId, TaskId};
+use crate::ledger::{CaseTry, Finding, Known, Plan};
 use crate::score::Scorecard;
 use crate::search::{Screened, SearchConfig, Start};
 use crate::signal::Report;
@@ -19,6 +19,8 @@ use crate::trace::Termination;
 use crate::trial::{TaskVerdict, TrialStatus};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+
+mod suite;
 
 const N_VALIDATION: u32 = 5;
 
@@ -115,12 +117,12 @@ impl Tape {
     }
 
     /// Some are refused, some cannot be run, some have no verdict; the rest fails or passes.
-    fn tries(&mut self, cases: &[CaseTrial]) -> Event {
+    fn tries(&mut self, state: &State, cases: &[CaseTrial]) -> Event {
         let (mut tried, mut refused) = (Vec::new(), Vec::new());
         for trial in cases {
             let wanted = u32::try_from(trial.trials.len()).unwrap();
             let (kind, fewer) = (self.below(8), self.below(8));
-            if kind == 1 {
+            if kind == 1 && state.cases.cases[&trial.case].state == CaseState::Candidate {
                 refused.push(Refusal {
                     case: trial.case.clone(),
                     reason: "says what a held-out task says".to_owned(),
@@ -136,7 +138,7 @@ impl Tape {
             tried.push(CaseTry {
                 case: trial.case.clone(),
                 runs,
-                fails: runs - u32::from(runs > 0 && kind == 3),
+                fails: runs - u32::from(runs > 0 && kind == 3) - u32::from(runs > 2 && fewer > 4),
                 repeats: [None, Some(true), Some(false)][self.below(3) as usize],
                 not_runnable: (kind == 2).then(|| "no worker".to_owned()),
                 unchecked: kind == 4,
@@ -282,7 +284,10 @@ impl Tape {
                 curations: self.curations(state, clusters, cases),
                 spent: self.spent(),
             },
-            Command::TryCases { cases } => self.tries(cases),
+            Command::TryCases { cases } => self.tries(state, cases),
+            Command::ReviseSuite { changes } => Event::SuiteRevised {
+                changes: changes.clone(),
+            },
             Command::Propose {
                 experiment,
                 cluster,
@@ -334,12 +339,25 @@ impl Tape {
 /// What other runs found: failures, and a cluster that nobody may touch.
 fn known(tape: &mut Tape) -> Known {
     let task = TaskId::new("t0");
+    let (cases, tape_state) = (tape.below(3), tape.below(3));
     let failures: Vec<FailureRecord> = (0..tape.below(3))
         .map(|n| tape.record(&task, format!("known {n}")))
         .collect();
     let mut book = crate::cluster::ClusterBook::default();
     failures.iter().for_each(|record| drop(book.join(record, 1)));
+    let states = [CaseState::Promoted, CaseState::Promoted, CaseState::Quarantined];
+    let case = |n: u32| {
+        let task = TaskId::new(format!("t{}", 2 + n + 9 * (n % 2)));
+        let state = states[tape_state as usize % 3];
+        let fixed_by = Some(ExperimentId::new("E001"));
+        EvalCase {
+            state,
+            fixed_by,
+            ..EvalCase::new(EvalCase::id_of(&task), task, String::new())
+        }
+    };
     Known {
+        suite: (0..cases).map(case).collect(),
         busy: book.clusters.into_keys().take(tape.below(2) as usize).collect(),
         failures,
         ..Known::default()
@@ -436,7 +454,9 @@ fn check_commands(state: &State, commands: &[Command]) {
             assert_eq!(unique.len(), tasks.len());
         }
         Some(Command::TryCases { cases }) => {
-            assert!(!cases.is_empty() && !cases.iter().any(|trial| state.tried_cases.contains(&trial.case)));
+            let new = |trial: &&CaseTrial| state.cases.cases[&trial.case].state == CaseState::Candidate;
+            let mut new = cases.iter().filter(new);
+            assert!(!cases.is_empty() && !new.any(|trial| state.tried_cases.contains(&trial.case)));
             let waits = |id: &CaseId| !state.may_enter(&state.cases.cases[id]);
             assert!(!cases.iter().any(|trial| waits(&trial.case)), "what waits is not run");
         }
@@ -487,6 +507,10 @@ fn check_commands(state: &State, commands: &[Command]) {
             assert_eq!(candidate.removes.as_ref(), Some(&kept.id));
             assert!(!tasks.is_empty() && !state.tried.contains(&candidate.id));
         }
+        Some(Command::ReviseSuite { changes }) => {
+            let changes_it = |change: &SuiteChange| state.cases.cases[&change.case].state != change.becomes;
+            assert!(!changes.is_empty() && changes.iter().all(changes_it));
+        }
         Some(Command::ReviseClusters { .. } | Command::ReadSignals | Command::Finish { .. }) | None => {}
     }
 }
@@ -523,7 +547,21 @@ fn check(state: &State, event: &Event, commands: &[Command], before: &mut Before
         assert!(state.gate.known().best >= before.best, "the best seen is never lowered");
     }
     let suite: BTreeSet<CaseId> = state.cases.suite().map(|case| case.id.clone()).collect();
-    assert!(suite.is_superset(&before.suite), "the suite only grows");
+    let revised = matches!(event, Event::SuiteRevised { .. });
+    assert!(
+        revised || suite.is_superset(&before.suite),
+        "no case leaves the suite without a word"
+    );
+    let known: BTreeSet<TaskId> = state
+        .gate
+        .suite()
+        .iter()
+        .filter_map(|task| state.task(*task).cloned())
+        .collect();
+    assert!(
+        state.cases.suite().all(|case| known.contains(&case.task)),
+        "the gate asks for all of it"
+    );
     assert!(state.spent.task_runs >= before.spent.task_runs && state.spent.usd >= before.spent.usd);
     match event {
         Event::Decided { experiment, ground, .. } if ground.verdict() == Verdict::Accepted => {

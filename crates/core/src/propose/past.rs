@@ -37,7 +37,12 @@ impl<'a> Past<'a> {
         let dropped = brief.dropped.iter().filter_map(|dropped| {
             let tried = match dropped.screened.broken.is_empty() {
                 false => broke(dropped.batch),
-                true if dropped.candidate.parent == here && !dropped.screened.helps() => Tried::Idle,
+                true if dropped.candidate.parent == here
+                    && dropped.batch == brief.batch
+                    && !dropped.screened.helps() =>
+                {
+                    Tried::Idle
+                }
                 true => return None,
             };
             Some((&dropped.candidate, tried))

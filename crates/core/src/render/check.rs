@@ -4,6 +4,7 @@ mod places;
 
 use super::evidence;
 use super::markdown::{Markdown, escape, inline_code, plain, truncate, within};
+use super::suite;
 use super::view::CheckView;
 use super::words;
 use crate::candidate::{Experiment, Said, Stage, Verdict};
@@ -400,9 +401,12 @@ impl Gate<'_> {
                 text += &names("Broken by this change", &card.broken_tasks);
                 text += &names("Fixed by this change", &card.fixed_tasks);
                 let left_out: Vec<String> = view.left_out.iter().map(ToString::to_string).collect();
-                text += &names("Quarantined, and not counted", &left_out);
+                text += &names("Not counted", &left_out);
             }
             (Stage::Cluster | Stage::Regression, None) => {}
+        }
+        if self.stage == Stage::Regression {
+            text += &suite::table(&view.suite, self.card);
         }
         let table = evidence::table(experiment);
         if !table.is_empty() {

@@ -1,7 +1,7 @@
 //! The one issue that shows everything: clusters by rank with boxes to tick, pull requests, the suite, the last run.
 
 use super::markdown::{Markdown, escape, inline_code, marker, truncate, within};
-use super::{waiting, words};
+use super::{suite, waiting, words};
 use crate::book::{Book, PullState};
 use crate::case::EvalCase;
 use crate::cluster::Cluster;
@@ -25,9 +25,11 @@ const ROWS: usize = 200;
 ///
 /// `review` is who confirms what is new.
 pub fn dashboard(book: &Book, suite: &[EvalCase], review: Review) -> Markdown {
+    let suite = book.suite_of(suite);
     let sections = [
         marker("dashboard", &[]),
-        in_short(book, suite),
+        in_short(book, &suite),
+        suite::aside(&suite),
         clusters(book, review),
         new_cases(book, review),
         resolved(book),
@@ -50,7 +52,7 @@ fn in_short(book: &Book, suite: &[EvalCase]) -> String {
         .pulls
         .values()
         .filter(|pull| matches!(pull.state, PullState::Merged { .. }));
-    let quarantined = suite.iter().filter(|case| book.quarantined.contains(&case.id)).count();
+    let aside = suite.iter().filter(|case| suite::badge(case).is_some()).count();
     let mut lines = vec![
         format!(
             "- **{}** in {}, {} unresolved",
@@ -69,8 +71,8 @@ fn in_short(book: &Book, suite: &[EvalCase]) -> String {
         ),
     ];
     let mut cases = format!("- **{}** in the regression suite", words::count(suite.len(), "case"));
-    if quarantined > 0 {
-        cases += &format!(", {quarantined} of them quarantined");
+    if aside > 0 {
+        cases += &format!(", {aside} of them not counted");
     }
     if let Some((commit, card)) = book.suite.last().filter(|(_, card)| card.total() > 0) {
         let commit = commit.get(..12).unwrap_or(commit);

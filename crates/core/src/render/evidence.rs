@@ -58,6 +58,7 @@ pub fn ground_in_words(ground: Ground) -> &'static str {
         Ground::Gain => "a gain",
         Ground::Enabling => "a step on the way: its root cause is gone, though the tasks still fail for others",
         Ground::NoHarm => "no sign of harm",
+        Ground::Simpler => "a tie, which goes to the simpler harness",
         Ground::Probe => "no effect on its own cluster",
         Ground::Regression => "a fixed failure that broke again",
         Ground::Harm => "harm",

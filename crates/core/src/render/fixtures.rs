@@ -6,6 +6,7 @@ use crate::case::{CaseState, EvalCase, FlakeStatistics};
 use crate::cluster::{Cluster, ClusterState, Member};
 use crate::config::GateMode;
 use crate::failure::{Evidence, FailureKind, FailureRecord, Mechanism, RootCause};
+use crate::gate::holdout::Asked;
 use crate::harness::{FileChange, Harness};
 use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, HarnessId, RecordId, TaskId};
 use crate::score::Scorecard;
@@ -239,6 +240,7 @@ pub(super) fn check() -> CheckView {
         experiment: accepted("E007"),
         gate: GATE,
         folder: String::new(),
+        suite: vec![case(1, CaseState::Promoted), case(2, CaseState::Promoted)],
         left_out: Vec::new(),
         buttons: true,
     }
@@ -475,6 +477,10 @@ pub(super) fn report() -> ReportView {
             .map(|n| case(n, CaseState::Promoted))
             .chain([case(20, CaseState::Quarantined)])
             .collect(),
+        asked: Asked {
+            queries: 6,
+            accepted: 3,
+        },
         failure_kinds: BTreeMap::from([
             (FailureKind::Agent, 61),
             (FailureKind::Infrastructure, 4),

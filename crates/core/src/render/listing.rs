@@ -2,16 +2,17 @@
 //!
 //! Text that comes from outside is stripped of what a terminal would obey.
 
+use super::suite;
 use super::text::short;
 use super::words;
 use crate::case::{EvalCase, Refusal};
 use crate::cluster::{Change, Cluster, Explanation, Rank, Revision, Trend};
 use crate::curation::{Choice, Curation, Subject};
 use crate::failure::{FailureRecord, RootCause};
-use crate::id::{ClusterId, RecordId};
+use crate::id::{CaseId, ClusterId, RecordId};
 use crate::overview::{Origin, Overview};
 use crate::trace::{Role, Step, Trace};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Characters of an id of a failure: enough to name it.
@@ -222,22 +223,27 @@ fn history(cluster: &ClusterId, revisions: &[Revision]) -> String {
 }
 
 /// Cases, one a line, and then what did not become one.
-pub fn cases(cases: &[&EvalCase], refused: &[Refusal]) -> String {
+pub fn cases(cases: &[&EvalCase], refused: &[Refusal], since: &BTreeMap<CaseId, String>) -> String {
     if cases.is_empty() && refused.is_empty() {
         return "no cases yet: nothing failed that the runner can run again\n".to_owned();
     }
     let row = |case: &&EvalCase| {
         let flake = case.flake;
+        let day = since.get(&case.id).and_then(|at| at.get(..10));
+        let day = day.map_or_else(String::new, |day| format!("since {day}: "));
         let note = case
             .note
             .as_ref()
-            .map_or_else(String::new, |note| format!(" ({})", short(note, 100)));
+            .map_or_else(String::new, |note| format!(" ({day}{})", short(note, 100)));
         vec![
             short(case.id.as_str(), 24),
             words::case_state(case.state).to_owned(),
             short(case.task.as_str(), 28),
             format!("{}/{}", flake.fails_before, flake.runs_before),
-            format!("{}/{}", flake.passes_after, flake.runs_after),
+            match flake.runs_after {
+                0 => "-".to_owned(),
+                _ => suite::rate(flake),
+            },
             format!("{}{note}", short(&case.title, 100)),
         ]
     };
@@ -260,7 +266,7 @@ pub fn cases(cases: &[&EvalCase], refused: &[Refusal]) -> String {
             "state",
             "task",
             "failed before",
-            "passed after",
+            "passed since",
             "what it guards",
         ],
         &rows,
@@ -471,11 +477,19 @@ mod tests {
         };
         let all: Vec<&EvalCase> = report.cases.iter().take(2).chain([&waits]).collect();
         let refused = [Refusal {
-            case: crate::id::CaseId::new("case-0021"),
+            case: CaseId::new("case-0021"),
             reason: "matches something that is held out".to_owned(),
             kept: None,
         }];
-        insta::assert_snapshot!(cases(&all, &refused));
-        assert!(cases(&[], &[]).starts_with("no cases yet"));
+        let aside = EvalCase {
+            note: Some(
+                "wavers: passed 1 of 4 on the harness of E007, in batch 2; back after 6 passes in a row".to_owned(),
+            ),
+            ..super::super::fixtures::case(3, crate::case::CaseState::Quarantined)
+        };
+        let all: Vec<&EvalCase> = all.into_iter().chain([&aside]).collect();
+        let since = BTreeMap::from([(aside.id.clone(), "2026-07-28T09:00:00Z".to_owned())]);
+        insta::assert_snapshot!(cases(&all, &refused, &since));
+        assert!(cases(&[], &[], &BTreeMap::new()).starts_with("no cases yet"));
     }
 }

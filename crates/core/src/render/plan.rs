@@ -1,6 +1,7 @@
 //! `sprag plan`: what a budget can and cannot resolve, in words.
 
 use super::listing::table;
+use super::words;
 use crate::gate::forecast::{Forecast, Limit, Line};
 use std::fmt::Write as _;
 
@@ -71,10 +72,11 @@ pub fn plan(forecast: &Forecast, train: usize, per_task: f64) -> String {
     fact(
         "the held-out",
         format!(
-            "set was asked {} times; the answers told {:.1} of the {:.0} bits that may be told before it is worn out",
+            "set was asked {} times; the answers told {:.1} of the {:.0} bits that may be told before it is worn out, {}",
             now.asked.queries,
             now.asked.bits(),
-            per_task * f64::from(now.tasks)
+            per_task * f64::from(now.tasks),
+            words::optimism(now.asked, now.tasks)
         ),
     );
     for advice in advice(forecast, per_task) {

@@ -7,6 +7,7 @@ mod charts;
 
 use super::evidence;
 use super::markdown::{truncate, visible};
+use super::suite;
 use super::svg;
 use super::view::{BatchView, ReportView};
 use super::words;
@@ -151,7 +152,9 @@ struct CaseRow {
     task: String,
     fixed_by: String,
     history: String,
-    quarantined: bool,
+    rate: String,
+    badge: &'static str,
+    note: String,
 }
 
 fn page(view: &ReportView) -> Page {
@@ -254,11 +257,7 @@ fn tiles(view: &ReportView) -> Vec<Tile> {
         .iter()
         .filter(|case| case.state == CaseState::Promoted)
         .count();
-    let quarantined = view
-        .cases
-        .iter()
-        .filter(|case| case.state == CaseState::Quarantined)
-        .count();
+    let aside = view.cases.iter().filter(|case| suite::badge(case).is_some()).count();
     let resolved = view
         .clusters
         .iter()
@@ -275,7 +274,7 @@ fn tiles(view: &ReportView) -> Vec<Tile> {
         tile(
             "Regression suite",
             suite.to_string(),
-            &format!("cases, {quarantined} quarantined"),
+            &format!("cases, {aside} not counted"),
         ),
         tile(
             "Clusters resolved",
@@ -283,6 +282,14 @@ fn tiles(view: &ReportView) -> Vec<Tile> {
             &format!("of {} found", view.clusters.len()),
         ),
         tile("Batches", view.batches.len().to_string(), "of traffic"),
+        tile(
+            "Held-out set asked",
+            view.asked.queries.to_string(),
+            &format!(
+                "times, {}",
+                words::optimism(view.asked, view.baseline.total().max(view.latest.total()))
+            ),
+        ),
         tile(
             "Traffic",
             words::thousands(traffic.into()),
@@ -457,11 +464,10 @@ fn case_row(case: &EvalCase) -> CaseRow {
             .fixed_by
             .as_ref()
             .map_or_else(|| "–".to_owned(), |experiment| visible(experiment.as_str())),
-        history: format!(
-            "failed {} of {}, then passed {} of {}",
-            flake.fails_before, flake.runs_before, flake.passes_after, flake.runs_after
-        ),
-        quarantined: case.state == CaseState::Quarantined,
+        history: format!("failed {} of {}", flake.fails_before, flake.runs_before),
+        rate: suite::rate(flake),
+        badge: suite::badge(case).unwrap_or_default(),
+        note: case.note.as_deref().map(visible).unwrap_or_default(),
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::evidence;
 use super::markdown::{truncate, visible};
+use super::suite;
 use super::view::{Progress, SummaryView};
 use super::words;
 use crate::candidate::{Experiment, Stage, Verdict};
@@ -34,6 +35,7 @@ pub fn progress(progress: &Progress) -> String {
         }
         Progress::Revised { revisions } => revised(revisions),
         Progress::Curated { curations } => curated(curations),
+        Progress::SuiteRevised { changes } => suite::changes(changes),
         Progress::Tried {
             confirmed,
             unconfirmed,

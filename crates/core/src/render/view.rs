@@ -2,11 +2,12 @@
 
 use super::words;
 use crate::candidate::{Experiment, Prediction, Proof};
-use crate::case::EvalCase;
+use crate::case::{EvalCase, SuiteChange};
 use crate::cluster::{Cluster, Revision};
 use crate::config::GateMode;
 use crate::curation::Curation;
 use crate::failure::{FailureKind, FailureRecord};
+use crate::gate::holdout::Asked;
 use crate::id::{ExperimentId, TaskId};
 use crate::score::Scorecard;
 use serde::{Serialize, Serializer};
@@ -66,7 +67,9 @@ pub struct CheckView {
     pub gate: GateView,
     /// The folder of the project in the repository, with a `/` at its end; empty for the root.
     pub folder: String,
-    /// Tasks of cases that are quarantined, and so were not run.
+    /// The cases of the suite that count.
+    pub suite: Vec<EvalCase>,
+    /// Tasks of cases that are not counted, and so were not run.
     pub left_out: Vec<TaskId>,
     /// Whether a button that is pressed reaches sprag: only the buttons on an App's check runs start workflows.
     pub buttons: bool,
@@ -120,8 +123,10 @@ pub struct ReportView {
     pub experiments: Vec<Experiment>,
     /// Every cluster, by rank.
     pub clusters: Vec<Cluster>,
-    /// Every case that is promoted or quarantined.
+    /// Every case but those that were never fixed.
     pub cases: Vec<EvalCase>,
+    /// How often the validation set was asked, in this run and those before it.
+    pub asked: Asked,
     /// Failed runs by who is to blame.
     pub failure_kinds: BTreeMap<FailureKind, u64>,
     /// Task runs of the whole run, recorded results not counted.
@@ -224,6 +229,11 @@ pub enum Progress {
     Curated {
         /// What was decided.
         curations: Vec<Curation>,
+    },
+    /// Cases left the regression suite, or came back, for what they did.
+    SuiteRevised {
+        /// What became of each.
+        changes: Vec<SuiteChange>,
     },
     /// New cases were tried on the unchanged harness.
     Tried {

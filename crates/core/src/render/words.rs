@@ -4,7 +4,19 @@ use crate::candidate::Verdict;
 use crate::case::CaseState;
 use crate::cluster::{Cluster, ClusterState, Rank};
 use crate::config::GateMode;
+use crate::gate::holdout::Asked;
 use crate::score::Scorecard;
+
+/// What the answers of a held-out set of so many tasks may have done to a score on it.
+pub(super) fn optimism(asked: Asked, tasks: u32) -> String {
+    let points = 100.0 * asked.optimism(tasks);
+    if points < 0.5 {
+        return "which makes no score on it too good".to_owned();
+    }
+    format!(
+        "which makes a score on it at most {points:.0} points too good, and so much only for a proposer that aims at it"
+    )
+}
 
 /// Where a case stands, in a word.
 pub(super) fn case_state(state: CaseState) -> &'static str {
@@ -15,6 +27,7 @@ pub(super) fn case_state(state: CaseState) -> &'static str {
         CaseState::Resolved => "fixed",
         CaseState::Promoted => "in the suite",
         CaseState::Quarantined => "quarantined",
+        CaseState::Retired => "retired",
     }
 }
 

@@ -9,7 +9,7 @@ const BREAKS: f64 = 0.03;
 /// The part of its pass rate that a broken case keeps.
 const REST: f64 = 0.3;
 /// From this probability on a case is broken; up to the other it is not.
-const BROKEN: f64 = 0.9;
+pub(in crate::gate) const BROKEN: f64 = 0.9;
 const WHOLE: f64 = 0.1;
 /// Runs of one case on one candidate.
 const RUNS_A_CASE: f64 = 5.0;
@@ -34,7 +34,7 @@ fn rate(history: Tally, repeats_itself: bool) -> f64 {
 }
 
 /// How probable it is that a case broke: log-odds of "keeps a part of its pass rate" against "as before".
-pub(super) fn broken(history: Tally, runs: Tally, repeats_itself: bool) -> f64 {
+pub(in crate::gate) fn broken(history: Tally, runs: Tally, repeats_itself: bool) -> f64 {
     let p = rate(history, repeats_itself);
     let q = REST * p;
     of_log_odds(log_odds(BREAKS) + runs.passed * (q / p).ln() + runs.failed * ((1.0 - q) / (1.0 - p)).ln())

@@ -1,5 +1,6 @@
 //! What the gate knows between candidates: how much tasks waver, what the incumbent does on each, the clusters, the suite, the proposer.
 
+use super::care::Wavering;
 use super::policy::Policy;
 use crate::gate::purchase::{Cluster, Promotion, Proposal, Seen, Task};
 use crate::gate::stats::{Beta, Tally, mean};
@@ -15,6 +16,12 @@ pub struct Known {
     pub cases: BTreeMap<Task, Tally>,
     /// The promoted cases, with their runs since.
     pub suite: BTreeMap<Task, Tally>,
+    /// Of these, the runs on today's incumbent.
+    #[serde(default)]
+    pub here: BTreeMap<Task, Tally>,
+    /// The cases that left the suite because they wavered.
+    #[serde(default)]
+    pub wavering: BTreeMap<Task, Wavering>,
     /// The clusters.
     clusters: BTreeMap<Cluster, ClusterShare>,
     /// Candidates so far.
@@ -55,7 +62,7 @@ impl Known {
         for seen in traffic {
             self.seen += 1.0;
             self.errors.1 += 1.0;
-            self.cases.entry(seen.task).or_default().add(seen.passed);
+            self.take_run(seen.task, seen.passed);
             for cluster in &seen.clusters {
                 self.clusters.entry(*cluster).or_default().failures += 1.0;
             }
@@ -78,9 +85,15 @@ impl Known {
         self.best = all.passed / all.runs().max(1.0);
     }
 
+    /// Takes in a run of a train task on the incumbent.
+    pub fn take_run(&mut self, task: Task, passed: bool) {
+        self.cases.entry(task).or_default().add(passed);
+        self.take_here(task, passed);
+    }
+
     /// Takes in the second run of a failure. A pass tells of wavering: `P(pass | failed before) = E[p(1-p)] / (1 - mean)`.
     pub fn take_reproduction(&mut self, task: Task, passed: bool, policy: &Policy) {
-        self.cases.entry(task).or_default().add(passed);
+        self.take_run(task, passed);
         self.pairs.0 += 1.0;
         if passed {
             self.pairs.1 += 2.0 * (1.0 - self.level(policy));

@@ -75,6 +75,7 @@ pub(super) fn settle(
     Promotion {
         promoted,
         resolved,
+        returned: Vec::new(),
         runs: runs.clone(),
     }
 }
@@ -95,6 +96,7 @@ pub(super) fn settle_all(
     Promotion {
         promoted: new.collect(),
         resolved,
+        returned: Vec::new(),
         runs: runs.clone(),
     }
 }

@@ -35,6 +35,8 @@ pub(in crate::gate) struct Trial {
     /// By validation task.
     pub(in crate::gate) validation: Vec<Tally>,
     pub(in crate::gate) promotion: BTreeMap<Task, Tally>,
+    /// Cases that left the suite because they wavered, to be run again if this is kept.
+    pub(in crate::gate) due: Vec<Task>,
     /// `assured`: candidate against incumbent.
     pub(in crate::gate) duel: Duel,
     pub(in crate::gate) errors: BTreeMap<Purpose, BTreeMap<Task, u32>>,

@@ -19,6 +19,8 @@ pub(in crate::gate) struct World {
     pub(in crate::gate) breaks: Vec<Task>,
     /// Whether the candidate's validation runs break off.
     pub(in crate::gate) errors: bool,
+    /// Whether the candidate leaves the harness smaller.
+    pub(in crate::gate) simpler: bool,
     /// The part of the traffic that fails with the cluster.
     pub(in crate::gate) share: f64,
     seed: u64,
@@ -33,6 +35,7 @@ impl World {
             fixed: 1.0,
             breaks: Vec::new(),
             errors: false,
+            simpler: false,
             share: 0.3,
             seed,
             runs: 0,
@@ -83,6 +86,7 @@ impl World {
             visible: CASES[..2].to_vec(),
             hidden: CASES[2..].to_vec(),
             share: self.share,
+            simpler: self.simpler,
             ..Proposal::default()
         });
         match self.drive(gate) {
