@@ -211,10 +211,9 @@ pub(super) fn pull_view(
     let fell = |earlier: &&Experiment| {
         earlier.candidate.cluster == cluster.id && !matches!(earlier.verdict, Some((Verdict::Accepted, _)) | None)
     };
-    let (issues, issues_left) = state
-        .issues_of(&cluster.id)
-        .into_iter()
-        .partition(|issue| state.settled_by(&cluster.id, *issue));
+    let mends = experiment.candidate.removes.is_none();
+    let issues = state.issues_of(&cluster.id).into_iter().filter(|_| mends);
+    let (issues, issues_left) = issues.partition(|issue| state.settled_by(&cluster.id, *issue));
     PullView {
         head: on_branch.head.clone(),
         base: on_branch.base.clone(),

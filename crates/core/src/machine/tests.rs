@@ -1245,3 +1245,134 @@ fn runs_that_passed_are_known_by_their_trial_and_harness_unless_their_task_ever_
         "the newest first; `{failed}` has a record"
     );
 }
+
+/// A run whose change was kept in the first batch, after a second batch without a failure.
+fn idle(prune: u32) -> (State, Vec<Command>) {
+    let mut state = promoted([2, 2]);
+    state.plan.search.prune = prune;
+    let published = Event::Published {
+        experiment: state.experiments[0].id.clone(),
+        branch: "b".to_owned(),
+        tree: "t".to_owned(),
+    };
+    let (state, commands) = step(Some(state), &published);
+    assert!(
+        matches!(commands[0], Command::RunTraffic { batch: 2, .. }),
+        "{commands:?}"
+    );
+    let (state, commands) = step(state, &calm(2));
+    (state.unwrap(), commands)
+}
+
+/// Traffic without a failure.
+fn calm(batch: u32) -> Event {
+    Event::TrafficRan {
+        batch,
+        verdicts: Vec::new(),
+        records: Vec::new(),
+        spent: Spent::default(),
+    }
+}
+
+fn ablated(failed: &[&str]) -> Event {
+    Event::Ablated {
+        kept: ExperimentId::new("E001"),
+        failed: failed.iter().map(|task| TaskId::new(*task)).collect(),
+        spent: Spent::default(),
+    }
+}
+
+#[test]
+fn a_kept_change_is_taken_out_once_when_there_is_nothing_else_to_do() {
+    let (_, commands) = idle(0);
+    assert!(matches!(commands[0], Command::RunTraffic { .. }), "never: {commands:?}");
+    let (state, commands) = idle(4);
+    let Some(Command::Ablate { kept, candidate, tasks }) = commands.first() else {
+        panic!("{commands:?}")
+    };
+    assert_eq!(
+        (kept.as_str(), tasks.len()),
+        ("E001", 2),
+        "what it had fixed, which is the suite"
+    );
+    assert!(
+        candidate.title.starts_with("Remove what E001 added: "),
+        "{}",
+        candidate.title
+    );
+    assert_eq!(state.incumbent.with(&candidate.changes), state.plan.harness);
+
+    let (state, commands) = step(Some(state), &ablated(&["t0"]));
+    assert!(
+        matches!(commands[0], Command::RunTraffic { batch: 3, .. }),
+        "it is needed: {commands:?}"
+    );
+    let (_, commands) = step(state, &calm(3));
+    assert!(
+        matches!(commands[0], Command::RunTraffic { batch: 4, .. }),
+        "nothing was kept since: {commands:?}"
+    );
+}
+
+#[test]
+fn what_nothing_needs_any_more_goes_through_the_gate_like_any_other_change() {
+    for (passed, verdict, said) in [
+        (5, Verdict::Accepted, "what E001 added is no longer needed: "),
+        (0, Verdict::Rejected, "what E001 added stays: "),
+    ] {
+        let (state, _) = idle(4);
+        let (mut state, mut commands) = step(Some(state), &ablated(&[]));
+        let id = ExperimentId::new("E002");
+        while let Some(Command::Buy { request, .. }) = commands.first() {
+            assert!(
+                matches!(request.purpose, Purpose::Suite | Purpose::Validation),
+                "there are no cases that it must fix: {request:?}"
+            );
+            let held_out = request.purpose.is_held_out();
+            let run = |task: &u32| (*task, !held_out || *task < passed);
+            let runs: Vec<(u32, bool)> = request.tasks.iter().map(run).collect();
+            (state, commands) = step(state, &bought(Some(&id), Arm::Candidate, request.purpose, &runs));
+        }
+        let Some(Command::Decide { ground, reason, .. }) = commands.first() else {
+            panic!("{commands:?}")
+        };
+        assert_eq!(ground.verdict(), verdict, "{reason}");
+        assert!(reason.starts_with(said), "{reason}");
+        let decided = Event::Decided {
+            experiment: id,
+            ground: *ground,
+            reason: reason.clone(),
+        };
+        let (state, _) = step(state, &decided);
+        let state = state.unwrap();
+        assert_eq!(state.experiments[1].candidate.removes, Some(ExperimentId::new("E001")));
+        assert_eq!(state.incumbent == state.plan.harness, verdict == Verdict::Accepted);
+        assert_eq!(
+            state.removal(&ExperimentId::new("E001")).is_none(),
+            verdict == Verdict::Accepted
+        );
+    }
+}
+
+#[test]
+fn where_the_proposer_has_nothing_it_is_looked_once_what_is_in_the_way() {
+    let state = promoted([2, 0]);
+    let published = Event::Published {
+        experiment: state.experiments[0].id.clone(),
+        branch: "b".to_owned(),
+        tree: "t".to_owned(),
+    };
+    let (state, _) = step(Some(state), &published);
+    let (mut state, mut commands) = step(state, &calm(2));
+    let mut starts = Vec::new();
+    while let Some(Command::Propose { cluster, start, .. }) = commands.first() {
+        starts.push(*start);
+        let nothing = Event::NothingProposed {
+            cluster: cluster.clone(),
+            reason: String::new(),
+            spent: Spent::default(),
+        };
+        (state, commands) = step(state, &nothing);
+    }
+    assert_eq!(starts, [None, Some(Start::Simplify)]);
+}
