@@ -15,6 +15,7 @@ mod learnings;
 mod propose;
 mod publish;
 pub mod pull;
+mod race;
 pub mod revert;
 mod screen;
 pub mod sealed;
@@ -269,6 +270,13 @@ async fn perform(
         Command::Ablate { kept, candidate, tasks } => {
             ablate::ablate(bench, store, state, (kept, candidate, tasks)).await
         }
+        Command::Race {
+            experiment,
+            cluster,
+            drafts,
+            task,
+            trial,
+        } => race::race(bench, store, state, (experiment, cluster, drafts), (task, *trial)).await,
         Command::Decide {
             experiment,
             ground,

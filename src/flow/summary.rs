@@ -170,29 +170,14 @@ pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
         Event::SuiteRevised { changes } => Some(view::Progress::SuiteRevised {
             changes: changes.clone(),
         }),
-        Event::CasesTried { tried, refused, .. } => {
-            let is_new = |tried: &&CaseTry| {
-                let case = state.cases.cases.get(&tried.case);
-                case.is_none_or(|case| case.state != CaseState::Promoted)
-            };
-            let tried: Vec<&CaseTry> = tried.iter().filter(is_new).collect();
-            let is_open = |tried: &&&CaseTry| {
-                let case = state.cases.cases.get(&tried.case);
-                case.is_some_and(|case| case.state == CaseState::Open)
-            };
-            let confirmed = tried.iter().filter(is_open).count();
-            (!tried.is_empty() || !refused.is_empty()).then(|| view::Progress::Tried {
-                confirmed: length(confirmed),
-                unconfirmed: length(tried.len() - confirmed),
-                refused: length(refused.len()),
-            })
-        }
+        Event::CasesTried { tried, refused, .. } => told_of_cases(state, tried, refused.len()),
         // An illegal draft is an experiment too, and so is the best of a round.
-        Event::Proposed { experiment, .. } | Event::Drafted { experiment, .. } | Event::Screened { experiment, .. } => {
-            last()
-                .filter(|last| last.id == *experiment)
-                .map(|experiment| view::Progress::Proposed { experiment })
-        }
+        Event::Proposed { experiment, .. }
+        | Event::Drafted { experiment, .. }
+        | Event::Screened { experiment, .. }
+        | Event::Raced { experiment, .. } => last()
+            .filter(|last| last.id == *experiment)
+            .map(|experiment| view::Progress::Proposed { experiment }),
         // One starting point of many.
         Event::NothingProposed { .. } if state.is_drafting() => None,
         Event::NothingProposed { cluster, reason, .. } => {
@@ -236,6 +221,25 @@ pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
     if let Some(told) = told {
         progress.line(&format!("  {}", text::progress(&told)));
     }
+}
+
+/// What is said of new cases that were tried; nothing of those in the suite, which were only looked at.
+fn told_of_cases(state: &State, tried: &[CaseTry], refused: usize) -> Option<view::Progress> {
+    let is_new = |tried: &&CaseTry| {
+        let case = state.cases.cases.get(&tried.case);
+        case.is_none_or(|case| case.state != CaseState::Promoted)
+    };
+    let tried: Vec<&CaseTry> = tried.iter().filter(is_new).collect();
+    let is_open = |tried: &&&CaseTry| {
+        let case = state.cases.cases.get(&tried.case);
+        case.is_some_and(|case| case.state == CaseState::Open)
+    };
+    let confirmed = tried.iter().filter(is_open).count();
+    (!tried.is_empty() || refused > 0).then(|| view::Progress::Tried {
+        confirmed: length(confirmed),
+        unconfirmed: length(tried.len() - confirmed),
+        refused: length(refused),
+    })
 }
 
 fn report_view(request: &Request<'_>, state: &State, head: &str) -> ReportView {

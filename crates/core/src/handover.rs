@@ -186,7 +186,7 @@ fn answers(command: &Command, event: &Event) -> bool {
         | (Command::Curate { .. }, Event::Curated { .. })
         | (Command::TryCases { .. }, Event::CasesTried { .. }) => true,
         (Command::RunTraffic { batch, .. }, Event::TrafficRan { batch: ran, .. }) => batch == ran,
-        (Command::Propose { .. } | Command::Screen { .. }, _) => answers_draft(command, event),
+        (Command::Propose { .. } | Command::Screen { .. } | Command::Race { .. }, _) => answers_draft(command, event),
         (Command::Ablate { kept, tasks, .. }, Event::Ablated { kept: of, failed, .. }) => {
             kept == of && failed.iter().all(|task| tasks.contains(task))
         }
@@ -273,6 +273,26 @@ fn answers_draft(command: &Command, event: &Event) -> bool {
                 ..
             },
         ) => (experiment, cluster) == (of, on) && drafts.len() == screened.len(),
+        (
+            Command::Race {
+                experiment,
+                cluster,
+                drafts,
+                task,
+                trial,
+            },
+            Event::Raced {
+                experiment: of,
+                cluster: on,
+                task: ran,
+                trial: number,
+                outcomes,
+                ..
+            },
+        ) => {
+            let ids = drafts.iter().map(|draft| &draft.id);
+            (experiment, cluster, task, trial) == (of, on, ran, number) && ids.eq(outcomes.iter().map(|(id, _)| id))
+        }
         (Command::Propose { cluster, .. }, Event::NothingProposed { cluster: of, .. }) => cluster == of,
         _ => false,
     }

@@ -129,6 +129,21 @@ pub enum Event {
         /// What it cost.
         spent: Spent,
     },
+    /// The drafts that were worth it ran one of their cluster's cases, in a race for the experiment.
+    Raced {
+        /// The experiment.
+        experiment: ExperimentId,
+        /// The cluster.
+        cluster: ClusterId,
+        /// The case.
+        task: TaskId,
+        /// Its trial.
+        trial: u32,
+        /// How it ended with each that was still in the race.
+        outcomes: Vec<(CandidateId, Outcome)>,
+        /// What it cost.
+        spent: Spent,
+    },
     /// The proposer has nothing (more) for this cluster, for now.
     NothingProposed {
         /// The cluster.
@@ -196,6 +211,7 @@ impl Event {
             | Self::Drafted { spent, .. }
             | Self::Screened { spent, .. }
             | Self::Ablated { spent, .. }
+            | Self::Raced { spent, .. }
             | Self::NothingProposed { spent, .. } => *spent,
             Self::Started(_)
             | Self::SuiteRevised { .. }

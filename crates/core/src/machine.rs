@@ -9,6 +9,7 @@ mod cases;
 mod command;
 mod curation;
 mod prune;
+mod race;
 mod round;
 mod schedule;
 mod state;
@@ -56,6 +57,7 @@ pub fn replay<'a>(events: impl IntoIterator<Item = &'a Event>) -> (Option<State>
 
 fn apply(state: &mut State, event: &Event) -> Vec<Command> {
     state.spent.add(event.spent());
+    race::forgo(state, event);
     let next = match event {
         Event::Started(_) => return Vec::new(),
         Event::Bought {
@@ -114,6 +116,9 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
         }
         Event::Drafted { .. } | Event::Screened { .. } | Event::NothingProposed { .. } => round::take(state, event),
         Event::Ablated { kept, failed, spent } => prune::ablated(state, kept, failed, spent.task_runs),
+        Event::Raced {
+            task, outcomes, spent, ..
+        } => race::ran(state, task, outcomes, spent.task_runs),
         Event::Decided { ground, reason, .. } => decided(state, *ground, reason),
         Event::Promoted {
             experiment,

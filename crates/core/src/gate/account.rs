@@ -69,6 +69,15 @@ impl Account {
         self.next(Arm::Incumbent, (false, task))
     }
 
+    /// The first trial of a train task on a candidate that comes next.
+    pub fn on_next_candidate(&self, task: Task) -> u32 {
+        let account = Self {
+            candidate: BTreeMap::new(),
+            ..self.clone()
+        };
+        account.next(Arm::Candidate, (false, task))
+    }
+
     fn next(&self, arm: Arm, key: Key) -> u32 {
         let on_incumbent = || self.incumbent.get(&key).copied().unwrap_or(0);
         match (arm, self.mode) {

@@ -8,6 +8,7 @@ mod known;
 mod policy;
 mod probe;
 mod promote;
+mod race;
 mod trial;
 #[cfg(test)]
 pub(super) mod world;
@@ -15,6 +16,7 @@ pub(super) mod world;
 pub use care::{BACK, Doubt, LOOKS};
 pub use known::Known;
 pub use policy::{Policy, Rule};
+pub use race::Lap;
 pub(super) use trial::{Step, Trial};
 
 use super::purchase::{
@@ -175,6 +177,16 @@ impl Sequential {
     pub fn take_back(&mut self, task: Task, runs: Tally) {
         self.leave_out(task);
         self.known.suite.insert(task, runs);
+    }
+
+    /// Where a race stands of several changes for one proposal, of which each has run so much of its cases: `runs` counts a run that lost the cluster's
+    /// cause as a pass, as the probe does. The literal rule and an agent that repeats itself know no race: the first is the best.
+    pub fn race(&self, proposal: &Proposal, runs: &[BTreeMap<Task, Tally>]) -> Lap {
+        if !self.tends() || self.known.repeats_itself() {
+            return Lap { best: 0, next: None };
+        }
+        let order = probe::order(&self.known, &self.policy, proposal);
+        race::next(&self.known, &self.policy, &order, runs)
     }
 
     /// A candidate came in.

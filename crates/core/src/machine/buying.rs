@@ -171,6 +171,21 @@ impl State {
     /// Shows the gate the candidate of the newest experiment.
     pub(super) fn tell_candidate(&mut self, cluster: &ClusterId) {
         self.underway = Underway::default();
+        let simpler = self.experiments.last().is_some_and(|experiment| {
+            let changed = self.incumbent.with(&experiment.candidate.changes);
+            changed.size() < self.incumbent.size()
+        });
+        let proposal = Proposal {
+            simpler,
+            ..self.proposal(cluster)
+        };
+        let own = proposal.visible.iter().chain(&proposal.hidden).copied();
+        self.account.begin(own.collect());
+        self.gate.candidate(proposal);
+    }
+
+    /// A change for a cluster, as the gate sees it.
+    pub(super) fn proposal(&mut self, cluster: &ClusterId) -> Proposal {
         let hidden = self.hidden_tasks(cluster);
         let (hidden, visible): (Vec<TaskId>, Vec<TaskId>) = self
             .cluster_tasks(cluster)
@@ -183,22 +198,15 @@ impl State {
             .filter(|task| !own.contains(task))
             .collect();
         let share = self.share_of(cluster);
-        let simpler = self.experiments.last().is_some_and(|experiment| {
-            let changed = self.incumbent.with(&experiment.candidate.changes);
-            changed.size() < self.incumbent.size()
-        });
         let mut numbers = |tasks: &[TaskId]| tasks.iter().map(|task| self.numbers.task(task)).collect();
-        let proposal = Proposal {
+        Proposal {
             visible: numbers(&visible),
             hidden: numbers(&hidden),
             others: numbers(&others),
             share,
             cluster: Some(self.numbers.cluster(cluster)),
-            simpler,
-        };
-        let own = proposal.visible.iter().chain(&proposal.hidden).copied();
-        self.account.begin(own.collect());
-        self.gate.candidate(proposal);
+            simpler: false,
+        }
     }
 
     /// Shows the gate the candidate of the newest experiment, which takes out a change that was kept: it need not fix anything.

@@ -79,6 +79,19 @@ pub enum Command {
         /// What it had fixed, then the regression suite.
         tasks: Vec<TaskId>,
     },
+    /// Run one case on each of several drafts; leads to `Raced`.
+    Race {
+        /// The experiment that the best of them will be.
+        experiment: ExperimentId,
+        /// Their cluster.
+        cluster: ClusterId,
+        /// The drafts that are still in the race.
+        drafts: Vec<Candidate>,
+        /// The case.
+        task: TaskId,
+        /// Its trial.
+        trial: u32,
+    },
     /// Write the verdict down; leads to `Decided`.
     Decide {
         /// The experiment.

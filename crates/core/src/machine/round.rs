@@ -1,7 +1,7 @@
 //! Rounds of drafts: several changes for one cluster from different starting points, of which the one that does most on the cluster's own cases is
 //! measured.
 
-use super::{Command, State, ask_gate, begin_experiment, next_work, refuse};
+use super::{Command, State, begin_experiment, next_work, race, refuse};
 use crate::budget::Spent;
 use crate::candidate::{Candidate, Experiment, Ground};
 use crate::harness::Harness;
@@ -178,30 +178,19 @@ fn screened(state: &mut State, experiment: &ExperimentId, screened: &[Screened],
             batch: state.batch,
         });
     state.dropped.extend(dropped);
-    let Some((best, rest)) = ranked.split_first() else {
+    if ranked.is_empty() {
         // The frontier may have more, and the proposer was not asked then.
         if !round.from_frontier {
             state.exhausted.insert(round.cluster);
         }
         return next_work(state);
-    };
-    for at in rest.iter().rev() {
-        let (candidate, screened) = (round.drafts[*at].clone(), screened[*at].clone());
-        if screened.solved.is_empty() {
-            let batch = state.batch;
-            state.dropped.push(Dropped {
-                candidate,
-                screened,
-                batch,
-            });
-        } else {
-            state.frontier.keep(candidate, screened.solved, false);
-        }
     }
-    let candidate = &round.drafts[*best];
-    begin_experiment(state, experiment, candidate, round.task_runs + spent.task_runs);
-    state.tell_candidate(&candidate.cluster);
-    ask_gate(state)
+    let entrant = |at: &usize| race::Entrant {
+        draft: round.drafts[*at].clone(),
+        screened: screened[*at].clone(),
+    };
+    let entrants = ranked.iter().map(entrant).collect();
+    race::begin(state, experiment, entrants, round.task_runs + spent.task_runs)
 }
 
 /// A change that solved something and was not worth it alone is remembered, to be used beside another one; what breaks something would break it in any

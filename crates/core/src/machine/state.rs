@@ -3,6 +3,7 @@
 use super::buying::{self, Numbers, Underway};
 use super::cases::Tally;
 use super::prune::Pruning;
+use super::race::Race;
 use super::round::Round;
 use super::schedule::batches;
 use crate::budget::Spent;
@@ -90,6 +91,8 @@ pub struct State {
     pub(super) round: Option<Round>,
     /// Which kept changes are taken out, to see whether they are needed.
     pub(super) pruning: Pruning,
+    /// The drafts that race for the next experiment.
+    pub(super) race: Option<Race>,
     /// The harnesses on which kept changes were taken out for a cluster.
     pub(super) simplified: BTreeSet<(ClusterId, HarnessId)>,
     /// Changes that solved something and were not kept.
@@ -121,6 +124,7 @@ impl State {
             underway: Underway::default(),
             round: None,
             pruning: Pruning::default(),
+            race: None,
             simplified: BTreeSet::new(),
             frontier: Frontier::default(),
             drafts: 0,

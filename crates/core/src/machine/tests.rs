@@ -20,6 +20,7 @@ use crate::trial::{TaskVerdict, TrialStatus};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
+mod race;
 mod suite;
 
 const N_VALIDATION: u32 = 5;
@@ -256,6 +257,29 @@ impl Tape {
         decided
     }
 
+    fn raced(&mut self, command: &Command) -> Event {
+        let Command::Race {
+            experiment,
+            cluster,
+            drafts,
+            task,
+            trial,
+        } = command
+        else {
+            panic!("{command:?}")
+        };
+        let ended = [Outcome::Passed, Outcome::Failed, Outcome::Moved, Outcome::Errored];
+        let end = |tape: &mut Self| ended[[0, 0, 1, 1, 1, 2, 0, 3][tape.below(8) as usize]];
+        Event::Raced {
+            experiment: experiment.clone(),
+            cluster: cluster.clone(),
+            task: task.clone(),
+            trial: *trial,
+            outcomes: drafts.iter().map(|draft| (draft.id.clone(), end(self))).collect(),
+            spent: self.spent(),
+        }
+    }
+
     /// The event that a command leads to.
     fn answer(&mut self, state: &State, command: &Command) -> Event {
         match command {
@@ -285,9 +309,6 @@ impl Tape {
                 spent: self.spent(),
             },
             Command::TryCases { cases } => self.tries(state, cases),
-            Command::ReviseSuite { changes } => Event::SuiteRevised {
-                changes: changes.clone(),
-            },
             Command::Propose {
                 experiment,
                 cluster,
@@ -308,31 +329,43 @@ impl Tape {
                 failed: tasks.iter().filter(|_| self.below(8) == 1).cloned().collect(),
                 spent: self.spent(),
             },
-            Command::Decide {
-                experiment,
-                ground,
-                reason,
-            } => Event::Decided {
-                experiment: experiment.clone(),
-                ground: *ground,
-                reason: reason.clone(),
-            },
-            Command::Promote {
-                experiment,
-                cases,
-                resolved,
-            } => Event::Promoted {
-                experiment: experiment.clone(),
-                cases: cases.clone(),
-                resolved: resolved.clone(),
-            },
-            Command::Publish { experiment } => Event::Published {
-                experiment: experiment.clone(),
-                branch: format!("sprag/{experiment}"),
-                tree: String::new(),
-            },
-            Command::Finish { reason } => Event::Finished { reason: reason.clone() },
+            Command::Race { .. } => self.raced(command),
+            _ => written(command),
         }
+    }
+}
+
+/// The event of what is only written down.
+fn written(command: &Command) -> Event {
+    match command {
+        Command::ReviseSuite { changes } => Event::SuiteRevised {
+            changes: changes.clone(),
+        },
+        Command::Decide {
+            experiment,
+            ground,
+            reason,
+        } => Event::Decided {
+            experiment: experiment.clone(),
+            ground: *ground,
+            reason: reason.clone(),
+        },
+        Command::Promote {
+            experiment,
+            cases,
+            resolved,
+        } => Event::Promoted {
+            experiment: experiment.clone(),
+            cases: cases.clone(),
+            resolved: resolved.clone(),
+        },
+        Command::Publish { experiment } => Event::Published {
+            experiment: experiment.clone(),
+            branch: format!("sprag/{experiment}"),
+            tree: String::new(),
+        },
+        Command::Finish { reason } => Event::Finished { reason: reason.clone() },
+        other => panic!("{other:?} is done, not written"),
     }
 }
 
@@ -496,22 +529,41 @@ fn check_commands(state: &State, commands: &[Command]) {
                 "what is decided is not decided again"
             );
         }
-        Some(Command::Screen { experiment, drafts, .. }) => {
-            assert!(!drafts.is_empty() && state.experiment(experiment).is_none());
-            let ids: BTreeSet<&CandidateId> = drafts.iter().map(|draft| &draft.id).collect();
-            assert!(ids.len() == drafts.len() && ids.iter().all(|id| state.tried.contains(*id)));
-        }
         Some(Command::Ablate { kept, candidate, tasks }) => {
             let kept = state.experiment(kept).unwrap();
             assert!(kept.accepted() && kept.batch < state.batch && kept.candidate.removes.is_none());
             assert_eq!(candidate.removes.as_ref(), Some(&kept.id));
             assert!(!tasks.is_empty() && !state.tried.contains(&candidate.id));
         }
+        Some(command @ (Command::Screen { .. } | Command::Race { .. })) => check_drafts(state, command),
         Some(Command::ReviseSuite { changes }) => {
             let changes_it = |change: &SuiteChange| state.cases.cases[&change.case].state != change.becomes;
             assert!(!changes.is_empty() && changes.iter().all(changes_it));
         }
         Some(Command::ReviseClusters { .. } | Command::ReadSignals | Command::Finish { .. }) | None => {}
+    }
+}
+
+/// What must hold of drafts that are run.
+fn check_drafts(state: &State, command: &Command) {
+    match command {
+        Command::Screen { experiment, drafts, .. } => {
+            assert!(!drafts.is_empty() && state.experiment(experiment).is_none());
+            let ids: BTreeSet<&CandidateId> = drafts.iter().map(|draft| &draft.id).collect();
+            assert!(ids.len() == drafts.len() && ids.iter().all(|id| state.tried.contains(*id)));
+        }
+        Command::Race {
+            experiment,
+            cluster,
+            drafts,
+            task,
+            ..
+        } => {
+            assert!(drafts.len() > 1 && state.experiment(experiment).is_none());
+            assert!(state.cluster_tasks(cluster).contains(task));
+            assert!(state.spent.over(&state.plan.limits).is_none());
+        }
+        other => panic!("{other:?} runs no drafts"),
     }
 }
 

@@ -46,11 +46,16 @@ pub(super) fn next(
     fixes: f64,
     repeats_itself: bool,
 ) -> Option<Task> {
-    let count = |task: &Task| runs.get(task).map_or(0.0, |runs| runs.runs());
     let total: f64 = runs.values().map(|runs| runs.runs()).sum();
     if fixes <= policy.probe_low || fixes >= policy.probe_high || total >= f64::from(policy.probe_runs) {
         return None;
     }
+    fewest(order, runs, repeats_itself)
+}
+
+/// The next case that may be run once more: of those that were run least, the first.
+pub(super) fn fewest(order: &[Task], runs: &BTreeMap<Task, Tally>, repeats_itself: bool) -> Option<Task> {
+    let count = |task: &Task| runs.get(task).map_or(0.0, |runs| runs.runs());
     let fewest = order.iter().map(count).fold(f64::INFINITY, f64::min);
     let most = if repeats_itself { 1.0 } else { RUNS_A_CASE };
     order

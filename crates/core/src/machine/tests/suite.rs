@@ -25,7 +25,7 @@ fn id(task: &str) -> CaseId {
 }
 
 /// A run of an agent that wavers, which knows these cases.
-fn begun(suite: Vec<EvalCase>, change: impl FnOnce(&mut Plan)) -> (Option<State>, Vec<Command>) {
+pub(super) fn begun(suite: Vec<EvalCase>, change: impl FnOnce(&mut Plan)) -> (Option<State>, Vec<Command>) {
     let mut plan = plan(&mut Tape {
         bytes: vec![0, 4, 0, 7, 3, 49, 19, 0],
         at: 0,
@@ -38,7 +38,7 @@ fn begun(suite: Vec<EvalCase>, change: impl FnOnce(&mut Plan)) -> (Option<State>
 }
 
 /// Traffic in which these tasks passed or failed; each failure has a cause of its own task.
-fn traffic(batch: u32, runs: &[(&str, bool)]) -> Event {
+pub(super) fn traffic(batch: u32, runs: &[(&str, bool)]) -> Event {
     let record = |task: &str| {
         let name = format!("{task} {batch}");
         let mut record = Tape {
