@@ -10,7 +10,8 @@ use sprag_core::cluster::Cluster;
 use sprag_core::config::ProposerKind;
 use sprag_core::harness::Harness;
 use sprag_core::hash;
-use sprag_core::id::{CandidateId, TaskId};
+use sprag_core::id::{CandidateId, ExperimentId, TaskId};
+use sprag_core::machine::State;
 use sprag_core::search::{Dropped, Screened};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -39,6 +40,9 @@ pub(super) async fn propose(question: &Question<'_, '_>, store: &mut dyn Store) 
     let Some((_, kept, mut without)) = in_the_way else {
         return Ok(Proposed::nothing("no earlier change is in the way", spent));
     };
+    let hidden = state.hidden_tasks(&question.cluster.id);
+    let visible = state.cluster_tasks(&question.cluster.id).into_iter();
+    let tasks = visible.filter(|task| !hidden.contains(task)).take(CASES).collect();
     let mut anew = Anew {
         question,
         kept,
@@ -56,14 +60,34 @@ pub(super) async fn propose(question: &Question<'_, '_>, store: &mut dyn Store) 
             spent: anew.spent,
         });
     }
+    let gained = anew.tasks.iter().filter(|task| passing.contains(task)).count();
+    let lost = anew.needed.iter().filter(|task| !passing.contains(task)).count();
     let change = match question.request.config.proposer.kind {
-        ProposerKind::Recipes => anew.make(store, passing).await?,
-        ProposerKind::Model | ProposerKind::Command => None,
+        ProposerKind::Recipes if !fell_anew(state, kept) => anew.make(store, passing.clone()).await?,
+        _ => None,
     };
+    // What cannot be had without it is given up for more.
+    let change = change.or_else(|| {
+        without.predicted = anew.tasks.into_iter().filter(|task| passing.contains(task)).collect();
+        (gained > lost && !state.tried.contains(&without.id)).then(|| Box::new(without))
+    });
     Ok(Proposed {
         change: change.ok_or_else(|| format!("{} is in the way, and needed", kept.id)),
         spent: anew.spent,
     })
+}
+
+/// The visible cases of a cluster that are run without the change that is in their way.
+const CASES: usize = 12;
+
+fn origin(kept: &ExperimentId) -> String {
+    format!("search: instead of {kept}")
+}
+
+/// Whether a kept change was made anew before, in vain.
+fn fell_anew(state: &State, kept: &Experiment) -> bool {
+    let origin = origin(&kept.id);
+    state.experiments.iter().any(|one| one.candidate.origin == origin)
 }
 
 /// A kept change that is made anew.
@@ -221,7 +245,7 @@ impl<'a> Anew<'a, '_> {
                 .filter(|task| passing.contains(*task))
                 .cloned()
                 .collect(),
-            origin: format!("search: instead of {kept}"),
+            origin: origin(kept),
         }
     }
 }
