@@ -1,5 +1,6 @@
 //! The loop over the ports: does what the state machine says, one command after the other, and writes each outcome into the ledger.
 
+mod ablate;
 pub mod advise;
 mod bench;
 mod cases;
@@ -266,6 +267,9 @@ async fn perform(
             cluster,
             drafts,
         } => screen::screen(bench, store, state, (experiment, cluster, drafts)).await,
+        Command::Ablate { kept, candidate, tasks } => {
+            ablate::ablate(bench, store, state, (kept, candidate, tasks)).await
+        }
         Command::Race {
             experiment,
             cluster,

@@ -53,6 +53,7 @@ pub async fn deliver(
         let issues: BTreeSet<u64> = [&view.issues[..], &view.issues_left, &book.issues_of(cluster)]
             .concat()
             .into_iter()
+            .filter(|_| experiment.candidate.removes.is_none())
             .collect();
         (view.issues, view.issues_left) = issues.into_iter().partition(|issue| book.settled_by(cluster, *issue));
         view.rejections = book.rejections(cluster);

@@ -185,6 +185,7 @@ impl UnderTest<'_> {
 
 fn begun(request: &Request<'_>, change: &Change) -> Experiment {
     let candidate = Candidate {
+        removes: None,
         id: CandidateId::new(hash::of(&change.changes)),
         cluster: ClusterId::new(change.name.clone()),
         parent: request.harness.id(),

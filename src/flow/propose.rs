@@ -88,7 +88,7 @@ pub(super) async fn propose(
     let mut told = false;
     let change = change.and_then(|mut candidate| {
         told = question.keep_quiet(&mut candidate);
-        if state.tried.contains(&candidate.id) {
+        if state.tried_here().contains(&candidate.id) {
             return Err(format!("\"{}\" was tried before, to the letter", candidate.title));
         }
         Ok(candidate)

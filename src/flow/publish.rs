@@ -185,7 +185,10 @@ pub(super) fn write_comments(request: &Request<'_>, state: &State) -> Result<(),
 
 /// The number that the pull request of a cluster's accepted change has here, that of its experiment, and what speaks for it.
 fn accepted_for(state: &State, cluster: &Cluster) -> Option<(u64, Option<Proof>)> {
-    let of_cluster = |experiment: &&Experiment| experiment.accepted() && experiment.candidate.cluster == cluster.id;
+    let of_cluster = |experiment: &&Experiment| {
+        let candidate = &experiment.candidate;
+        experiment.accepted() && candidate.cluster == cluster.id && candidate.removes.is_none()
+    };
     let experiment = state.experiments.iter().rev().find(of_cluster)?;
     let number = experiment.id.as_str().trim_start_matches('E').parse().ok()?;
     Some((number, state.proof(&experiment.id)))
@@ -208,10 +211,9 @@ pub(super) fn pull_view(
     let fell = |earlier: &&Experiment| {
         earlier.candidate.cluster == cluster.id && !matches!(earlier.verdict, Some((Verdict::Accepted, _)) | None)
     };
-    let (issues, issues_left) = state
-        .issues_of(&cluster.id)
-        .into_iter()
-        .partition(|issue| state.settled_by(&cluster.id, *issue));
+    let mends = experiment.candidate.removes.is_none();
+    let issues = state.issues_of(&cluster.id).into_iter().filter(|_| mends);
+    let (issues, issues_left) = issues.partition(|issue| state.settled_by(&cluster.id, *issue));
     PullView {
         head: on_branch.head.clone(),
         base: on_branch.base.clone(),

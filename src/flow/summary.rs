@@ -148,7 +148,14 @@ pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
         let told = view::Progress::Screened {
             cluster: cluster.map_or_else(String::new, |cluster| cluster.title.clone()),
             drafts: length(screened.len()),
-            helped: length(screened.iter().filter(|screened| screened.helps()).count()),
+            helped: length(screened.iter().filter(|screened| screened.is_worth()).count()),
+        };
+        progress.line(&format!("  {}", text::progress(&told)));
+    }
+    if let Event::Ablated { kept, failed, .. } = event {
+        let told = view::Progress::Ablated {
+            kept: kept.clone(),
+            failed: failed.len(),
         };
         progress.line(&format!("  {}", text::progress(&told)));
     }
@@ -181,6 +188,9 @@ pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
                 reason: format!("\"{}\": {reason}", cluster.title),
             })
         }
+        Event::Ablated { failed, .. } if failed.is_empty() => {
+            last().map(|experiment| view::Progress::Proposed { experiment })
+        }
         Event::Decided { .. } => last().map(|experiment| view::Progress::Judged { experiment }),
         Event::Promoted { experiment, .. } => {
             let new = state
@@ -204,6 +214,7 @@ pub(super) fn tell(state: &State, event: &Event, progress: &Progress) {
         Event::Started(_)
         | Event::SignalsRead { .. }
         | Event::Bought { .. }
+        | Event::Ablated { .. }
         | Event::Published { .. }
         | Event::Finished { .. } => None,
     };

@@ -32,6 +32,9 @@ pub struct Candidate {
     pub predicted: Vec<TaskId>,
     /// Which proposer made it, with its free parameters: `recipes: add-step, position=end`.
     pub origin: String,
+    /// For one that only takes out what an earlier experiment had added: that experiment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removes: Option<ExperimentId>,
 }
 
 /// What was decided about a candidate.

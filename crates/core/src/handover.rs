@@ -187,6 +187,9 @@ fn answers(command: &Command, event: &Event) -> bool {
         | (Command::TryCases { .. }, Event::CasesTried { .. }) => true,
         (Command::RunTraffic { batch, .. }, Event::TrafficRan { batch: ran, .. }) => batch == ran,
         (Command::Propose { .. } | Command::Screen { .. } | Command::Race { .. }, _) => answers_draft(command, event),
+        (Command::Ablate { kept, tasks, .. }, Event::Ablated { kept: of, failed, .. }) => {
+            kept == of && failed.iter().all(|task| tasks.contains(task))
+        }
         (
             Command::Buy {
                 experiment, request, ..
@@ -292,5 +295,92 @@ fn answers_draft(command: &Command, event: &Event) -> bool {
         }
         (Command::Propose { cluster, .. }, Event::NothingProposed { cluster: of, .. }) => cluster == of,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Spent;
+    use crate::candidate::Candidate;
+    use crate::id::{CandidateId, ClusterId, ExperimentId, HarnessId, TaskId};
+    use crate::search::{Screened, Start};
+
+    fn candidate(cluster: &str) -> Candidate {
+        Candidate {
+            removes: None,
+            id: CandidateId::new("x"),
+            cluster: ClusterId::new(cluster),
+            parent: HarnessId::new("h"),
+            title: String::new(),
+            hypothesis: String::new(),
+            changes: Vec::new(),
+            diff: String::new(),
+            predicted: Vec::new(),
+            origin: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_draft_is_believed_from_the_start_and_for_the_cluster_that_were_asked_for() {
+        let asked = Command::Propose {
+            experiment: ExperimentId::new("E001"),
+            cluster: ClusterId::new("c-1"),
+            start: Some(Start::Minimal),
+        };
+        let drafted = |experiment: &str, start, cluster| Event::Drafted {
+            experiment: ExperimentId::new(experiment),
+            start,
+            candidate: Box::new(candidate(cluster)),
+            objection: None,
+            spent: Spent::default(),
+        };
+        assert!(answers(&asked, &drafted("E001", Start::Minimal, "c-1")));
+        for other in [
+            drafted("E002", Start::Minimal, "c-1"),
+            drafted("E001", Start::Simplify, "c-1"),
+            drafted("E001", Start::Minimal, "c-2"),
+        ] {
+            assert!(!answers(&asked, &other), "{other:?}");
+        }
+        let greedy = Command::Propose {
+            experiment: ExperimentId::new("E001"),
+            cluster: ClusterId::new("c-1"),
+            start: None,
+        };
+        assert!(
+            !answers(&greedy, &drafted("E001", Start::Minimal, "c-1")),
+            "nobody asked for drafts"
+        );
+    }
+
+    #[test]
+    fn each_draft_is_screened_and_only_what_was_run_has_failed() {
+        let asked = Command::Screen {
+            experiment: ExperimentId::new("E001"),
+            cluster: ClusterId::new("c-1"),
+            drafts: vec![candidate("c-1"), candidate("c-1")],
+        };
+        let screened = |cluster: &str, n: usize| Event::Screened {
+            experiment: ExperimentId::new("E001"),
+            cluster: ClusterId::new(cluster),
+            screened: vec![Screened::default(); n],
+            spent: Spent::default(),
+        };
+        assert!(answers(&asked, &screened("c-1", 2)));
+        assert!(!answers(&asked, &screened("c-1", 1)) && !answers(&asked, &screened("c-2", 2)));
+
+        let asked = Command::Ablate {
+            kept: ExperimentId::new("E001"),
+            candidate: Box::new(candidate("c-1")),
+            tasks: vec![TaskId::new("t1")],
+        };
+        let ablated = |kept: &str, failed: &[&str]| Event::Ablated {
+            kept: ExperimentId::new(kept),
+            failed: failed.iter().map(|task| TaskId::new(*task)).collect(),
+            spent: Spent::default(),
+        };
+        assert!(answers(&asked, &ablated("E001", &[])) && answers(&asked, &ablated("E001", &["t1"])));
+        assert!(!answers(&asked, &ablated("E002", &[])) && !answers(&asked, &ablated("E001", &["t2"])));
     }
 }

@@ -153,6 +153,16 @@ pub enum Event {
         /// What the proposer spent on looking.
         spent: Spent,
     },
+    /// A kept change was taken out, to see whether it is still needed. If nothing failed, taking it out is the next experiment.
+    Ablated {
+        /// The experiment that it came with.
+        kept: ExperimentId,
+        /// What does not pass without it; of the first that were run, if some of them do not.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        failed: Vec<TaskId>,
+        /// What it cost.
+        spent: Spent,
+    },
     /// An experiment was decided.
     Decided {
         /// The experiment.
@@ -200,6 +210,7 @@ impl Event {
             | Self::Proposed { spent, .. }
             | Self::Drafted { spent, .. }
             | Self::Screened { spent, .. }
+            | Self::Ablated { spent, .. }
             | Self::Raced { spent, .. }
             | Self::NothingProposed { spent, .. } => *spent,
             Self::Started(_)

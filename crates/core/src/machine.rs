@@ -8,6 +8,7 @@ mod buying;
 mod cases;
 mod command;
 mod curation;
+mod prune;
 mod race;
 mod round;
 mod schedule;
@@ -114,6 +115,7 @@ fn apply(state: &mut State, event: &Event) -> Vec<Command> {
             }
         }
         Event::Drafted { .. } | Event::Screened { .. } | Event::NothingProposed { .. } => round::take(state, event),
+        Event::Ablated { kept, failed, spent } => prune::ablated(state, kept, failed, spent.task_runs),
         Event::Raced {
             task, outcomes, spent, ..
         } => race::ran(state, task, outcomes, spent.task_runs),
@@ -283,6 +285,9 @@ fn next_work(state: &mut State) -> Command {
     if let Some(round) = state.round.take().filter(|_| may_propose) {
         return round::next(state, round);
     }
+    if let Some(command) = may_propose.then(|| prune::next(state, false)).flatten() {
+        return command;
+    }
     let cluster = may_propose.then(|| state.next_cluster()).flatten();
     if let Some(cluster) = cluster {
         let cases = cases::of_cluster(state, &cluster);
@@ -299,7 +304,8 @@ fn next_work(state: &mut State) -> Command {
             start: None,
         };
     }
-    next_batch(state)
+    let idle = may_propose.then(|| prune::next(state, true)).flatten();
+    idle.unwrap_or_else(|| next_batch(state))
 }
 
 /// Why the validation set may not be asked any more, if it may not.
@@ -353,10 +359,20 @@ fn ask_gate(state: &mut State) -> Command {
                 .map(|task| case_name(state, *task))
                 .collect();
             let named = judgement.ground == Ground::Regression && !broken.is_empty();
-            let reason = match named {
+            let mut reason = match named {
                 true => format!("{}: {}", judgement.reason, broken.join(", ")),
                 false => judgement.reason,
             };
+            if let Some(removed) = state
+                .experiment(&experiment)
+                .and_then(|one| one.candidate.removes.as_ref())
+            {
+                let what = match judgement.ground.verdict() {
+                    Verdict::Accepted => "is no longer needed",
+                    _ => "stays",
+                };
+                reason = format!("what {removed} added {what}: {reason}");
+            }
             Command::Decide {
                 experiment,
                 ground: judgement.ground,
@@ -437,7 +453,7 @@ fn decided(state: &mut State, ground: Ground, reason: &str) -> Command {
         round::fell(state, &experiment);
         return next_work(state);
     }
-    state.frontier.forget(&experiment.candidate.id);
+    state.frontier.kept(&experiment.candidate);
     state.incumbent = state.incumbent.with(&experiment.candidate.changes);
     state.case_tallies.clear();
     suite::kept(state);

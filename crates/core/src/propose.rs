@@ -13,6 +13,7 @@ mod knob;
 mod look;
 mod needed;
 pub mod observation;
+mod past;
 mod recipe;
 mod select;
 pub mod talk;
@@ -27,6 +28,7 @@ use crate::failure::RootCause;
 use crate::harness::{Harness, PathPolicy};
 use crate::id::{CandidateId, TaskId};
 use crate::mine::lack;
+use crate::search::Dropped;
 use crate::trace::Trace;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,6 +73,12 @@ pub struct Brief<'a> {
     pub tried: &'a BTreeSet<CandidateId>,
     /// The experiments so far, with what came of them.
     pub past: &'a [Experiment],
+    /// The batch of today.
+    pub batch: u32,
+    /// What is drafted beside this one, to be screened with it.
+    pub drafts: &'a [Candidate],
+    /// What was drafted earlier and not worth an experiment.
+    pub dropped: &'a [Dropped],
     /// Train runs that passed, of tasks that never failed: what may be shown as an example.
     pub shown: Vec<Example<'a>>,
     /// What must not stand in a harness.

@@ -10,6 +10,7 @@ use sprag_core::harness::Harness;
 use sprag_core::id::{CandidateId, TaskId};
 use sprag_core::machine::State;
 use sprag_core::propose::{Brief, Example, Look as LookKind, Proposal, propose as ask, watched};
+use sprag_core::search::Dropped;
 use sprag_core::trial::Trial;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,14 +24,18 @@ pub(super) struct Ground<'a> {
     pub(super) tasks: &'a [TaskId],
     /// What is not wanted again.
     pub(super) tried: &'a BTreeSet<CandidateId>,
+    /// What was drafted earlier and not worth an experiment.
+    pub(super) dropped: &'a [Dropped],
 }
 
 pub(super) async fn propose(question: &Question<'_, '_>, store: &mut dyn Store) -> Result<Proposed, FlowError> {
+    let tried = question.state.tried_here();
     let ground = Ground {
         cluster: question.cluster,
         harness: &question.state.incumbent,
         tasks: &question.look.tasks,
-        tried: &question.state.tried,
+        tried: &tried,
+        dropped: question.state.dropped(),
     };
     on(question, store, &ground, Spent::default()).await
 }
@@ -71,6 +76,9 @@ pub(super) async fn on(
             policy: &request.policy,
             tried: ground.tried,
             past: &state.experiments,
+            batch: state.batch,
+            drafts: state.drafts(),
+            dropped: ground.dropped,
             shown: passed.iter().map(|(task, trace)| shown((task, trace))).collect(),
             guarded: &guarded,
             seed: state.plan.seed,

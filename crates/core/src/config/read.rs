@@ -308,6 +308,7 @@ fn search(table: &Reader<'_>) -> SearchConfig {
     SearchConfig {
         mode: table.one("mode", modes).unwrap_or(usual.mode),
         proposals: count(table, "proposals", usual.proposals.into(), 1, 16),
+        prune: count(table, "prune", usual.prune.into(), 0, 1_000),
     }
 }
 

@@ -133,6 +133,7 @@ fn a_file_that_people_began_keeps_its_text_and_its_line_ends() {
 fn experiment(verdict: Verdict, reason: &str) -> Experiment {
     let tasks = ["t1", "t2"].map(TaskId::new);
     let candidate = Candidate {
+        removes: None,
         id: CandidateId::new("0af31b"),
         cluster: ClusterId::new("c-1"),
         parent: HarnessId::new("h"),

@@ -209,6 +209,13 @@ impl State {
         }
     }
 
+    /// Shows the gate the candidate of the newest experiment, which takes out a change that was kept: it need not fix anything.
+    pub(super) fn tell_removal(&mut self) {
+        self.underway = Underway::default();
+        self.account.begin(BTreeSet::new());
+        self.gate.candidate(Proposal::default());
+    }
+
     /// What part of all runs fails with a cluster, as far as its failures tell: those from issues and other runs are no traffic.
     fn share_of(&self, cluster: &ClusterId) -> f64 {
         let open = |members: &BTreeMap<RecordId, crate::cluster::Member>| {

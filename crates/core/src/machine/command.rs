@@ -70,6 +70,15 @@ pub enum Command {
         /// The drafts.
         drafts: Vec<Candidate>,
     },
+    /// See whether everything still passes without a change that was kept; leads to `Ablated`.
+    Ablate {
+        /// The experiment that it came with.
+        kept: ExperimentId,
+        /// The change taken out of the incumbent.
+        candidate: Box<Candidate>,
+        /// What it had fixed, then the regression suite.
+        tasks: Vec<TaskId>,
+    },
     /// Run one case on each of several drafts; leads to `Raced`.
     Race {
         /// The experiment that the best of them will be.

@@ -6,14 +6,15 @@ use crate::gate::purchase::{Outcome, Task};
 use crate::gate::stats::Tally;
 use crate::id::{CandidateId, ExperimentId, TaskId};
 use crate::ledger::Event;
+use crate::search::{Dropped, Screened};
 use std::collections::BTreeMap;
 
 /// A draft in a race.
 #[derive(Debug, Clone)]
 pub(super) struct Entrant {
     pub(super) draft: Candidate,
-    /// The cases that it solved in the screening.
-    pub(super) solved: Vec<TaskId>,
+    /// What it did in the screening.
+    pub(super) screened: Screened,
 }
 
 /// The drafts of one cluster, the best by the screening first.
@@ -78,11 +79,20 @@ fn go_on(state: &mut State, race: Race, may_run: bool) -> Command {
     command
 }
 
-/// The winner is the experiment; the others wait in the frontier.
+/// The winner is the experiment; of the others, those that solved something wait in the frontier.
 fn won(state: &mut State, mut race: Race, best: usize) {
     let winner = race.entrants.remove(best).draft;
     for entrant in race.entrants.into_iter().rev() {
-        state.frontier.keep(entrant.draft, entrant.solved, false);
+        let Entrant { draft, screened } = entrant;
+        if screened.solved.is_empty() {
+            state.dropped.push(Dropped {
+                candidate: draft,
+                screened,
+                batch: state.batch,
+            });
+        } else {
+            state.frontier.keep(draft, screened.solved, false);
+        }
     }
     begin_experiment(state, &race.experiment, &winner, race.task_runs);
     state.tell_candidate(&winner.cluster);

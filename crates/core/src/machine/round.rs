@@ -5,10 +5,10 @@ use super::{Command, State, begin_experiment, next_work, race, refuse};
 use crate::budget::Spent;
 use crate::candidate::{Candidate, Experiment, Ground};
 use crate::harness::Harness;
-use crate::id::{ClusterId, ExperimentId, HarnessId, TaskId};
+use crate::id::{CandidateId, ClusterId, ExperimentId, HarnessId, TaskId};
 use crate::ledger::Event;
 use crate::search::frontier::{self, Ground as Made};
-use crate::search::{Screened, SearchMode, Start, ranked};
+use crate::search::{Dropped, Screened, SearchMode, Start, ranked};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Cases that a draft is screened on.
@@ -41,9 +41,7 @@ impl Round {
                 task_runs: 0,
             };
         }
-        let kept = state.experiments.iter().any(Experiment::accepted);
-        let looked = (cluster.clone(), state.incumbent.id());
-        let simplify = (kept && state.simplified.insert(looked)).then_some(Start::Simplify);
+        let simplify = may_simplify(state, &cluster).then_some(Start::Simplify);
         let proposed = Start::proposed(state.plan.search.proposals);
         Self {
             cluster,
@@ -52,6 +50,17 @@ impl Round {
             from_frontier: false,
             task_runs: 0,
         }
+    }
+
+    /// For a cluster that the proposer has nothing for: what was kept may be in its way.
+    fn simplifying(state: &mut State, cluster: &ClusterId) -> Option<Self> {
+        may_simplify(state, cluster).then(|| Self {
+            cluster: cluster.clone(),
+            starts: VecDeque::from([Start::Simplify]),
+            drafts: Vec::new(),
+            from_frontier: false,
+            task_runs: 0,
+        })
     }
 
     /// The next draft, or the screening of what was drafted; `None` where there is nothing to screen.
@@ -73,6 +82,12 @@ impl Round {
     }
 }
 
+/// Whether it is to be seen what a cluster does without each kept change: once on each harness.
+fn may_simplify(state: &mut State, cluster: &ClusterId) -> bool {
+    let kept = state.experiments.iter().any(Experiment::accepted);
+    kept && state.simplified.insert((cluster.clone(), state.incumbent.id()))
+}
+
 /// Takes in what came of drafting; a proposer that was asked without a round may have had nothing, too.
 pub(super) fn take(state: &mut State, event: &Event) -> Command {
     match event {
@@ -92,7 +107,10 @@ pub(super) fn take(state: &mut State, event: &Event) -> Command {
         Event::NothingProposed { cluster, .. } => match state.round.take() {
             Some(round) => nothing(state, round),
             None => {
-                state.exhausted.insert(cluster.clone());
+                state.round = Round::simplifying(state, cluster);
+                if state.round.is_none() {
+                    state.exhausted.insert(cluster.clone());
+                }
                 next_work(state)
             }
         },
@@ -145,12 +163,21 @@ fn nothing(state: &mut State, mut round: Round) -> Command {
     next_work(state)
 }
 
-/// The best of what was screened is measured, the others wait; what did nothing is forgotten.
+/// The best of what was screened is measured, the others wait; what did nothing, or more harm than good, is not tried again.
 fn screened(state: &mut State, experiment: &ExperimentId, screened: &[Screened], spent: Spent) -> Command {
     let Some(round) = state.round.take() else {
         return next_work(state);
     };
     let ranked = ranked(&state.incumbent, &round.drafts, screened);
+    let all = round.drafts.iter().zip(screened).enumerate();
+    let dropped = all
+        .filter(|(at, _)| !ranked.contains(at))
+        .map(|(_, (draft, screened))| Dropped {
+            candidate: draft.clone(),
+            screened: screened.clone(),
+            batch: state.batch,
+        });
+    state.dropped.extend(dropped);
     if ranked.is_empty() {
         // The frontier may have more, and the proposer was not asked then.
         if !round.from_frontier {
@@ -160,19 +187,20 @@ fn screened(state: &mut State, experiment: &ExperimentId, screened: &[Screened],
     }
     let entrant = |at: &usize| race::Entrant {
         draft: round.drafts[*at].clone(),
-        solved: screened[*at].solved.clone(),
+        screened: screened[*at].clone(),
     };
     let entrants = ranked.iter().map(entrant).collect();
     race::begin(state, experiment, entrants, round.task_runs + spent.task_runs)
 }
 
-/// A change that solved something and fell for what else it did is remembered.
+/// A change that solved something and was not worth it alone is remembered, to be used beside another one; what breaks something would break it in any
+/// company.
 pub(super) fn fell(state: &mut State, experiment: &Experiment) {
-    let remembered = matches!(
-        experiment.ground,
-        Some(Ground::Regression | Ground::Harm | Ground::NoGain)
-    );
-    if state.plan.search.mode == SearchMode::Frontier && remembered {
+    if state.plan.search.mode != SearchMode::Frontier || experiment.candidate.removes.is_some() {
+        return;
+    }
+    state.frontier.fell(&experiment.candidate);
+    if experiment.ground == Some(Ground::NoGain) && !frontier::is_of_members(&experiment.candidate) {
         let fixed = experiment.fixed_tasks().into_iter().map(TaskId::new);
         state.frontier.keep(experiment.candidate.clone(), fixed, true);
     }
@@ -192,6 +220,46 @@ impl State {
     /// What was drafted in this round so far.
     pub fn drafts(&self) -> &[Candidate] {
         self.round.as_ref().map_or(&[], |round| &round.drafts)
+    }
+
+    /// Edits that are not wanted again today. Where drafts are screened, what did nothing on another harness, or in an earlier batch, may be one
+    /// again: another fault may have kept it from doing something, and there are other cases now.
+    pub fn tried_here(&self) -> BTreeSet<CandidateId> {
+        if self.plan.search.mode == SearchMode::Greedy {
+            return self.tried.clone();
+        }
+        let here = self.incumbent.id();
+        let idle = |one: &&Experiment| one.ground == Some(Ground::Probe);
+        let fell = self
+            .experiments
+            .iter()
+            .filter(idle)
+            .map(|one| (&one.candidate, one.batch));
+        let harmless = self.dropped.iter().filter(|one| one.screened.broken.is_empty());
+        let unshown: Vec<(&Candidate, u32)> = fell.chain(harmless.map(|one| (&one.candidate, one.batch))).collect();
+        let told = self
+            .experiments
+            .iter()
+            .filter(|one| !idle(one))
+            .map(|one| &one.candidate);
+        let today = |(one, batch): &&(&Candidate, u32)| one.parent == here && *batch == self.batch;
+        let told: BTreeSet<&CandidateId> = told
+            .chain(unshown.iter().filter(today).map(|(one, _)| *one))
+            .chain(self.drafts())
+            .map(|one| &one.id)
+            .chain(&self.plan.known.rejected)
+            .collect();
+        let mut tried = self.tried.clone();
+        let again = unshown.into_iter().filter(|(one, _)| !told.contains(&one.id));
+        again.for_each(|(one, _)| {
+            tried.remove(&one.id);
+        });
+        tried
+    }
+
+    /// The drafts that were not worth an experiment.
+    pub fn dropped(&self) -> &[Dropped] {
+        &self.dropped
     }
 
     /// The cases of a cluster that its drafts are run on: those that the proposer sees.
@@ -226,7 +294,7 @@ impl State {
             .collect()
     }
 
-    fn made<'a>(&'a self, lineage: &'a BTreeMap<HarnessId, Harness>) -> Made<'a> {
+    pub(super) fn made<'a>(&'a self, lineage: &'a BTreeMap<HarnessId, Harness>) -> Made<'a> {
         Made {
             lineage,
             incumbent: &self.incumbent,
@@ -236,7 +304,7 @@ impl State {
     }
 
     /// Every harness that was incumbent.
-    fn lineage(&self) -> BTreeMap<HarnessId, Harness> {
+    pub(super) fn lineage(&self) -> BTreeMap<HarnessId, Harness> {
         let mut harness = self.plan.harness.clone();
         let mut all = BTreeMap::from([(harness.id(), harness.clone())]);
         for kept in self.experiments.iter().filter(|experiment| experiment.accepted()) {

@@ -2,6 +2,7 @@
 
 use super::buying::{self, Numbers, Underway};
 use super::cases::Tally;
+use super::prune::Pruning;
 use super::race::Race;
 use super::round::Round;
 use super::schedule::batches;
@@ -18,6 +19,7 @@ use crate::harness::Harness;
 use crate::id::{CandidateId, CaseId, ClusterId, ExperimentId, HarnessId, RecordId, TaskId};
 use crate::ledger::{Finding, Plan};
 use crate::score::Scorecard;
+use crate::search::Dropped;
 use crate::search::frontier::Frontier;
 use crate::trial::{TaskVerdict, TrialStatus};
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,6 +89,8 @@ pub struct State {
     pub(super) underway: Underway,
     /// The drafts under way.
     pub(super) round: Option<Round>,
+    /// Which kept changes are taken out, to see whether they are needed.
+    pub(super) pruning: Pruning,
     /// The drafts that race for the next experiment.
     pub(super) race: Option<Race>,
     /// The harnesses on which kept changes were taken out for a cluster.
@@ -95,6 +99,8 @@ pub struct State {
     pub frontier: Frontier,
     /// How many were drafted in rounds.
     pub drafts: u32,
+    /// The drafts that were not worth an experiment.
+    pub(super) dropped: Vec<Dropped>,
 }
 
 /// A run of a train task that passed, and is on record.
@@ -117,10 +123,12 @@ impl State {
             account,
             underway: Underway::default(),
             round: None,
+            pruning: Pruning::default(),
             race: None,
             simplified: BTreeSet::new(),
             frontier: Frontier::default(),
             drafts: 0,
+            dropped: Vec::new(),
             incumbent: plan.harness.clone(),
             schedule: batches(&plan.train, plan.seed, plan.batches, plan.batch_size),
             plan: plan.clone(),
@@ -247,6 +255,13 @@ impl State {
                     .filter_map(|finding| Some(&finding.record.as_ref()?.task)),
             )
             .collect();
+        let mut runs = self.passing_runs();
+        runs.retain(|run| !failed.contains(&run.task));
+        runs
+    }
+
+    /// The newest run of each task of the traffic that passed when it was run last, the newest first.
+    pub fn passing_runs(&self) -> Vec<PassedRun> {
         let mut times: BTreeMap<&TaskId, u32> = BTreeMap::new();
         let mut newest: BTreeMap<&TaskId, PassedRun> = BTreeMap::new();
         let mut order: Vec<&TaskId> = Vec::new();
@@ -256,15 +271,21 @@ impl State {
                 let times = times.entry(&verdict.task).or_default();
                 let trial = *times;
                 *times += 1;
-                if verdict.status == TrialStatus::Passed && !failed.contains(&verdict.task) {
-                    order.retain(|task| *task != &verdict.task);
-                    order.push(&verdict.task);
-                    let run = PassedRun {
-                        task: verdict.task.clone(),
-                        trial,
-                        harness: harness.clone(),
-                    };
-                    newest.insert(&verdict.task, run);
+                match verdict.status {
+                    TrialStatus::Passed => {
+                        order.retain(|task| *task != &verdict.task);
+                        order.push(&verdict.task);
+                        let run = PassedRun {
+                            task: verdict.task.clone(),
+                            trial,
+                            harness: harness.clone(),
+                        };
+                        newest.insert(&verdict.task, run);
+                    }
+                    TrialStatus::Failed => {
+                        newest.remove(&verdict.task);
+                    }
+                    TrialStatus::Errored { .. } => {}
                 }
             }
         }

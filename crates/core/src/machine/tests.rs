@@ -167,6 +167,7 @@ impl Tape {
             };
         }
         let new = Candidate {
+            removes: None,
             id: CandidateId::new(format!("of {experiment} {}", self.at)),
             cluster: cluster.clone(),
             parent: state.incumbent.id(),
@@ -208,7 +209,11 @@ impl Tape {
                 _ => {}
             }
         }
-        Screened { solved, moved }
+        let broken = match self.below(6) {
+            1 => vec![TaskId::new("t0")],
+            _ => Vec::new(),
+        };
+        Screened { solved, moved, broken }
     }
 
     fn bought(&mut self, state: &State, experiment: Option<&ExperimentId>, request: &Request) -> Event {
@@ -319,6 +324,11 @@ impl Tape {
                 screened: drafts.iter().map(|_| self.screened(state, cluster)).collect(),
                 spent: self.spent(),
             },
+            Command::Ablate { kept, tasks, .. } => Event::Ablated {
+                kept: kept.clone(),
+                failed: tasks.iter().filter(|_| self.below(8) == 1).cloned().collect(),
+                spent: self.spent(),
+            },
             Command::Race { .. } => self.raced(command),
             _ => written(command),
         }
@@ -426,6 +436,7 @@ fn plan(tape: &mut Tape) -> Plan {
         search: SearchConfig {
             mode: [SearchMode::Greedy, SearchMode::Frontier][(seed % 2) as usize],
             proposals: 1 + seed % 4,
+            prune: seed % 3,
         },
         advised: tape.below(2) == 1,
         review: Review {
@@ -517,6 +528,12 @@ fn check_commands(state: &State, commands: &[Command]) {
                 None,
                 "what is decided is not decided again"
             );
+        }
+        Some(Command::Ablate { kept, candidate, tasks }) => {
+            let kept = state.experiment(kept).unwrap();
+            assert!(kept.accepted() && kept.batch < state.batch && kept.candidate.removes.is_none());
+            assert_eq!(candidate.removes.as_ref(), Some(&kept.id));
+            assert!(!tasks.is_empty() && !state.tried.contains(&candidate.id));
         }
         Some(command @ (Command::Screen { .. } | Command::Race { .. })) => check_drafts(state, command),
         Some(Command::ReviseSuite { changes }) => {
@@ -624,15 +641,17 @@ fn check(state: &State, event: &Event, commands: &[Command], before: &mut Before
 /// Whatever the rule, a change is kept after the whole validation set has a verdict; the gate `strict` is kept to the letter.
 fn check_accepted(state: &State, experiment: &Experiment, before: &Before) {
     let score = |card: &Option<Scorecard>| card.as_ref().filter(|card| card.complete()).and_then(Scorecard::score);
-    let cluster = experiment.cluster_cases.as_ref().unwrap();
-    assert!(cluster.fixed + cluster.mechanism_gone + cluster.wavering > 0);
+    let cluster = experiment.cluster_cases.as_ref();
+    let removes = experiment.candidate.removes.is_some();
+    assert!(removes || cluster.is_some_and(|card| card.fixed + card.mechanism_gone + card.wavering > 0));
     match state.plan.gate.mode {
         GateMode::Assured => {}
         GateMode::Efficient => assert_eq!(experiment.validation.as_ref().unwrap().total(), N_VALIDATION),
+        GateMode::Strict if removes => assert!(score(&experiment.validation).unwrap() >= before.best),
         GateMode::Strict => {
             assert!(score(&experiment.validation).unwrap() >= before.best);
             assert!(before.suite.is_empty() || score(&experiment.regression).unwrap() >= 0.8);
-            assert!(cluster.mechanism_gone > 0);
+            assert!(cluster.unwrap().mechanism_gone > 0);
         }
     }
 }
@@ -1277,4 +1296,135 @@ fn runs_that_passed_are_known_by_their_trial_and_harness_unless_their_task_ever_
         [run("b", 1, &after), run("a", 1, &after), run("c", 0, &before)],
         "the newest first; `{failed}` has a record"
     );
+}
+
+/// A run whose change was kept in the first batch, after a second batch without a failure.
+fn idle(prune: u32) -> (State, Vec<Command>) {
+    let mut state = promoted([2, 2]);
+    state.plan.search.prune = prune;
+    let published = Event::Published {
+        experiment: state.experiments[0].id.clone(),
+        branch: "b".to_owned(),
+        tree: "t".to_owned(),
+    };
+    let (state, commands) = step(Some(state), &published);
+    assert!(
+        matches!(commands[0], Command::RunTraffic { batch: 2, .. }),
+        "{commands:?}"
+    );
+    let (state, commands) = step(state, &calm(2));
+    (state.unwrap(), commands)
+}
+
+/// Traffic without a failure.
+fn calm(batch: u32) -> Event {
+    Event::TrafficRan {
+        batch,
+        verdicts: Vec::new(),
+        records: Vec::new(),
+        spent: Spent::default(),
+    }
+}
+
+fn ablated(failed: &[&str]) -> Event {
+    Event::Ablated {
+        kept: ExperimentId::new("E001"),
+        failed: failed.iter().map(|task| TaskId::new(*task)).collect(),
+        spent: Spent::default(),
+    }
+}
+
+#[test]
+fn a_kept_change_is_taken_out_once_when_there_is_nothing_else_to_do() {
+    let (_, commands) = idle(0);
+    assert!(matches!(commands[0], Command::RunTraffic { .. }), "never: {commands:?}");
+    let (state, commands) = idle(4);
+    let Some(Command::Ablate { kept, candidate, tasks }) = commands.first() else {
+        panic!("{commands:?}")
+    };
+    assert_eq!(
+        (kept.as_str(), tasks.len()),
+        ("E001", 2),
+        "what it had fixed, which is the suite"
+    );
+    assert!(
+        candidate.title.starts_with("Remove what E001 added: "),
+        "{}",
+        candidate.title
+    );
+    assert_eq!(state.incumbent.with(&candidate.changes), state.plan.harness);
+
+    let (state, commands) = step(Some(state), &ablated(&["t0"]));
+    assert!(
+        matches!(commands[0], Command::RunTraffic { batch: 3, .. }),
+        "it is needed: {commands:?}"
+    );
+    let (_, commands) = step(state, &calm(3));
+    assert!(
+        matches!(commands[0], Command::RunTraffic { batch: 4, .. }),
+        "nothing was kept since: {commands:?}"
+    );
+}
+
+#[test]
+fn what_nothing_needs_any_more_goes_through_the_gate_like_any_other_change() {
+    for (passed, verdict, said) in [
+        (5, Verdict::Accepted, "what E001 added is no longer needed: "),
+        (0, Verdict::Rejected, "what E001 added stays: "),
+    ] {
+        let (state, _) = idle(4);
+        let (mut state, mut commands) = step(Some(state), &ablated(&[]));
+        let id = ExperimentId::new("E002");
+        while let Some(Command::Buy { request, .. }) = commands.first() {
+            assert!(
+                matches!(request.purpose, Purpose::Suite | Purpose::Validation),
+                "there are no cases that it must fix: {request:?}"
+            );
+            let held_out = request.purpose.is_held_out();
+            let run = |task: &u32| (*task, !held_out || *task < passed);
+            let runs: Vec<(u32, bool)> = request.tasks.iter().map(run).collect();
+            (state, commands) = step(state, &bought(Some(&id), Arm::Candidate, request.purpose, &runs));
+        }
+        let Some(Command::Decide { ground, reason, .. }) = commands.first() else {
+            panic!("{commands:?}")
+        };
+        assert_eq!(ground.verdict(), verdict, "{reason}");
+        assert!(reason.starts_with(said), "{reason}");
+        let decided = Event::Decided {
+            experiment: id,
+            ground: *ground,
+            reason: reason.clone(),
+        };
+        let (state, _) = step(state, &decided);
+        let state = state.unwrap();
+        assert_eq!(state.experiments[1].candidate.removes, Some(ExperimentId::new("E001")));
+        assert_eq!(state.incumbent == state.plan.harness, verdict == Verdict::Accepted);
+        assert_eq!(
+            state.removal(&ExperimentId::new("E001")).is_none(),
+            verdict == Verdict::Accepted
+        );
+    }
+}
+
+#[test]
+fn where_the_proposer_has_nothing_it_is_looked_once_what_is_in_the_way() {
+    let state = promoted([2, 0]);
+    let published = Event::Published {
+        experiment: state.experiments[0].id.clone(),
+        branch: "b".to_owned(),
+        tree: "t".to_owned(),
+    };
+    let (state, _) = step(Some(state), &published);
+    let (mut state, mut commands) = step(state, &calm(2));
+    let mut starts = Vec::new();
+    while let Some(Command::Propose { cluster, start, .. }) = commands.first() {
+        starts.push(*start);
+        let nothing = Event::NothingProposed {
+            cluster: cluster.clone(),
+            reason: String::new(),
+            spent: Spent::default(),
+        };
+        (state, commands) = step(state, &nothing);
+    }
+    assert_eq!(starts, [None, Some(Start::Simplify)]);
 }

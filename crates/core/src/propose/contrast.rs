@@ -36,19 +36,48 @@ impl Condition {
 /// What a further fact costs.
 const PER_FACT: f64 = 0.08;
 
+/// What is known of a condition that was tried with the same action, and so of others, by the runs that they hold in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    /// It broke what had worked: whatever holds wherever it holds would break it too. Only what holds in just the same runs and is said by another
+    /// tool may still be right where it was wrong.
+    Broke,
+    /// The same, and nothing has run since that could tell what holds in the same runs from it.
+    BrokeNow,
+    /// It did nothing for what it was for: whatever holds in no other runs would do nothing either.
+    Idle,
+    /// It is being tried: what holds in just the same runs is no other change.
+    Now,
+}
+
+/// What conditions may be made of.
+#[expect(missing_debug_implementations, reason = "closures")]
+pub struct Terms<'a> {
+    /// The action's name and arguments.
+    pub about: &'a str,
+    /// Facts that are not usable are left out.
+    pub usable: &'a dyn Fn(&Atom) -> bool,
+    /// What came of a condition, if it was tried.
+    pub tried: &'a dyn Fn(&[Atom]) -> Option<Tried>,
+}
+
+/// Conditions for an action.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Found {
+    /// Those that tell the runs apart, the best first.
+    pub telling: Vec<Condition>,
+    /// No condition at all, unless what was tried speaks against it.
+    pub always: Option<Condition>,
+}
+
 /// Conditions that tell `needed` from `not_needed`, best first: by J, less what makes a fact likely to be luck (further facts, words of
-/// the request, values that name one thing, places in a list), plus the closeness of its words to `about` (the action's name and arguments). At most `limit`, of different reach: of facts that hold in exactly the same runs only the closest
-/// `TWINS` are kept. Facts that are not `usable` are left out.
-pub fn conditions(
-    needed: &[Snapshot<'_>],
-    not_needed: &[Snapshot<'_>],
-    about: &str,
-    usable: &dyn Fn(&Atom) -> bool,
-    limit: usize,
-) -> Vec<Condition> {
+/// the request, values that name one thing, places in a list), plus the closeness of its words to what it is about. At most `limit`, of different
+/// reach: of facts that hold in exactly the same runs only the closest `TWINS` are kept. What was tried rules out others; see [`Tried`].
+pub fn conditions(needed: &[Snapshot<'_>], not_needed: &[Snapshot<'_>], terms: &Terms<'_>, limit: usize) -> Found {
     if needed.is_empty() {
-        return Vec::new();
+        return Found::default();
     }
+    let Terms { about, usable, tried } = terms;
     let mut pool = candidates(needed, not_needed, usable);
     pool.retain(|atom| atom.hits.len() > needed.len() / 4 || atom.hits.len() >= 2 || needed.len() == 1);
     sort(&mut pool, about, needed.len(), not_needed.len());
@@ -62,12 +91,27 @@ pub fn conditions(
         .map_or(0.0, |reach| reach.j(needed.len(), not_needed.len()));
     found.extend(pairs(&pool, needed.len(), not_needed.len(), best_alone));
     sort(&mut found, about, needed.len(), not_needed.len());
-    let found = drop_twins(found);
-    found
-        .into_iter()
-        .take(limit)
-        .map(|reach| reach.into_condition(needed.len(), not_needed.len()))
-        .collect()
+    let always = Reach {
+        atoms: Vec::new(),
+        hits: (0..needed.len()).collect(),
+        false_alarms: (0..not_needed.len()).collect(),
+    };
+    let known: Vec<(Tried, Reach)> = found
+        .iter()
+        .chain([&always])
+        .filter_map(|reach| Some((tried(&reach.atoms)?, reach.clone())))
+        .collect();
+    let open = |reach: &Reach| !known.iter().any(|(tried, by)| reach.is_settled(*tried, by));
+    found.retain(open);
+    let condition = |reach: Reach| reach.into_condition(needed.len(), not_needed.len());
+    Found {
+        // Without anything on the other side, J would say too much for it.
+        always: open(&always).then(|| Condition {
+            j: 0.0,
+            ..condition(always)
+        }),
+        telling: drop_twins(found).into_iter().take(limit).map(condition).collect(),
+    }
 }
 
 /// How many facts of exactly the same reach are kept: the evidence cannot tell them apart, the gates can.
@@ -85,6 +129,24 @@ impl Reach {
     #[expect(clippy::cast_precision_loss, reason = "counts of runs")]
     fn j(&self, needed: usize, not_needed: usize) -> f64 {
         self.hits.len() as f64 / needed.max(1) as f64 - self.false_alarms.len() as f64 / not_needed.max(1) as f64
+    }
+
+    /// Whether what was tried tells what would come of this one.
+    fn is_settled(&self, tried: Tried, by: &Self) -> bool {
+        match tried {
+            Tried::Broke => self.is_wherever(by) && (!by.is_wherever(self) || self.tools() == by.tools()),
+            Tried::BrokeNow => self.is_wherever(by),
+            Tried::Idle => self.hits.is_subset(&by.hits),
+            Tried::Now => self.is_wherever(by) && by.is_wherever(self),
+        }
+    }
+
+    fn tools(&self) -> BTreeSet<Option<&str>> {
+        self.atoms.iter().map(Atom::tool).collect()
+    }
+
+    fn is_wherever(&self, other: &Self) -> bool {
+        self.hits.is_superset(&other.hits) && self.false_alarms.is_superset(&other.false_alarms)
     }
 
     fn into_condition(self, needed: usize, not_needed: usize) -> Condition {
@@ -319,6 +381,17 @@ mod tests {
         Snapshot::from_parts(input, results.iter().copied())
     }
 
+    fn found(
+        needed: &[Snapshot<'_>],
+        not_needed: &[Snapshot<'_>],
+        about: &str,
+        tried: &dyn Fn(&[Atom]) -> Option<Tried>,
+        limit: usize,
+    ) -> Found {
+        let usable = &|_: &Atom| true;
+        conditions(needed, not_needed, &Terms { about, usable, tried }, limit)
+    }
+
     fn describe(conditions: &[Condition]) -> Vec<String> {
         let all = |condition: &Condition| {
             condition
@@ -347,7 +420,7 @@ mod tests {
             "slow",
             &[("status", "Airplane: ON\nWi-Fi Calling: OFF\nBattery: full")],
         )];
-        let found = conditions(&needed, &not_needed, "toggle_wifi_calling", &|_| true, 3);
+        let found = found(&needed, &not_needed, "toggle_wifi_calling", &|_| None, 3).telling;
         assert_eq!(describe(&found)[0], "`status` says \"Wi-Fi Calling: ON\"");
         assert_eq!((found[0].hits, found[0].false_alarms), (2, 0));
     }
@@ -359,7 +432,7 @@ mod tests {
             snapshot("", &[("status", "Signal: none")]),
             snapshot("", &[("status", "Signal: none")]),
         ];
-        assert!(conditions(&needed, &not_needed, "reboot", &|_| true, 3).is_empty());
+        assert!(found(&needed, &not_needed, "reboot", &|_| None, 3).telling.is_empty());
     }
 
     #[test]
@@ -372,7 +445,7 @@ mod tests {
             snapshot("", &[("line", r#"{"used": 3.2}"#)]),
             snapshot("", &[("line", r#"{"used": 8}"#)]),
         ];
-        let found = conditions(&needed, &not_needed, "refuel", &|_| true, 3);
+        let found = found(&needed, &not_needed, "refuel", &|_| None, 3).telling;
         assert_eq!(describe(&found)[0], "`used` of `line` is at least 10");
     }
 
@@ -381,7 +454,84 @@ mod tests {
         let make = |a, b| snapshot("", &[("a", a), ("b", b)]);
         let needed = [make("late", "gold"), make("late", "gold")];
         let not_needed = [make("late", "plain"), make("early", "gold"), make("early", "plain")];
-        let found = conditions(&needed, &not_needed, "", &|_| true, 1);
+        let found = found(&needed, &not_needed, "", &|_| None, 1).telling;
         assert_eq!(describe(&found), ["`a` says \"late\" and `b` says \"gold\""]);
+    }
+
+    /// Two accounts that needed a call and four that did not; one of these was late too, and one more is not new.
+    fn accounts() -> ([Snapshot<'static>; 2], [Snapshot<'static>; 4]) {
+        let make = |a: &'static str, b| {
+            let due = if a.starts_with("late") { "due" } else { "paid" };
+            snapshot("", &[("a", a), ("b", b), ("c", due)])
+        };
+        (
+            [make("late, old", "gold"), make("late, old", "plain")],
+            [
+                make("late, old", "red"),
+                make("old", "blue"),
+                make("new", "blue"),
+                make("new", "red"),
+            ],
+        )
+    }
+
+    #[test]
+    fn what_holds_wherever_a_harmful_condition_holds_is_not_tried() {
+        let (needed, not_needed) = accounts();
+        let of = |tried: &dyn Fn(&[Atom]) -> Option<Tried>| found(&needed, &not_needed, "", tried, 40);
+        let said = |found: &Found| describe(&found.telling);
+        let late = |atoms: &[Atom]| matches!(atoms, [Atom::Line { line, .. }] if line == "late, old");
+        let untried = of(&|_| None);
+        for line in [
+            "`a` says \"late, old\"",
+            "`a` does not say \"new\"",
+            "`b` does not say \"red\"",
+        ] {
+            assert!(said(&untried).contains(&line.to_owned()), "{line}: {untried:#?}");
+        }
+        assert!(untried.always.is_some());
+
+        let harmed = of(&|atoms| late(atoms).then_some(Tried::BrokeNow));
+        assert!(
+            !said(&harmed).iter().any(|one| one == "`a` says \"late, old\""),
+            "itself"
+        );
+        assert!(
+            !said(&harmed).iter().any(|one| one == "`a` does not say \"new\""),
+            "holds wherever it holds"
+        );
+        assert!(
+            said(&harmed).contains(&"`b` does not say \"red\"".to_owned()),
+            "does not: {harmed:#?}"
+        );
+        assert!(
+            said(&harmed).iter().any(|one| one.contains(" and ")),
+            "narrower: {harmed:#?}"
+        );
+        assert_eq!(harmed.always, None, "always is wherever");
+
+        let due = "`c` says \"due\"".to_owned();
+        assert!(
+            said(&untried).contains(&due) && !said(&harmed).contains(&due),
+            "the same runs"
+        );
+        let before = of(&|atoms| late(atoms).then_some(Tried::Broke));
+        assert!(
+            said(&before).contains(&due),
+            "said by another tool, it may differ by now"
+        );
+        for line in ["`a` says \"late, old\"", "`a` does not say \"new\""] {
+            assert!(!said(&before).contains(&line.to_owned()), "{line}");
+        }
+
+        let idle = of(&|atoms| late(atoms).then_some(Tried::Idle));
+        assert_eq!(idle, Found::default(), "nothing holds in more of those that needed it");
+
+        let now = of(&|atoms| late(atoms).then_some(Tried::Now));
+        assert!(!said(&now).iter().any(|one| one == "`a` says \"late, old\""), "itself");
+        assert!(
+            said(&now).contains(&"`a` does not say \"new\"".to_owned()),
+            "another reach"
+        );
     }
 }

@@ -368,6 +368,7 @@ pub fn candidate(
         risk => format!("{} Risk: {risk}", finish.hypothesis),
     };
     Some(Candidate {
+        removes: None,
         id: CandidateId::new(&hash::of(&edit)[..12]),
         cluster: cluster.id.clone(),
         parent: before.id(),

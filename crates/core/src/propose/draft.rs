@@ -47,6 +47,7 @@ pub(super) fn finish(brief: &Brief<'_>, recipe: &Recipe, draft: Draft) -> Option
     predicted.sort();
     let parent = brief.harness.id();
     Some(Candidate {
+        removes: None,
         id: edit_id(recipe, &draft.edits, &parent),
         cluster: brief.cluster.id.clone(),
         title: draft.title,

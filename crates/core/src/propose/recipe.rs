@@ -1,10 +1,11 @@
 //! From a recipe to candidates: rank the conditions, fill the template, edit the file.
 
-use super::contrast::{Condition, conditions};
-use super::draft::{self, Draft, finish};
+use super::contrast::{Condition, Terms, conditions};
+use super::draft::{self, Draft, edit_id, finish};
 use super::look::{look_again, look_wider, observation, read_again, within_sight};
 use super::needed::{Argument, Variant, communications, guards, variants};
 use super::observation::{Atom, Moment, Snapshot};
+use super::past::Past;
 use super::template::{fill, uses_any};
 use super::write::{
     capitalised, describe_call, position_word, template_of, without_empty, words, write_argument, write_atom,
@@ -31,14 +32,23 @@ const LATER: usize = 2;
 /// The placeholders of an entry that stand for something mined.
 const MINED: [&str; 3] = ["conditions", "calls", "say"];
 
-/// One candidate in outline, ranked before it is written.
+/// How titles end of what needs a second look.
+const AGAIN: &str = ", after a second look";
+
+/// A change but for its condition.
 #[derive(Debug, Clone)]
-struct Sketch<'a> {
+struct Shape<'a> {
     recipe: &'a Recipe,
     look: Look,
     variant: Variant,
-    condition: Condition,
     position: Position,
+}
+
+/// One candidate in outline, ranked before it is written.
+#[derive(Debug, Clone)]
+struct Sketch<'a> {
+    shape: Shape<'a>,
+    condition: Condition,
     /// Its place among the conditions of its variant.
     rank: usize,
     /// Its place among the positions of its recipe.
@@ -59,7 +69,7 @@ pub(super) fn candidates<'a>(
     sketches.sort_by_key(|(order, sketch)| {
         (
             doubt(&sketch.condition),
-            sketch.look,
+            sketch.shape.look,
             sketch.rank + LATER * (order + sketch.place),
         )
     });
@@ -156,13 +166,17 @@ fn sketches<'a>(brief: &'a Brief<'a>, recipe: &'a Recipe) -> Vec<Sketch<'a>> {
                 if look == Look::Again && position != Position::End {
                     continue;
                 }
-                let found = conditions_for(brief, recipe, look, &variant, position);
-                out.extend(found.into_iter().enumerate().map(|(rank, condition)| Sketch {
+                let variant = variant.clone();
+                let shape = Shape {
                     recipe,
                     look,
-                    variant: variant.clone(),
-                    condition,
+                    variant,
                     position,
+                };
+                let found = conditions_for(brief, &shape);
+                out.extend(found.into_iter().enumerate().map(|(rank, condition)| Sketch {
+                    shape: shape.clone(),
+                    condition,
                     rank,
                     place,
                 }));
@@ -251,15 +265,15 @@ fn set(brief: &Brief<'_>, recipe: &Recipe, value: &Value) -> Option<Candidate> {
 }
 
 /// The conditions that this recipe can write, best first; last the empty one, if the mined ones leave room for doubt.
-fn conditions_for(
-    brief: &Brief<'_>,
-    recipe: &Recipe,
-    look: Look,
-    variant: &Variant,
-    position: Position,
-) -> Vec<Condition> {
-    let examples = examples(brief, look).unwrap_or_default();
-    let moment = if position == Position::Start {
+fn conditions_for(brief: &Brief<'_>, shape: &Shape<'_>) -> Vec<Condition> {
+    let Shape {
+        recipe,
+        look,
+        variant,
+        position,
+    } = shape;
+    let examples = examples(brief, *look).unwrap_or_default();
+    let moment = if *position == Position::Start {
         Moment::BeforeWrites
     } else {
         Moment::End
@@ -284,61 +298,45 @@ fn conditions_for(
         .chain([variant.does()])
         .collect();
     let (needed, not_needed) = (snapshots(&variant.needed), snapshots(&variant.not_needed));
-    let mut found = conditions(&needed, &not_needed, &about, &writable, CONDITIONS);
-    if look == Look::Wider && found.first().is_none_or(|best| best.j < CLEAR) {
-        found.push(Condition {
-            atoms: Vec::new(),
-            hits: needed.len(),
-            false_alarms: not_needed.len(),
-            j: 0.0,
-        });
-    }
-    found
+    let past = Past::of(brief, recipe);
+    let tried = |atoms: &[Atom]| {
+        past.of_change(&title(shape, atoms), || {
+            let elsewhere = recipe.positions.iter().filter(|place| *place != position);
+            let places = [*position].into_iter().chain(elsewhere.copied());
+            let at = |position| {
+                let shape = Shape {
+                    position,
+                    ..shape.clone()
+                };
+                Some(edit_id(recipe, &edits(brief, &shape, atoms)?, &brief.harness.id()))
+            };
+            places.filter_map(at).collect()
+        })
+    };
+    let terms = Terms {
+        about: &about,
+        usable: &writable,
+        tried: &tried,
+    };
+    let found = conditions(&needed, &not_needed, &terms, CONDITIONS);
+    let doubtful = found.telling.first().is_none_or(|best| best.j < CLEAR);
+    let always = found.always.filter(|_| *look == Look::Wider && doubtful);
+    found.telling.into_iter().chain(always).collect()
+}
+
+/// What a change does, and when.
+fn title(shape: &Shape<'_>, atoms: &[Atom]) -> String {
+    let does = capitalised(&shape.variant.does());
+    format!("{does}{}{}", words(atoms), again(shape))
+}
+
+fn again(shape: &Shape<'_>) -> &'static str {
+    if shape.look == Look::Again { AGAIN } else { "" }
 }
 
 fn append(brief: &Brief<'_>, sketch: &Sketch<'_>) -> Option<Candidate> {
-    let Sketch {
-        recipe,
-        look,
-        variant,
-        condition,
-        position,
-        ..
-    } = sketch;
-    let mut edits = looking(brief, sketch)?;
-    let conditions: Option<Vec<Value>> = condition
-        .atoms
-        .iter()
-        .map(|atom| write_atom(&recipe.condition, atom))
-        .collect();
-    let calls: Vec<Value> = variant
-        .calls
-        .iter()
-        .filter_map(|call| write_call(recipe, call))
-        .collect();
-    let when = words(&condition.atoms);
-    let does = variant.does();
-    let values = BTreeMap::from([
-        (
-            "title",
-            json!(format!("{does}{when}").replace('`', "").replace('_', " ")),
-        ),
-        ("conditions", Value::Array(conditions?)),
-        ("calls", Value::Array(calls)),
-        (
-            "say",
-            variant
-                .say
-                .as_ref()
-                .map_or(Value::Null, |say| write_argument(recipe, say)),
-        ),
-    ]);
-    let value = without_empty(fill(&recipe.entry, &values));
-    edits.push(Edit::Append {
-        at: recipe.at.clone(),
-        value,
-        position: *position,
-    });
+    let Sketch { shape, condition, .. } = sketch;
+    let variant = &shape.variant;
     let hypothesis = format!(
         "The action was needed in {} of the train runs on record and not in {}. {} of the former and {} of the latter show this condition.",
         variant.needed.len(),
@@ -346,45 +344,70 @@ fn append(brief: &Brief<'_>, sketch: &Sketch<'_>) -> Option<Candidate> {
         condition.hits,
         condition.false_alarms
     );
-    let again = if *look == Look::Again {
-        ", after a second look"
-    } else {
-        ""
-    };
     let draft = Draft {
-        edits,
-        title: format!("{}{when}{again}", capitalised(&does)),
+        edits: edits(brief, shape, &condition.atoms)?,
+        title: title(shape, &condition.atoms),
         hypothesis,
         needed: variant.needed.clone(),
         parameters: format!(
-            "position={}, facts={}{again}",
-            position_word(*position),
-            condition.atoms.len()
+            "position={}, facts={}{}",
+            position_word(shape.position),
+            condition.atoms.len(),
+            again(shape)
         ),
     };
-    finish(brief, recipe, draft)
+    finish(brief, shape.recipe, draft)
+}
+
+/// The entry, and what lets the harness see what it is about.
+fn edits(brief: &Brief<'_>, shape: &Shape<'_>, atoms: &[Atom]) -> Option<Vec<Edit>> {
+    let Shape {
+        recipe,
+        variant,
+        position,
+        ..
+    } = shape;
+    let mut edits = looking(brief, shape, atoms)?;
+    let conditions: Option<Vec<Value>> = atoms.iter().map(|atom| write_atom(&recipe.condition, atom)).collect();
+    let calls: Vec<Value> = variant
+        .calls
+        .iter()
+        .filter_map(|call| write_call(recipe, call))
+        .collect();
+    let name = format!("{}{}", variant.does(), words(atoms));
+    let say = variant.say.as_ref();
+    let values = BTreeMap::from([
+        ("title", json!(name.replace('`', "").replace('_', " "))),
+        ("conditions", Value::Array(conditions?)),
+        ("calls", Value::Array(calls)),
+        ("say", say.map_or(Value::Null, |say| write_argument(recipe, say))),
+    ]);
+    edits.push(Edit::Append {
+        at: recipe.at.clone(),
+        value: without_empty(fill(&recipe.entry, &values)),
+        position: *position,
+    });
+    Some(edits)
 }
 
 /// The edits that let the harness see what the condition and the arguments are about.
-fn looking(brief: &Brief<'_>, sketch: &Sketch<'_>) -> Option<Vec<Edit>> {
-    let referenced = referenced_tools(&sketch.variant).filter(|tool| !brief.watched.contains(*tool));
-    let tested = sketch.condition.atoms.iter().filter_map(Atom::tool);
-    match sketch.look {
+fn looking(brief: &Brief<'_>, shape: &Shape<'_>, atoms: &[Atom]) -> Option<Vec<Edit>> {
+    let recipe = shape.recipe;
+    let referenced = referenced_tools(&shape.variant).filter(|tool| !brief.watched.contains(*tool));
+    let tested = atoms.iter().filter_map(Atom::tool);
+    match shape.look {
         Look::Wider => {
             let unseen = tested.filter(|tool| !brief.watched.contains(*tool));
             let tools: BTreeSet<&str> = unseen.chain(referenced).collect();
-            tools
-                .into_iter()
-                .map(|tool| observation(brief, sketch.recipe, tool))
-                .collect()
+            tools.into_iter().map(|tool| observation(brief, recipe, tool)).collect()
         }
         Look::Again => {
             let again = tested
                 .collect::<BTreeSet<_>>()
                 .into_iter()
-                .map(|tool| read_again(brief, sketch.recipe, tool));
+                .map(|tool| read_again(brief, recipe, tool));
             referenced
-                .map(|tool| observation(brief, sketch.recipe, tool))
+                .map(|tool| observation(brief, recipe, tool))
                 .chain(again)
                 .collect()
         }

@@ -3,6 +3,7 @@
 mod searched;
 
 use super::*;
+use crate::candidate::Ground;
 use crate::cluster::ClusterBook;
 use crate::config;
 use crate::mine;
@@ -122,6 +123,9 @@ struct Desk {
     policy: PathPolicy,
     tried: BTreeSet<CandidateId>,
     past: Vec<Experiment>,
+    batch: u32,
+    drafts: Vec<Candidate>,
+    dropped: Vec<Dropped>,
     shown: Vec<Run>,
     harness: Harness,
     guarded: Guarded,
@@ -136,6 +140,9 @@ impl Desk {
             policy: PathPolicy::new(&["agent/**".to_owned()], &[], &[]).unwrap(),
             tried: BTreeSet::new(),
             past: Vec::new(),
+            batch: 1,
+            drafts: Vec::new(),
+            dropped: Vec::new(),
             shown: Vec::new(),
             harness: Harness::new([("agent/steps.toml".to_owned(), STEPS.to_owned())]),
             guarded: Guarded::default(),
@@ -172,6 +179,9 @@ impl Desk {
             policy: &self.policy,
             tried: &self.tried,
             past: &self.past,
+            batch: self.batch,
+            drafts: &self.drafts,
+            dropped: &self.dropped,
             shown: examples(&self.shown),
             guarded: &self.guarded,
             seed: 1,
@@ -446,4 +456,94 @@ fn what_should_be_said_is_a_field_where_one_holds_it() {
     say = "{order.arrives}"
     [[step]]
     "#);
+}
+
+/// Three late gifts, two of which wanted a refund; nothing tells them apart.
+fn gifts() -> Vec<Run> {
+    let run = |n: usize, status: &str, sort: &str| {
+        let late = ("refund", json!({"reason": "late"}));
+        let expected: &[_] = if n < 2 { &[late] } else { &[] };
+        let order = json!({"status": status, "sort": sort, "n": n}).to_string();
+        let calls = [("order", order.as_str()), ("stock", "Stock: plenty")];
+        Run::new(&format!("t{n}"), &calls, expected)
+    };
+    vec![
+        run(0, "late", "gift"),
+        run(1, "late", "gift"),
+        run(2, "late", "gift"),
+        run(3, "sent", "book"),
+        run(4, "lost", "book"),
+    ]
+}
+
+/// What is proposed at one place after a first change.
+fn after(desk: &mut Desk, first: &Candidate) -> Vec<String> {
+    desk.tried = BTreeSet::from([first.id.clone()]);
+    let (all, _) = desk.all("missing_action:refund");
+    let here = |made: &Candidate| made.origin.contains("before_last") && !made.title.ends_with("look");
+    all.into_iter().filter(here).map(|made| made.title).collect()
+}
+
+#[test]
+fn what_a_change_broke_rules_out_its_twins_and_all_that_hold_wherever_it_holds() {
+    let mut desk = Desk::new(gifts()).looking(Look::Again, gifts());
+    let first = desk.candidate("missing_action:refund");
+    let untold = after(&mut desk, &first);
+    assert!(
+        untold.len() > 1 && untold.iter().any(|title| title.contains("always")),
+        "{untold:?}"
+    );
+    let fell = |ground: Ground| {
+        let mut experiment = Experiment::new(crate::id::ExperimentId::new("E001"), 1, first.clone());
+        experiment.decide(ground, "", None);
+        vec![experiment]
+    };
+    for ground in [Ground::Harm, Ground::Regression, Ground::Probe] {
+        desk.past = fell(ground);
+        assert_eq!(after(&mut desk, &first), [""; 0], "{ground}");
+    }
+    desk.past = fell(Ground::NoGain);
+    assert_eq!(
+        after(&mut desk, &first),
+        untold,
+        "too little gained tells nothing of others"
+    );
+    desk.past = fell(Ground::Harm);
+    desk.batch = 2;
+    assert_eq!(
+        after(&mut desk, &first),
+        [""; 0],
+        "all of them are said by the same tool"
+    );
+    // Later, or on another harness, what did nothing may do something.
+    desk.past = fell(Ground::Probe);
+    assert_eq!(after(&mut desk, &first), untold);
+    desk.batch = 1;
+    desk.harness = Harness::new([("agent/steps.toml".to_owned(), format!("{STEPS}\n"))]);
+    assert!(!after(&mut desk, &first).is_empty());
+}
+
+#[test]
+fn what_is_drafted_beside_it_is_another_change_and_what_was_screened_out_tells_as_much_as_what_fell() {
+    let mut desk = Desk::new(gifts()).looking(Look::Again, gifts());
+    let first = desk.candidate("missing_action:refund");
+    let untold = after(&mut desk, &first);
+    desk.drafts = vec![first.clone()];
+    let beside = after(&mut desk, &first);
+    assert!(
+        beside.len() < untold.len() && beside.iter().any(|title| title.contains("always")),
+        "{beside:?}"
+    );
+    desk.drafts = Vec::new();
+    let screened = crate::search::Screened {
+        solved: vec![TaskId::new("t0")],
+        broken: vec![TaskId::new("t2")],
+        ..Default::default()
+    };
+    desk.dropped = vec![Dropped {
+        candidate: first.clone(),
+        screened,
+        batch: 1,
+    }];
+    assert_eq!(after(&mut desk, &first), [""; 0]);
 }

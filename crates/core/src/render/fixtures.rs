@@ -56,6 +56,7 @@ pub(super) fn diff() -> String {
 
 fn candidate(id: &str, title: &str) -> Candidate {
     Candidate {
+        removes: None,
         id: CandidateId::new(format!("cand-{id}")),
         cluster: ClusterId::new("c-lost-parcel"),
         parent: HarnessId::new("h0"),

@@ -66,17 +66,20 @@ fn body(view: &PullView, diff_bytes: usize) -> String {
         ("cluster", view.cluster.id.as_str()),
         ("experiment", experiment.id.as_str()),
     ];
+    // What only takes something out is about no failure.
+    let mends = experiment.candidate.removes.is_none();
+    let if_mends = |section: fn(&PullView) -> String| if mends { section(view) } else { String::new() };
     let sections = [
         marker("pull", &identity),
         in_short(view),
-        what_failed(view),
-        root_cause(view),
+        if_mends(what_failed),
+        if_mends(root_cause),
         the_change(view, diff_bytes),
         gate_results(view),
         paired(experiment),
         prediction(experiment),
-        attempts(view),
-        rejections(view),
+        if_mends(attempts),
+        if_mends(rejections),
         new_cases(view),
         review(view),
         footer(view),
@@ -100,12 +103,18 @@ fn accepted(view: &PullView) -> bool {
 fn in_short(view: &PullView) -> String {
     let experiment = &view.experiment;
     let cluster = &view.cluster;
-    let seen = format!(
-        "**{}** failed {} {}.",
-        title_of(&cluster.title),
-        times(cluster.total_failures()),
-        words::batches_of(cluster)
-    );
+    let seen = match &experiment.candidate.removes {
+        Some(removed) => format!(
+            "**What {} added is no longer needed**: the cases that it had fixed and the regression suite pass without it.",
+            escape(removed.as_str())
+        ),
+        None => format!(
+            "**{}** failed {} {}.",
+            title_of(&cluster.title),
+            times(cluster.total_failures()),
+            words::batches_of(cluster)
+        ),
+    };
     let Some((verdict, reason)) = experiment.verdict.as_ref().filter(|_| !accepted(view)) else {
         return format!("{seen} {}", effect(experiment));
     };
@@ -367,9 +376,12 @@ fn review(view: &PullView) -> String {
         "## How to review\n\n\
          1. Read the diff: is it something a person on your team would have written, and is it general rather than made for these tasks?\n\
          2. Look at what broke, if anything did, and decide whether it is worth it.\n\
-         3. Merge, or close with a comment `/sprag reject <reason>`. The reason is remembered and steers the next proposals.\n\n\
-         **On merge** the new cases join the regression suite for good, ",
+         3. Merge, or close with a comment `/sprag reject <reason>`. The reason is remembered and steers the next proposals.\n\n",
     );
+    if view.experiment.candidate.removes.is_some() {
+        return text + "**On merge** the regression suite stays as it is, and goes on guarding what was fixed.";
+    }
+    text += "**On merge** the new cases join the regression suite for good, ";
     text += &resolution(view);
     text += if view.issues.is_empty() {
         "."

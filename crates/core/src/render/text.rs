@@ -71,6 +71,14 @@ pub fn progress(progress: &Progress) -> String {
                 short(cluster, 90)
             )
         }
+        Progress::Ablated { kept, failed: 0 } => format!("  everything passes without what {kept} added"),
+        Progress::Ablated { kept, failed } => {
+            let cases = words::count(*failed, "case");
+            format!(
+                "  what {kept} added is still needed: {cases} fail{} without it",
+                if *failed == 1 { "s" } else { "" }
+            )
+        }
         Progress::Proposed { experiment } => {
             format!(
                 "  {}: trying: {}",
@@ -342,6 +350,7 @@ pub fn state(known: (usize, usize), new: Option<(usize, usize)>, damage: &[Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::ExperimentId;
     use crate::render::fixtures;
 
     #[test]
@@ -367,6 +376,14 @@ mod tests {
                 cluster: "Never calls `a`\u{1b}".to_owned(),
                 drafts: 3,
                 helped: 1,
+            },
+            Progress::Ablated {
+                kept: ExperimentId::new("E001"),
+                failed: 1,
+            },
+            Progress::Ablated {
+                kept: ExperimentId::new("E001"),
+                failed: 0,
             },
             Progress::Proposed {
                 experiment: fixtures::accepted("E001"),
@@ -395,6 +412,8 @@ mod tests {
           3 new cases seen to fail on the unchanged harness, 1 unconfirmed
           working on: Hands over to a person although a tool would have helped (11 failures, 4 resolved)
           3 drafts screened for "Never calls `a`": 1 helps
+          what E001 added is still needed: 1 case fails without it
+          everything passes without what E001 added
           E001: trying: Open a parcel trace when the order is lost
           E001: accepted, validation 30/40 (0.750), held against 0.675
           E002: rejected: regression 13/18 (0.722) is below the threshold 0.800

@@ -8,7 +8,7 @@ use crate::config::GateMode;
 use crate::curation::Curation;
 use crate::failure::{FailureKind, FailureRecord};
 use crate::gate::holdout::Asked;
-use crate::id::TaskId;
+use crate::id::{ExperimentId, TaskId};
 use crate::score::Scorecard;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -255,8 +255,15 @@ pub enum Progress {
         cluster: String,
         /// How many there were.
         drafts: u32,
-        /// How many of them did anything.
+        /// How many of them are worth an experiment.
         helped: u32,
+    },
+    /// A kept change was taken out, to see whether it is still needed.
+    Ablated {
+        /// The experiment that it came with.
+        kept: ExperimentId,
+        /// How many cases failed without it.
+        failed: usize,
     },
     /// A candidate is about to be evaluated.
     Proposed {

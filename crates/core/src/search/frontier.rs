@@ -5,7 +5,7 @@ use crate::candidate::Candidate;
 use crate::gate::stats::draw;
 use crate::harness::Harness;
 use crate::hash;
-use crate::id::{CandidateId, ClusterId, HarnessId, TaskId};
+use crate::id::{CandidateId, ClusterId, ExperimentId, HarnessId, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Changes that are remembered, the latest.
@@ -58,9 +58,22 @@ impl Frontier {
         self.members.drain(..over);
     }
 
-    /// Forgets a change, as when it was kept.
-    pub fn forget(&mut self, id: &CandidateId) {
+    fn forget(&mut self, id: &CandidateId) {
         self.members.retain(|member| member.candidate.id != *id);
+    }
+
+    /// Takes in that a change made of members has fallen: one alone is not tried alone again; two together leave both as they were.
+    pub fn fell(&mut self, candidate: &Candidate) {
+        if let [alone] = parts(candidate).as_slice() {
+            let member = self.members.iter_mut().find(|member| member.candidate.id == *alone);
+            member.into_iter().for_each(|member| member.fell = true);
+        }
+    }
+
+    /// Forgets what a kept change was made of.
+    pub fn kept(&mut self, candidate: &Candidate) {
+        self.forget(&candidate.id);
+        parts(candidate).iter().for_each(|part| self.forget(part));
     }
 
     /// The members, the oldest first.
@@ -69,7 +82,8 @@ impl Frontier {
     }
 
     /// A change for a cluster out of what is remembered: a member is drawn, by the number of open tasks that it alone solves; if another
-    /// one solves more of the open tasks beside it and the two fit together, both as one. `own` are the open tasks of the cluster, `open` those of all.
+    /// one solves more of the cluster's tasks beside it and the two fit together, both as one. `own` are the open tasks of the cluster, `open` those
+    /// of all.
     pub fn draft(
         &self,
         ground: Ground<'_>,
@@ -92,7 +106,7 @@ impl Frontier {
                 .filter(|(other, _)| other.candidate.id != member.candidate.id)
                 .filter_map(|(other, _)| {
                     Some((
-                        more(other, member, open),
+                        more(other, member, own),
                         other,
                         carried(ground, &other.candidate, harness)?,
                     ))
@@ -138,6 +152,7 @@ pub fn without(ground: Ground<'_>, kept: &Candidate, cluster: &ClusterId) -> Opt
     let before = ground.lineage.get(&kept.parent)?;
     let harness = merge::harness(&before.with(&kept.changes), before, ground.incumbent)?;
     Some(Candidate {
+        removes: None,
         id: CandidateId::new(&hash::of(&("without", &kept.id, ground.incumbent.id()))[..12]),
         cluster: cluster.clone(),
         parent: ground.incumbent.id(),
@@ -150,16 +165,51 @@ pub fn without(ground: Ground<'_>, kept: &Candidate, cluster: &ClusterId) -> Opt
     })
 }
 
+/// The same, because nothing needs the change any more.
+pub fn removal(ground: Ground<'_>, experiment: &ExperimentId, kept: &Candidate) -> Option<Candidate> {
+    let made = without(ground, kept, &kept.cluster)?;
+    Some(Candidate {
+        id: CandidateId::new(&hash::of(&("remove", &kept.id, ground.incumbent.id()))[..12]),
+        title: format!("Remove what {experiment} added: {}", kept.title),
+        hypothesis:
+            "Without it, the cases that it had fixed and the regression suite still pass: it no longer earns its place."
+                .to_owned(),
+        origin: format!("search: prune {experiment}"),
+        removes: Some(experiment.clone()),
+        ..made
+    })
+}
+
 /// A change carried over to another harness than its parent.
 fn carried(ground: Ground<'_>, candidate: &Candidate, onto: &Harness) -> Option<Harness> {
     let parent = ground.lineage.get(&candidate.parent)?;
     merge::harness(parent, &parent.with(&candidate.changes), onto)
 }
 
-/// The open tasks that `other` solves and `member` does not.
-fn more(other: &Member, member: &Member, open: &BTreeSet<TaskId>) -> usize {
+/// Those of some tasks that `other` solves and `member` does not.
+fn more(other: &Member, member: &Member, of: &BTreeSet<TaskId>) -> usize {
     let new = other.solves.difference(&member.solves);
-    new.filter(|task| open.contains(*task)).count()
+    new.filter(|task| of.contains(*task)).count()
+}
+
+/// How the origin of a change begins that was made of members.
+const ORIGIN: &str = "search: frontier, ";
+/// What stands between them.
+const AND: &str = " + ";
+
+/// Whether a change was made of members.
+pub fn is_of_members(candidate: &Candidate) -> bool {
+    candidate.origin.starts_with(ORIGIN)
+}
+
+/// The members that a change was made of; none for one that somebody else has made.
+fn parts(candidate: &Candidate) -> Vec<CandidateId> {
+    let names = candidate.origin.strip_prefix(ORIGIN);
+    names
+        .into_iter()
+        .flat_map(|names| names.split(AND))
+        .map(CandidateId::new)
+        .collect()
 }
 
 fn written(ground: Ground<'_>, cluster: &ClusterId, of: &[&Member], harness: &Harness) -> Candidate {
@@ -175,6 +225,7 @@ fn written(ground: Ground<'_>, cluster: &ClusterId, of: &[&Member], harness: &Ha
         false => hash::of(&("carried", &ids, ground.incumbent.id())),
     };
     Candidate {
+        removes: None,
         id: CandidateId::new(&id[..12]),
         cluster: cluster.clone(),
         parent: ground.incumbent.id(),
@@ -183,7 +234,7 @@ fn written(ground: Ground<'_>, cluster: &ClusterId, of: &[&Member], harness: &Ha
         changes: ground.incumbent.changes_to(harness),
         diff: ground.incumbent.diff(harness),
         predicted: predicted.into_iter().cloned().collect(),
-        origin: format!("search: frontier, {}", names.join(" + ")),
+        origin: format!("{ORIGIN}{}", names.join(AND)),
     }
 }
 
@@ -233,6 +284,7 @@ mod tests {
 
     fn candidate(id: &str, parent: &Harness, text: &str) -> Candidate {
         Candidate {
+            removes: None,
             id: CandidateId::new(id),
             cluster: ClusterId::new("c"),
             parent: parent.id(),
@@ -264,28 +316,58 @@ mod tests {
         frontier.keep(candidate("y", &world.incumbent, "a\ny\n"), tasks(&["2"]), false);
         frontier.keep(candidate("z", &world.incumbent, "a\nz\n"), tasks(&[]), false);
         world.becomes("new\na\n");
-        let (own, open) = (tasks(&["1"]), tasks(&["1", "2"]));
+        let (own, open) = (tasks(&["1", "2"]), tasks(&["1", "2"]));
         let cluster = ClusterId::new("c");
+        let one = frontier.draft(world.ground(), &cluster, &tasks(&["1"]), &open).unwrap();
+        assert_eq!(
+            text_of(&world, &one),
+            "new\na\nx\n",
+            "what is of no use to the cluster is left out"
+        );
         let made = frontier.draft(world.ground(), &cluster, &own, &open).unwrap();
         assert_eq!(text_of(&world, &made), "new\na\nx\ny\n");
         assert_eq!(
             (made.title.as_str(), made.parent.clone()),
             ("x; and y", world.incumbent.id())
         );
-        world.tried.insert(made.id);
-        let alone = frontier.draft(world.ground(), &cluster, &own, &open).unwrap();
-        assert_eq!(
-            text_of(&world, &alone),
-            "new\na\nx\n",
-            "then what solves the cluster's own alone"
-        );
-        world.tried.insert(alone.id);
+        world.tried.insert(made.id.clone());
+        let mut alone = Vec::new();
+        for _ in 0..2 {
+            let one = frontier.draft(world.ground(), &cluster, &own, &open).unwrap();
+            alone.push(text_of(&world, &one));
+            world.tried.insert(one.id);
+        }
+        alone.sort();
+        assert_eq!(alone, ["new\na\nx\n", "new\na\ny\n"], "then each alone");
         assert_eq!(
             frontier.draft(world.ground(), &cluster, &own, &open),
             None,
             "each once a harness"
         );
         assert_eq!(frontier.draft(world.ground(), &cluster, &tasks(&["3"]), &open), None);
+    }
+
+    #[test]
+    fn what_fell_alone_is_used_only_together_and_what_was_kept_is_gone_with_its_parts() {
+        let mut world = World::new("a\n");
+        let mut frontier = Frontier::default();
+        frontier.keep(candidate("x", &world.incumbent, "a\nx\n"), tasks(&["1"]), false);
+        let (own, cluster) = (tasks(&["1", "2"]), ClusterId::new("c"));
+        let alone = frontier.draft(world.ground(), &cluster, &own, &own).unwrap();
+        frontier.fell(&alone);
+        world.becomes("b\na\n");
+        assert_eq!(
+            frontier.draft(world.ground(), &cluster, &own, &own),
+            None,
+            "not again, on any harness"
+        );
+        frontier.keep(candidate("y", &world.incumbent, "b\na\ny\n"), tasks(&["2"]), true);
+        let both = frontier.draft(world.ground(), &cluster, &own, &own).unwrap();
+        assert_eq!(text_of(&world, &both), "b\na\nx\ny\n");
+        frontier.fell(&both);
+        assert_eq!(frontier.members().len(), 2, "two that fell are no third");
+        frontier.kept(&both);
+        assert_eq!(frontier.members(), []);
     }
 
     #[test]

@@ -35,6 +35,7 @@ fn record() -> FailureRecord {
 
 fn experiment(cluster: &ClusterId, verdict: Verdict, reason: &str) -> Experiment {
     let candidate = Candidate {
+        removes: None,
         id: CandidateId::new("x"),
         cluster: cluster.clone(),
         parent: HarnessId::new("h"),

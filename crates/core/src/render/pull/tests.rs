@@ -38,6 +38,25 @@ fn an_issue_that_reports_something_else_too_stays_open() {
 }
 
 #[test]
+fn a_removal_is_about_no_failure_and_closes_nothing() {
+    let mut view = fixtures::pull();
+    view.issues = Vec::new();
+    view.new_cases = Vec::new();
+    view.experiment.candidate.removes = Some(crate::id::ExperimentId::new("E003"));
+    view.experiment.candidate.title = "Remove what E003 added: Open a parcel trace".to_owned();
+    let pull = pull_request(&view);
+    assert!(pull.title.starts_with("Remove what E003 added"));
+    assert!(
+        pull.body.contains("**What E003 added is no longer needed**"),
+        "{}",
+        pull.body
+    );
+    for left_out in ["## What failed", "## Root cause", "new cases join", "loses #"] {
+        assert!(!pull.body.contains(left_out), "{left_out}: {}", pull.body);
+    }
+}
+
+#[test]
 fn held_out_tasks_are_not_named() {
     assert!(!pull_request(&fixtures::pull()).body.contains(CANARY));
 }
