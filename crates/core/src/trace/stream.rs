@@ -21,6 +21,8 @@ pub const PREFIX: usize = RECORD;
 const PIECE: usize = 4_000_000;
 /// Bytes of records that are held back for runs that are not whole.
 const HELD: usize = 24_000_000;
+/// Records that are held back: short ones take more memory than their bytes.
+const HELD_RECORDS: usize = 60_000;
 /// Records of a list that the format is known by.
 const HEADS: usize = 8;
 /// Warnings that are told; the rest are counted.
@@ -273,7 +275,8 @@ impl Stream {
         self.piece.records.push((*number, text.into_owned()));
         if self.piece.fresh_bytes >= PIECE {
             // Records that wait for others may take only so much; then their runs are finished as they are.
-            self.read(self.piece.held_bytes < HELD, take);
+            let more = self.piece.held_bytes < HELD && self.piece.records.len() < HELD_RECORDS;
+            self.read(more, take);
         }
     }
 

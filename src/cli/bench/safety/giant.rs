@@ -42,6 +42,8 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 const MEMORY: u64 = if cfg!(debug_assertions) { 384 } else { 256 } * 1024;
 /// How long it may take to read and explain the longest run.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// Requests of the job that is killed.
+const BEFORE_THE_KILL: u64 = 100;
 /// Letters that GitHub takes for an issue or a comment.
 const LETTERS: usize = 65_536;
 const REPO: &str = "acme/shop";
@@ -232,19 +234,28 @@ fn long_prompt(ground: &Ground) -> Outcome {
 
 /// More issues than one look reads, and a job that is killed in the middle of them.
 async fn many_issues(ground: Arc<Ground>) -> Outcome {
-    let issues = if ground.quick { 220 } else { 50_000 };
+    let (issues, labelled) = if ground.quick { (440, 220) } else { (50_000, 2_000) };
     let shop = Shop::new(&ground).await?;
     for n in 0..issues {
-        shop.reports(&format!("Failure {n}"), "It does not work.");
+        let (title, body) = (format!("Failure {n}"), "It does not work.");
+        if n % (issues / labelled) == 0 {
+            shop.reports(&title, body);
+        } else {
+            shop.bob.opens_issue(&title, body);
+        }
     }
     shop.fake.advance(Duration::from_secs(600));
+    // Hours went by while they were written.
+    shop.fake.rate_left(u32::MAX.into());
     let mut tally = Tally::default();
-    let killed = shop.sync(&ground.program, || shop.fake.requests() > issues / 2).await?;
+    let killed = shop
+        .sync(&ground.program, || shop.fake.requests() > BEFORE_THE_KILL)
+        .await?;
     if killed.status.is_some() {
         tally.untried("the job ended before it could be killed");
     }
     tally.case(
-        format!("{issues} issues, after a kill"),
+        format!("{labelled} of {issues} issues, after a kill"),
         within(&shop.sync(&ground.program, || false).await?),
     );
     let answered = |exchange: &Exchange| {
