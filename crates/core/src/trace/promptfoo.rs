@@ -8,7 +8,7 @@ use super::{Role, Step, Termination, Trace, message, tau2};
 use crate::failure::FailureKind;
 use crate::id::TaskId;
 use std::collections::{BTreeMap, BTreeSet};
-use traced::Traced;
+pub(super) use traced::Traced;
 
 mod grader;
 mod traced;
@@ -45,12 +45,13 @@ pub(super) fn read(document: &Document<'_>, window: &mut Window, warnings: &mut 
             .collect(),
         None => vec![document.object()],
     };
-    let naming = window.naming.get_or_insert_with(|| {
+    let Window { naming, traced, .. } = window;
+    let naming = naming.get_or_insert_with(|| {
         let variants: BTreeSet<String> = rows.iter().map(variant).collect();
         Naming::new(variants.len() > 1)
     });
-    let traced = Traced::of(&document.object(), warnings);
-    let mut one = |row| one(row, &eval, naming, &traced, warnings);
+    let traced = traced.get_or_insert_with(|| Traced::of(&document.object(), warnings));
+    let mut one = |row| one(row, &eval, naming, traced, warnings);
     rows.iter().map(&mut one).collect()
 }
 
@@ -114,13 +115,7 @@ pub(super) fn variant(row: &Object<'_>) -> String {
     format!("{}, prompt {prompt}", provider.unwrap_or_default())
 }
 
-fn one(
-    row: &Object<'_>,
-    eval: &str,
-    naming: &mut Naming,
-    traced: &Traced<'_>,
-    warnings: &mut Vec<Warning>,
-) -> ReadTrace {
+fn one(row: &Object<'_>, eval: &str, naming: &mut Naming, traced: &Traced, warnings: &mut Vec<Warning>) -> ReadTrace {
     let (task, trial) = naming.name(row);
     let grading = row.object("gradingResult", warnings);
     let mut checks = Vec::new();

@@ -3,7 +3,7 @@
 //! A run is finished when a part of the file brings nothing new of it. Its records are kept until then, so that the reader sees all of them
 //! at once; what comes of it after that is left out with a warning. A file that is read as a whole is one part.
 
-use super::promptfoo::Naming;
+use super::promptfoo::{Naming, Traced};
 use super::read::Warning;
 use std::collections::BTreeSet;
 
@@ -18,6 +18,8 @@ pub(super) struct Window {
     pub(super) keep: BTreeSet<usize>,
     /// How promptfoo's runs are named.
     pub(super) naming: Option<Naming>,
+    /// The spans beside promptfoo's rows, which stand in no part of the file.
+    pub(super) traced: Option<Traced>,
     /// The runs that were finished, and those of them that were told of to have come again.
     done: BTreeSet<String>,
     told: BTreeSet<String>,

@@ -1,6 +1,6 @@
 //! The spans that promptfoo keeps beside its rows when tracing is on: what the agent called while a row was made.
 
-use super::super::json::Object;
+use super::super::json::{Node, Object};
 use super::super::read::Warning;
 use super::super::{Role, Step, otlp};
 use std::collections::BTreeMap;
@@ -8,16 +8,16 @@ use std::collections::BTreeMap;
 /// Whose a span is; the spans of graders are no part of the run.
 const GRADER: (&str, &str) = ("promptfoo.span.role", "grader");
 
-/// The traces of a file.
-pub(super) struct Traced<'a> {
-    /// The spans of each, by the trace's id.
-    spans: BTreeMap<String, Vec<Object<'a>>>,
+/// The traces of a file, which are kept while its rows are read.
+pub(in super::super) struct Traced {
+    /// The spans of each as they were written, by the trace's id.
+    spans: BTreeMap<String, String>,
     /// The ids, by the test's and the prompt's index, for rows that name no trace.
     places: BTreeMap<(String, String), String>,
 }
 
-impl<'a> Traced<'a> {
-    pub(super) fn of(file: &Object<'a>, warnings: &mut Vec<Warning>) -> Self {
+impl Traced {
+    pub(super) fn of(file: &Object<'_>, warnings: &mut Vec<Warning>) -> Self {
         let mut traced = Self {
             spans: BTreeMap::new(),
             places: BTreeMap::new(),
@@ -32,7 +32,9 @@ impl<'a> Traced<'a> {
             {
                 traced.places.insert(place, id.clone());
             }
-            traced.spans.insert(id, trace.objects("spans", warnings));
+            if let Some(spans) = trace.node("spans") {
+                traced.spans.insert(id, spans.raw.to_owned());
+            }
         }
         traced
     }
@@ -43,8 +45,16 @@ impl<'a> Traced<'a> {
         let Some(id) = named.or_else(|| self.places.get(&place(row)?).cloned()) else {
             return told;
         };
-        let spans = self.spans.get(&id).map(Vec::as_slice).unwrap_or_default();
-        let mut steps = otlp::said(spans, &id, GRADER, warnings);
+        let spans = self
+            .spans
+            .get(&id)
+            .and_then(|spans| Node::of_text("traces.spans", spans)?.as_list());
+        let spans: Vec<Object<'_>> = spans
+            .into_iter()
+            .flatten()
+            .filter_map(|span| span.object(warnings))
+            .collect();
+        let mut steps = otlp::said(&spans, &id, GRADER, warnings);
         if !steps.iter().any(|step| !step.tool_calls.is_empty()) {
             return told;
         }
