@@ -374,3 +374,24 @@ impl Experiment {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A change of no file, for a test to say more of.
+    pub(crate) fn candidate(id: &str, cluster: &str, parent: HarnessId) -> Candidate {
+        Candidate {
+            id: CandidateId::new(id),
+            cluster: ClusterId::new(cluster),
+            parent,
+            title: String::new(),
+            hypothesis: String::new(),
+            changes: Vec::new(),
+            diff: String::new(),
+            predicted: Vec::new(),
+            origin: String::new(),
+            removes: None,
+        }
+    }
+}

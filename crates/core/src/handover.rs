@@ -303,22 +303,11 @@ mod tests {
     use super::*;
     use crate::budget::Spent;
     use crate::candidate::Candidate;
-    use crate::id::{CandidateId, ClusterId, ExperimentId, HarnessId, TaskId};
+    use crate::id::{ClusterId, ExperimentId, HarnessId, TaskId};
     use crate::search::{Screened, Start};
 
     fn candidate(cluster: &str) -> Candidate {
-        Candidate {
-            removes: None,
-            id: CandidateId::new("x"),
-            cluster: ClusterId::new(cluster),
-            parent: HarnessId::new("h"),
-            title: String::new(),
-            hypothesis: String::new(),
-            changes: Vec::new(),
-            diff: String::new(),
-            predicted: Vec::new(),
-            origin: String::new(),
-        }
+        crate::candidate::tests::candidate("x", cluster, HarnessId::new("h"))
     }
 
     #[test]

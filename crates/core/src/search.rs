@@ -163,7 +163,7 @@ pub fn most_alike(failing: &[String], passing: &[String], most: usize) -> Vec<us
 /// The drafts that are worth an experiment, the best first: who solves most beyond what it breaks, then who removes the cause most often, then the
 /// smaller harness, then the one drafted first.
 pub fn ranked(incumbent: &Harness, drafts: &[Candidate], screened: &[Screened]) -> Vec<usize> {
-    let size = |candidate: &Candidate| size(&incumbent.with(&candidate.changes));
+    let size = |candidate: &Candidate| incumbent.with(&candidate.changes).size();
     let mut order: Vec<(Reverse<usize>, Reverse<usize>, usize, usize)> = drafts
         .iter()
         .zip(screened)
@@ -178,33 +178,20 @@ pub fn ranked(incumbent: &Harness, drafts: &[Candidate], screened: &[Screened]) 
     order.into_iter().map(|(.., at)| at).collect()
 }
 
-/// The characters of a harness.
-fn size(harness: &Harness) -> usize {
-    harness.files().map(|(_, text)| text.chars().count()).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::candidate::tests::candidate;
     use crate::harness::FileChange;
-    use crate::id::{CandidateId, ClusterId};
 
     /// A draft that makes the only file of this text.
     fn draft(incumbent: &Harness, text: &str) -> Candidate {
         Candidate {
-            removes: None,
-            id: CandidateId::new(text),
-            cluster: ClusterId::new("c"),
-            parent: incumbent.id(),
-            title: String::new(),
-            hypothesis: String::new(),
             changes: vec![FileChange {
                 path: "p".to_owned(),
                 text: Some(text.to_owned()),
             }],
-            diff: String::new(),
-            predicted: Vec::new(),
-            origin: String::new(),
+            ..candidate(text, "c", incumbent.id())
         }
     }
 

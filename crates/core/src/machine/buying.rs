@@ -168,6 +168,14 @@ impl State {
         tasks.into_iter().filter(may).take(most).collect()
     }
 
+    /// The tasks of a cluster that its proposer is shown.
+    pub fn visible_tasks(&self, cluster: &ClusterId) -> Vec<TaskId> {
+        let hidden = self.hidden_tasks(cluster);
+        let mut tasks = self.cluster_tasks(cluster);
+        tasks.retain(|task| !hidden.contains(task));
+        tasks
+    }
+
     /// Shows the gate the candidate of the newest experiment.
     pub(super) fn tell_candidate(&mut self, cluster: &ClusterId) {
         self.underway = Underway::default();

@@ -264,9 +264,9 @@ impl State {
 
     /// The cases of a cluster that its drafts are run on: those that the proposer sees.
     pub fn screening(&self, cluster: &ClusterId) -> Vec<TaskId> {
-        let hidden = self.hidden_tasks(cluster);
-        let seen = self.cluster_tasks(cluster).into_iter();
-        seen.filter(|task| !hidden.contains(task)).take(CASES).collect()
+        let mut tasks = self.visible_tasks(cluster);
+        tasks.truncate(CASES);
+        tasks
     }
 
     /// A change for a cluster out of the frontier.

@@ -9,6 +9,7 @@ use crate::gate::sequential::{BACK, Doubt, LOOKS};
 use crate::id::CaseId;
 use crate::ledger::{CaseTry, Plan};
 use crate::trial::{TaskVerdict, TrialStatus};
+use std::collections::BTreeMap;
 
 /// So often in a row none of a case's runs may have a verdict: once can be the machinery's bad day.
 const SILENT: u32 = 2;
@@ -24,11 +25,12 @@ pub(super) fn tend(state: &mut State) -> Option<Command> {
 
 /// What is written down of the suite by what is known.
 pub(super) fn revise_now(state: &State) -> Option<Command> {
+    let doubts: BTreeMap<Task, Doubt> = state.gate.doubts().into_iter().collect();
     let changes: Vec<SuiteChange> = state
         .cases
         .cases
         .values()
-        .filter_map(|case| change(state, case))
+        .filter_map(|case| change(state, &doubts, case))
         .collect();
     (!changes.is_empty()).then_some(Command::ReviseSuite { changes })
 }
@@ -66,7 +68,7 @@ fn doubtful(state: &mut State) -> Vec<CaseTrial> {
 }
 
 /// What must become of a case.
-fn change(state: &State, case: &EvalCase) -> Option<SuiteChange> {
+fn change(state: &State, doubts: &BTreeMap<Task, Doubt>, case: &EvalCase) -> Option<SuiteChange> {
     let becomes = |becomes: CaseState, aside: Option<Aside>, reason: String| SuiteChange {
         case: case.id.clone(),
         becomes,
@@ -101,8 +103,7 @@ fn change(state: &State, case: &EvalCase) -> Option<SuiteChange> {
         )),
         (CaseState::Promoted, _) => {
             let number = state.numbers.of(&case.task)?;
-            let (_, doubt) = state.gate.doubts().into_iter().find(|(task, _)| *task == number)?;
-            Some(doubted(state, case, number, doubt))
+            Some(doubted(state, case, number, *doubts.get(&number)?))
         }
         _ => None,
     }

@@ -155,6 +155,7 @@ fn doubt(condition: &Condition) -> u8 {
 }
 
 fn sketches<'a>(brief: &'a Brief<'a>, recipe: &'a Recipe) -> Vec<Sketch<'a>> {
+    let past = Past::of(brief, recipe);
     let mut out = Vec::new();
     for look in [Look::Wider, Look::Again] {
         let Some(examples) = examples(brief, look) else {
@@ -173,7 +174,7 @@ fn sketches<'a>(brief: &'a Brief<'a>, recipe: &'a Recipe) -> Vec<Sketch<'a>> {
                     variant,
                     position,
                 };
-                let found = conditions_for(brief, &shape);
+                let found = conditions_for(brief, &past, &shape);
                 out.extend(found.into_iter().enumerate().map(|(rank, condition)| Sketch {
                     shape: shape.clone(),
                     condition,
@@ -265,7 +266,7 @@ fn set(brief: &Brief<'_>, recipe: &Recipe, value: &Value) -> Option<Candidate> {
 }
 
 /// The conditions that this recipe can write, best first; last the empty one, if the mined ones leave room for doubt.
-fn conditions_for(brief: &Brief<'_>, shape: &Shape<'_>) -> Vec<Condition> {
+fn conditions_for(brief: &Brief<'_>, past: &Past<'_>, shape: &Shape<'_>) -> Vec<Condition> {
     let Shape {
         recipe,
         look,
@@ -298,7 +299,6 @@ fn conditions_for(brief: &Brief<'_>, shape: &Shape<'_>) -> Vec<Condition> {
         .chain([variant.does()])
         .collect();
     let (needed, not_needed) = (snapshots(&variant.needed), snapshots(&variant.not_needed));
-    let past = Past::of(brief, recipe);
     let tried = |atoms: &[Atom]| {
         past.of_change(&title(shape, atoms), || {
             let elsewhere = recipe.positions.iter().filter(|place| *place != position);

@@ -284,19 +284,12 @@ mod tests {
 
     fn candidate(id: &str, parent: &Harness, text: &str) -> Candidate {
         Candidate {
-            removes: None,
-            id: CandidateId::new(id),
-            cluster: ClusterId::new("c"),
-            parent: parent.id(),
             title: id.to_owned(),
-            hypothesis: String::new(),
             changes: vec![FileChange {
                 path: "p".to_owned(),
                 text: Some(text.to_owned()),
             }],
-            diff: String::new(),
-            predicted: Vec::new(),
-            origin: String::new(),
+            ..crate::candidate::tests::candidate(id, "c", parent.id())
         }
     }
 
