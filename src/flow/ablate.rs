@@ -2,7 +2,7 @@
 
 use super::FlowError;
 use super::bench::Bench;
-use super::context::allowance;
+use super::context::allowance_after;
 use crate::store::Store;
 use sprag_core::budget::Spent;
 use sprag_core::candidate::Candidate;
@@ -25,8 +25,7 @@ pub(super) async fn ablate(
     let (mut failed, mut spent) = (Vec::new(), Spent::default());
     for some in tasks.chunks(AT_ONCE) {
         let runs: Vec<(TaskId, u32)> = some.iter().map(|task| (task.clone(), 0)).collect();
-        let mut left = allowance(state);
-        left.spent.add(spent);
+        let left = allowance_after(state, spent);
         let (trials, cost) = bench.train(store, &label, &harness, &runs, left).await?;
         spent.add(cost);
         // What has no verdict shows nothing, and what is not shown stays.

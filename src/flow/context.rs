@@ -19,6 +19,13 @@ pub(super) fn allowance(state: &State) -> Allowance {
     }
 }
 
+/// The same after a step has spent some of it, which the ledger does not know yet.
+pub(super) fn allowance_after(state: &State, spent: Spent) -> Allowance {
+    let mut left = allowance(state);
+    left.spent.add(spent);
+    left
+}
+
 /// The budget of what is measured outside of the loop: that of a batch, to itself.
 pub(super) fn whole(request: &Request<'_>) -> Allowance {
     let budget = &request.config.budget;

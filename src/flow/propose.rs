@@ -6,7 +6,7 @@ mod recipes;
 mod simplify;
 
 use super::bench::Bench;
-use super::context::allowance;
+use super::context::allowance_after;
 use super::{FlowError, Request};
 use crate::store::Store;
 use sprag_core::budget::Spent;
@@ -246,8 +246,7 @@ impl Look<'_, '_> {
         spent: Spent,
     ) -> Result<(Vec<Trial>, Spent), FlowError> {
         let tasks: Vec<(TaskId, u32)> = tasks.iter().map(|task| (task.clone(), 0)).collect();
-        let mut left = allowance(self.state);
-        left.spent.add(spent);
+        let left = allowance_after(self.state, spent);
         self.bench.train(store, &self.label, harness, &tasks, left).await
     }
 }

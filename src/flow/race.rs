@@ -2,12 +2,10 @@
 
 use super::FlowError;
 use super::bench::Bench;
-use super::context::allowance;
-use super::stages::{Made, outcome, tell_moved};
+use super::stages::on_draft;
 use crate::store::Store;
 use sprag_core::budget::Spent;
 use sprag_core::candidate::Candidate;
-use sprag_core::gate::purchase::Outcome;
 use sprag_core::id::{ClusterId, ExperimentId, TaskId};
 use sprag_core::ledger::Event;
 use sprag_core::machine::State;
@@ -21,20 +19,10 @@ pub(super) async fn race(
     (task, trial): (&TaskId, u32),
 ) -> Result<Event, FlowError> {
     let tasks = [(task.clone(), trial)];
+    let label = format!("{experiment} race");
     let (mut outcomes, mut spent) = (Vec::new(), Spent::default());
     for draft in drafts {
-        let harness = state.incumbent.with(&draft.changes);
-        let mut left = allowance(state);
-        left.spent.add(spent);
-        let label = format!("{experiment} race");
-        let (trials, cost) = bench.train(store, &label, &harness, &tasks, left).await?;
-        spent.add(cost);
-        let mut ended: Vec<Outcome> = trials.iter().map(outcome).collect();
-        let made = Made {
-            tasks: &tasks,
-            trials: &trials,
-        };
-        spent.add(tell_moved(bench, store, state, (cluster, made), &mut ended, spent).await?);
+        let ended = on_draft(bench, store, state, (cluster, draft), (&label, &tasks), &mut spent).await?;
         outcomes.extend(ended.into_iter().map(|ended| (draft.id.clone(), ended)));
     }
     Ok(Event::Raced {

@@ -2,8 +2,8 @@
 
 use super::FlowError;
 use super::bench::Bench;
-use super::context::allowance;
-use super::stages::{Made, outcome, tell_moved};
+use super::context::allowance_after;
+use super::stages::{on_draft, outcome};
 use crate::store::Store;
 use sprag_core::budget::Spent;
 use sprag_core::candidate::Candidate;
@@ -66,24 +66,9 @@ impl Screening<'_, '_> {
         label: &str,
         draft: &Candidate,
     ) -> Result<Screened, FlowError> {
-        let harness = self.state.incumbent.with(&draft.changes);
         let tasks = self.tasks.clone();
-        let trials = self.run(store, label, &harness, &tasks).await?;
-        let mut outcomes: Vec<Outcome> = trials.iter().map(outcome).collect();
-        let made = Made {
-            tasks: &tasks,
-            trials: &trials,
-        };
-        let cost = tell_moved(
-            self.bench,
-            store,
-            self.state,
-            (cluster, made),
-            &mut outcomes,
-            self.spent,
-        )
-        .await?;
-        self.spent.add(cost);
+        let (of, runs) = ((cluster, draft), (label, &tasks[..]));
+        let outcomes = on_draft(self.bench, store, self.state, of, runs, &mut self.spent).await?;
         let ended = |how: Outcome| {
             let tasks = tasks.iter().zip(&outcomes).filter(move |(_, outcome)| **outcome == how);
             tasks.map(|((task, _), _)| task.clone()).collect()
@@ -94,6 +79,7 @@ impl Screening<'_, '_> {
             broken: Vec::new(),
         };
         if screened.helps() {
+            let harness = self.state.incumbent.with(&draft.changes);
             screened.broken = self.broken(store, label, &harness).await?;
         }
         Ok(screened)
@@ -150,8 +136,7 @@ impl Screening<'_, '_> {
         harness: &Harness,
         tasks: &[(TaskId, u32)],
     ) -> Result<Vec<Trial>, FlowError> {
-        let mut left = allowance(self.state);
-        left.spent.add(self.spent);
+        let left = allowance_after(self.state, self.spent);
         let (trials, cost) = self.bench.train(store, label, harness, tasks, left).await?;
         self.spent.add(cost);
         Ok(trials)

@@ -3,10 +3,11 @@
 use super::FlowError;
 use super::advise::{self, Advisor};
 use super::bench::{Allowance, Bench};
-use super::context::{allowance, candidate_harness, experiment};
+use super::context::{allowance, allowance_after, candidate_harness, experiment};
 use crate::progress::Progress;
 use crate::store::Store;
 use sprag_core::budget::Spent;
+use sprag_core::candidate::Candidate;
 use sprag_core::case::drafted;
 use sprag_core::cluster::{Cluster, Revision};
 use sprag_core::failure::{FailureKind, FailureRecord, Mechanism};
@@ -77,21 +78,19 @@ pub(super) async fn signals(bench: &Bench<'_>, store: &mut dyn Store, state: &St
                     passed: None,
                     blamed: None,
                 };
-                let mut left = allowance(state);
-                left.spent.add(spent);
+                let left = allowance_after(state, spent);
                 let should = signal::told(&issue.body).map(|told| told.should);
                 let mined = mined(bench, left, &[run], &mut spent).await?.pop();
                 let drafted = mined.map(|record| drafted(&name, record, &read.trace, should.as_deref()));
                 (drafted, None)
             }
             Some(Clue::Task(task)) => {
-                let mut left = allowance(state);
-                left.spent.add(spent);
+                let left = allowance_after(state, spent);
                 let run = [(task.clone(), 0)];
                 let (trials, cost) = bench.train(store, "issues", &state.incumbent, &run, left).await?;
                 spent.add(cost);
                 let source = format!("{name} {}", bench.source(&state.incumbent.id(), &task, 0));
-                left.spent.add(cost);
+                let left = allowance_after(state, spent);
                 let runs = [(&*source, &task, &trials[0])];
                 let record = records_of(bench, left, &name, &runs, &mut spent).await?.pop();
                 let instead = record
@@ -279,14 +278,34 @@ pub(super) fn outcome(trial: &Trial) -> Outcome {
 
 /// Runs that were made: task and trial, and how each went.
 #[derive(Clone, Copy)]
-pub(super) struct Made<'a> {
-    pub(super) tasks: &'a [(TaskId, u32)],
-    pub(super) trials: &'a [Trial],
+struct Made<'a> {
+    tasks: &'a [(TaskId, u32)],
+    trials: &'a [Trial],
+}
+
+/// Runs cases of a cluster on a draft, and tells the runs from which the cluster's mechanism is gone. `spent` grows by what it costs.
+pub(super) async fn on_draft(
+    bench: &Bench<'_>,
+    store: &mut dyn Store,
+    state: &State,
+    (cluster, draft): (&ClusterId, &Candidate),
+    (label, tasks): (&str, &[(TaskId, u32)]),
+    spent: &mut Spent,
+) -> Result<Vec<Outcome>, FlowError> {
+    let harness = state.incumbent.with(&draft.changes);
+    let left = allowance_after(state, *spent);
+    let (trials, cost) = bench.train(store, label, &harness, tasks, left).await?;
+    spent.add(cost);
+    let mut outcomes: Vec<Outcome> = trials.iter().map(outcome).collect();
+    let made = Made { tasks, trials: &trials };
+    let cost = tell_moved(bench, store, state, (cluster, made), &mut outcomes, *spent).await?;
+    spent.add(cost);
+    Ok(outcomes)
 }
 
 /// Finds the failed runs from which the cluster's mechanism is gone while nothing new has taken its place. A run that still fails for its other
 /// reasons has moved; one whose root cause only got another name has not. What the incumbent did is mostly on record.
-pub(super) async fn tell_moved(
+async fn tell_moved(
     bench: &Bench<'_>,
     store: &mut dyn Store,
     state: &State,
@@ -306,8 +325,7 @@ pub(super) async fn tell_moved(
     // The traffic and the new cases have run the first two trials.
     let before = |at: &usize| (made.tasks[*at].0.clone(), made.tasks[*at].1.min(1));
     let wanted: Vec<(TaskId, u32)> = open.iter().map(before).collect();
-    let mut left = allowance(state);
-    left.spent.add(spent);
+    let left = allowance_after(state, spent);
     let (trials, spent) = bench.train(store, "before", &state.incumbent, &wanted, left).await?;
     for (at, before) in open.into_iter().zip(&trials) {
         let task = &made.tasks[at].0;

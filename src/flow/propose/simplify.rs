@@ -20,6 +20,8 @@ use std::collections::BTreeSet;
 const DRAFTS: usize = 4;
 /// Clusters that are asked for drafts.
 const CLUSTERS: usize = 3;
+/// The visible cases of a cluster that are run without the change that is in their way.
+const CASES: usize = 12;
 /// Parts that one change is made anew of.
 const PARTS: usize = 3;
 
@@ -40,9 +42,8 @@ pub(super) async fn propose(question: &Question<'_, '_>, store: &mut dyn Store) 
     let Some((_, kept, mut without)) = in_the_way else {
         return Ok(Proposed::nothing("no earlier change is in the way", spent));
     };
-    let hidden = state.hidden_tasks(&question.cluster.id);
-    let visible = state.cluster_tasks(&question.cluster.id).into_iter();
-    let tasks = visible.filter(|task| !hidden.contains(task)).take(CASES).collect();
+    let mut tasks = state.visible_tasks(&question.cluster.id);
+    tasks.truncate(CASES);
     let mut anew = Anew {
         question,
         kept,
@@ -76,9 +77,6 @@ pub(super) async fn propose(question: &Question<'_, '_>, store: &mut dyn Store) 
         spent: anew.spent,
     })
 }
-
-/// The visible cases of a cluster that are run without the change that is in their way.
-const CASES: usize = 12;
 
 fn origin(kept: &ExperimentId) -> String {
     format!("search: instead of {kept}")
