@@ -15,7 +15,7 @@
 use serde_json::json;
 use sprag::project::ProjectFile;
 use sprag::workspace::Workspace;
-use sprag_testkit::github::FakeGitHub;
+use sprag_testkit::github::{FakeGitHub, PERMISSIONS};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
@@ -37,14 +37,6 @@ const COMMENTED: usize = 5;
 const PER_RUN: usize = 2;
 /// Traces in an artifact.
 const TRACES: usize = 20;
-const PERMISSIONS: [(&str, &str); 6] = [
-    ("contents", "write"),
-    ("issues", "write"),
-    ("pull_requests", "write"),
-    ("checks", "write"),
-    ("actions", "read"),
-    ("metadata", "read"),
-];
 
 #[tokio::main]
 async fn main() {

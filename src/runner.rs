@@ -18,7 +18,7 @@ mod worker;
 pub use agent::{AgentConfig, CodingAgent, Edited};
 pub use command::{CommandConfig, CommandRunner};
 pub use hold::Hold;
-pub(crate) use ourselves::{Measured, Ourselves};
+pub(crate) use ourselves::{Measured, Ourselves, peak_kb};
 pub use pool::{WorkerConfig, WorkerRunner};
 
 use crate::proxy::{Metered, Proxy, Serving};

@@ -100,13 +100,10 @@ impl Ourselves {
     }
 
     async fn watched(&mut self, enough: impl Fn() -> bool) -> io::Result<(Option<ExitStatus>, u64)> {
-        let status = self.0.id().map(|id| format!("/proc/{id}/status")).unwrap_or_default();
+        let process = self.0.id().map(|id| id.to_string()).unwrap_or_default();
         let mut peak = 0;
         loop {
-            let told = fs_err::read_to_string(&status).unwrap_or_default();
-            let line = told.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-            peak = peak.max(kilobytes.unwrap_or(0));
+            peak = peak.max(peak_kb(&process));
             match tokio::time::timeout(LOOK, self.0.wait()).await {
                 Ok(ended) => return Ok((Some(ended?), peak)),
                 Err(_) if enough() => {
@@ -122,4 +119,12 @@ impl Ourselves {
     pub(crate) async fn output(self) -> io::Result<Output> {
         self.0.wait_with_output().await
     }
+}
+
+/// The most memory that a process has had, in kilobytes, by its number or `self`; 0 for one that has ended.
+pub(crate) fn peak_kb(process: &str) -> u64 {
+    let status = fs_err::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().split(' ').next()?.parse().ok())
+        .unwrap_or(0)
 }

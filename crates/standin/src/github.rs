@@ -28,6 +28,16 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use world::{App, Installation, Repo, Token, World};
 
+/// What the token of a job that runs sprag, and its App, may do: access by name.
+pub const PERMISSIONS: [(&str, &str); 6] = [
+    ("contents", "write"),
+    ("issues", "write"),
+    ("pull_requests", "write"),
+    ("checks", "write"),
+    ("actions", "read"),
+    ("metadata", "read"),
+];
+
 /// A GitHub of one test.
 #[derive(Debug)]
 pub struct FakeGitHub {

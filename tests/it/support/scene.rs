@@ -25,7 +25,7 @@ use sprag_core::id::TaskId;
 use sprag_core::ledger::Known;
 use sprag_core::signal::Place;
 use sprag_core::webhook::{Hint, Webhook};
-use sprag_testkit::github::{FakeGitHub, PRIVATE_KEY, Person};
+use sprag_testkit::github::{FakeGitHub, PERMISSIONS, PRIVATE_KEY, Person};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -35,16 +35,6 @@ use tempfile::TempDir;
 
 /// The repository.
 pub(crate) const REPO: &str = "acme/kiosk";
-
-/// What an App needs.
-const PERMISSIONS: [(&str, &str); 6] = [
-    ("contents", "write"),
-    ("issues", "write"),
-    ("pull_requests", "write"),
-    ("checks", "write"),
-    ("actions", "read"),
-    ("metadata", "read"),
-];
 
 /// A repository with the App installed, alice who may push, and bob who may not.
 pub(crate) struct Scene {

@@ -5,6 +5,7 @@ mod zip;
 
 use super::{Attempt, Ground, Outcome, Tally, Way};
 use crate::archive::{self, ArchiveLimits};
+use crate::runner::peak_kb;
 use archives::Archive;
 use fs_err as fs;
 use rustix::time::{ClockId, clock_gettime};
@@ -39,14 +40,14 @@ fn opened(folder: &Path, archive: &Archive) -> Result<(), String> {
     let failed = |error: std::io::Error| error.to_string();
     let path = folder.join("x.zip");
     fs::write(&path, &archive.bytes).map_err(failed)?;
-    let (before, began) = (peak(), used());
+    let (before, began) = (peak_kb("self"), used());
     let mut names = Vec::new();
     let read = archive::read(&path, &ArchiveLimits::default(), |name, content| {
         let mut first = [0; 8];
         let n = content.read(&mut first).unwrap_or(0);
         names.push((name.to_owned(), first[..n].to_vec()));
     });
-    let (grown, took) = (peak().saturating_sub(before), used().saturating_sub(began));
+    let (grown, took) = (peak_kb("self").saturating_sub(before), used().saturating_sub(began));
     if took > TIME {
         return Err(format!("it took {} ms", took.as_millis()));
     }
@@ -66,14 +67,6 @@ fn opened(folder: &Path, archive: &Archive) -> Result<(), String> {
         (true, true) if !good => Err("its good entry was not read".to_owned()),
         _ => Ok(()),
     }
-}
-
-/// The most memory that this process has had, in kilobytes.
-fn peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().split(' ').next()?.parse().ok())
-        .unwrap_or(0)
 }
 
 /// The processor time of this thread.

@@ -9,7 +9,7 @@ use fs_err as fs;
 use serde_json::json;
 use sprag_core::mine::{self, model};
 use sprag_core::trace::read::read_any;
-use sprag_standin::github::{Exchange, FakeGitHub, Person};
+use sprag_standin::github::{Exchange, FakeGitHub, PERMISSIONS, Person};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -48,14 +48,6 @@ const BEFORE_THE_KILL: u64 = 100;
 const LETTERS: usize = 65_536;
 const REPO: &str = "acme/shop";
 const CONFIG: &str = "[runner]\ncommand = [\"./worker\"]\n";
-const PERMISSIONS: [(&str, &str); 6] = [
-    ("contents", "write"),
-    ("issues", "write"),
-    ("pull_requests", "write"),
-    ("checks", "write"),
-    ("actions", "read"),
-    ("metadata", "read"),
-];
 
 /// Whether it ended well, within its memory.
 fn within(taken: &Measured) -> Result<(), String> {

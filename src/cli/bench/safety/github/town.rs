@@ -16,7 +16,7 @@ use sprag_core::github::RepoName;
 use sprag_core::id::TaskId;
 use sprag_core::signal::{Place, Report};
 use sprag_core::trial::Split;
-use sprag_standin::github::{FakeGitHub, Person};
+use sprag_standin::github::{FakeGitHub, PERMISSIONS, Person};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,15 +25,6 @@ use tempfile::TempDir;
 
 /// The repository.
 pub(super) const REPO: &str = "acme/helpdesk";
-/// What the token of a job may do.
-const PERMISSIONS: [(&str, &str); 6] = [
-    ("contents", "write"),
-    ("issues", "write"),
-    ("pull_requests", "write"),
-    ("checks", "write"),
-    ("actions", "read"),
-    ("metadata", "read"),
-];
 /// How long a request may take that is never answered.
 const SILENCE: Duration = Duration::from_millis(500);
 
